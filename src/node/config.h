@@ -1,0 +1,109 @@
+/* config.h: a node's configuration as values: what src/conf makes of a YAML file and what the node
+ * runs on. Plain data, owned by one arena (gw_config_free); strings and arrays live in it. Every
+ * default is in the YANG model (src/conf/godwit.yang), none here.
+ */
+#ifndef GW_NODE_CONFIG_H
+#define GW_NODE_CONFIG_H
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "wire/auth.h"
+#include "wire/mh.h"
+
+enum gw_role { GW_ROLE_MAAR = 1u << 0, GW_ROLE_CMD = 1u << 1 };
+
+enum gw_if_side { GW_IF_ACCESS, GW_IF_CORE };
+enum gw_if_hook { GW_HOOK_AUTO, GW_HOOK_TC, GW_HOOK_XDP };
+struct gw_cfg_if {
+    const char *name; /* of the Linux interface */
+    enum gw_if_side side;
+    enum gw_if_hook hook;
+    const char *ap; /* name of the access point, for people; NULL: the interface's */
+};
+
+struct gw_cfg_pool {
+    struct gw_prefix prefix; /* prefixes for mobile nodes are cut from it */
+    uint8_t node_len;        /* their length; 64 */
+};
+
+#define GW_PEER_KEYS 2 /* live keys during a rollover */
+struct gw_cfg_peer {
+    const char *name;
+    struct gw_addr addr;
+    unsigned roles; /* enum gw_role it may act in */
+    size_t npools;  /* the prefixes it may anchor; 0 for a CMD */
+    struct gw_prefix *pools;
+    size_t nkeys; /* 1..GW_PEER_KEYS; the first signs */
+    struct gw_key keys[GW_PEER_KEYS];
+};
+
+/* Who may attach; the first match decides. */
+enum gw_match { GW_MATCH_ANY, GW_MATCH_LLADDR, GW_MATCH_MNID };
+struct gw_cfg_policy {
+    enum gw_match match;
+    const char *pattern; /* glob (* and ?) over gw_fmt_lladdr or gw_fmt_mnid; NULL for ANY */
+    bool allow;
+};
+
+struct gw_cfg_limits {
+    uint32_t stations;       /* on this MAAR */
+    uint32_t bindings;       /* mobile nodes known here */
+    uint32_t previous_maars; /* per mobile node */
+    uint32_t pending;        /* messages waiting for an acknowledgement */
+};
+
+struct gw_cfg_timers {
+    struct gw_time lifetime;      /* of a binding, as requested and granted */
+    struct gw_time refresh;       /* before expiry */
+    struct gw_time initial_ack;   /* INITIAL_BINDACK_TIMEOUT, RFC 6275 §12 */
+    struct gw_time max_ack;       /* MAX_BINDACK_TIMEOUT */
+    struct gw_time replay_window; /* RFC 4285 Mesg-ID */
+    struct gw_time ra_interval;   /* between unsolicited unicast RAs to a station */
+    struct gw_time transit;       /* old S-MAAR forwards in-flight packets to the new one */
+    struct gw_time detach_guard;  /* after a detach until it counts (RFC 8885 §3.5) */
+    uint32_t valid_lifetime_s;    /* of PIOs */
+    uint32_t preferred_lifetime_s;
+    uint32_t router_lifetime_s;
+    uint32_t max_update_rate; /* PBUs per second and binding, RFC 6275 MAX_UPDATE_RATE */
+};
+
+enum gw_on_stop { GW_STOP_LEAVE, GW_STOP_REMOVE };
+struct gw_config {
+    struct gw_arena arena;
+    const char *file; /* it was read from */
+    const char *name; /* of the node; file-name safe */
+    unsigned roles;
+    struct gw_addr addr; /* of signalling and tunnels */
+    struct gw_addr cmd;  /* the CMD's, for a MAAR; zero otherwise */
+    struct gw_mh_codec codec;
+    size_t nifs;
+    struct gw_cfg_if *ifs;
+    size_t npools; /* my own */
+    struct gw_cfg_pool *pools;
+    struct { /* how this anchor looks to mobile nodes, everywhere (DLIF) */
+        struct gw_addr link_local;
+        struct gw_lladdr lladdr;
+    } dlif;
+    uint16_t access_mtu; /* for the RA's MTU option; leaves room for the tunnel */
+    uint16_t core_mtu;   /* of the path between nodes, until a Packet Too Big says less */
+    size_t npeers;
+    struct gw_cfg_peer *peers;
+    size_t npolicy;
+    struct gw_cfg_policy *policy;
+    struct gw_cfg_limits limits;
+    struct gw_cfg_timers timers;
+    struct {
+        const char *control_socket; /* Unix socket of `godwit` */
+        const char *state_dir;      /* LMDB */
+        const char *pin_dir;        /* below a bpffs */
+        enum gw_on_stop on_stop;
+        enum gw_log_level log_level[GW_CAT_COUNT];
+        uint32_t log_rate;    /* lines per second and category; 0: no limit */
+        const char *log_file; /* NULL: stderr */
+    } daemon;
+};
+
+void gw_config_free(struct gw_config *c);
+const struct gw_cfg_peer *gw_config_peer(const struct gw_config *c, const struct gw_addr *a);
+
+#endif

@@ -1,0 +1,144 @@
+/* node.h: a Godwit node: the functions of src/fn wired by a configuration. Inputs in, actions out:
+ * no clock, no I/O, no randomness but the seed. Daemon, simulator, fuzzers and benchmarks drive it
+ * the same way:
+ *
+ *     gw_node_input(node, &in, now);              // or gw_node_expire(node, now)
+ *     while (gw_node_next_action(node, &act)) ... // carry each out, in order
+ *     arm a timer for gw_node_deadline(node)
+ *
+ * Views in an action are valid until the next call into the node.
+ */
+#ifndef GW_NODE_NODE_H
+#define GW_NODE_NODE_H
+
+#include "base/emit.h"
+#include "base/log.h"
+#include "node/config.h"
+#include "plane/intent.h"
+
+struct gw_node;
+
+/* Where an attachment or detachment was seen first. */
+enum gw_seen_by { GW_SEEN_FRAME, GW_SEEN_RS, GW_SEEN_NETLINK, GW_SEEN_MANUAL, GW_SEEN_RESTORED };
+
+enum gw_input_kind {
+    GW_IN_MH,         /* a Mobility Header message from the core */
+    GW_IN_ND,         /* an ICMPv6 ND packet from an access link (RS, NS, NA) */
+    GW_IN_ATTACH,     /* a station is on an access link (idempotent) */
+    GW_IN_DETACH,     /* it has left */
+    GW_IN_LINK_DOWN,  /* an access interface lost its carrier: its stations may be gone */
+    GW_IN_PLANE_DONE, /* an intent with a tag has been applied (result: 0 or gw_err) */
+    GW_IN_FIRST_PKT,  /* the first packet of a watched prefix passed */
+    GW_IN_RESTORE,    /* before GW_IN_START: one record of the store */
+    GW_IN_START,      /* all records given: say every intent, then GW_INTENT_SYNC; resume */
+    GW_IN_STOP,       /* the daemon is about to leave */
+};
+struct gw_input {
+    enum gw_input_kind kind;
+    union {
+        struct {
+            struct gw_mh_addrs addrs; /* as the checksum wants them */
+            const uint8_t *data;      /* the Mobility Header */
+            size_t len;
+        } mh;
+        struct {
+            uint32_t iface;
+            struct gw_lladdr src; /* link-layer source */
+            const uint8_t *data;  /* the IPv6 packet */
+            size_t len;
+        } nd;
+        struct {
+            struct gw_station_key station;
+            const struct gw_mnid *mnid; /* NULL: EUI-48 of the link-layer address */
+            enum gw_seen_by by;
+            struct gw_time seen; /* monotonic; when the first frame was seen, at or before now */
+        } attach;                /* and detach */
+        struct {
+            uint32_t iface;
+        } link;
+        struct {
+            uint64_t tag;
+            int result;
+        } plane;
+        struct {
+            struct gw_prefix prefix;
+            bool uplink;
+            struct gw_time seen;
+        } first;
+        struct {
+            const void *key, *value;
+            size_t key_len, value_len;
+        } restore;
+    };
+};
+
+enum gw_action_kind {
+    GW_ACT_SEND_MH,   /* over IPv6, next header 135, hop limit 64 */
+    GW_ACT_SEND_ND,   /* an IPv6 packet out of an access interface in an Ethernet frame */
+    GW_ACT_INTENT,    /* for the packet path */
+    GW_ACT_STORE_PUT, /* durable before any later GW_ACT_SEND_MH of the same batch leaves */
+    GW_ACT_STORE_DEL,
+    GW_ACT_PARAM_PROBLEM, /* ICMPv6 Parameter Problem code 0 about an MH (RFC 6275 §9.2) */
+};
+struct gw_action {
+    enum gw_action_kind kind;
+    union {
+        struct {
+            struct gw_mh_addrs addrs;
+            const uint8_t *data;
+            size_t len;
+        } mh;
+        struct {
+            uint32_t iface;
+            struct gw_lladdr src, dst;
+            const uint8_t *data;
+            size_t len;
+        } nd;
+        struct gw_intent intent;
+        struct {
+            const void *key, *value;
+            size_t key_len, value_len;
+        } store;
+        struct {
+            struct gw_mh_addrs addrs; /* src: me, dst: who sent the message */
+            uint16_t pointer;    /* of the octet in the MH; the driver adds the headers before */
+            const uint8_t *data; /* the offending MH */
+            size_t len;
+        } problem;
+    };
+};
+
+/* The configuration is borrowed and must outlive the node or be replaced by gw_node_reload.
+ * NULL when the allocator refuses. */
+struct gw_node *gw_node_new(const struct gw_config *c, const struct gw_alloc *al,
+                            const struct gw_log *log, uint64_t seed, struct gw_now now);
+void gw_node_free(struct gw_node *n);
+
+/* 0; GW_EINVAL, GW_EFORMAT, GW_EAUTH, GW_EREPLAY, GW_EDENIED, GW_EFULL, GW_ENOMEM say why an input
+ * was refused (it is counted in any case and the state is unchanged). */
+int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now);
+struct gw_time gw_node_deadline(const struct gw_node *n);
+void gw_node_expire(struct gw_node *n, struct gw_now now);
+bool gw_node_next_action(struct gw_node *n, struct gw_action *act);
+
+/* Takes over a new configuration. What cannot change in a running node (name, roles, own address,
+ * pools in use, interfaces) is refused: refuse(user, path, why) is called for each and, if any,
+ * nothing is changed and GW_EINVAL returned. */
+int gw_node_reload(struct gw_node *n, const struct gw_config *c,
+                   void (*refuse)(void *user, const char *path, const char *why), void *user,
+                   struct gw_now now);
+
+enum gw_show {
+    GW_SHOW_BINDINGS,
+    GW_SHOW_STATIONS,
+    GW_SHOW_PREFIXES,
+    GW_SHOW_TUNNELS,
+    GW_SHOW_PEERS,
+    GW_SHOW_COUNTERS, /* the node's own; the driver adds the packet path's */
+    GW_SHOW_HANDOVERS,
+};
+/* Emits one array member per row (objects; the caller has begun the array), or for counters one
+ * object of numbers. */
+void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e, struct gw_now now);
+
+#endif

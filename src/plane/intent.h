@@ -1,0 +1,56 @@
+/* intent.h: what the node wants of the packet path, as values. The node emits intents; a driver
+ * applies them to BPF maps (src/sys) or to native tables (src/plane/native.c). An intent is the
+ * whole new state of its key, so that applying one twice, or all of them after a restart, is
+ * harmless.
+ */
+#ifndef GW_PLANE_INTENT_H
+#define GW_PLANE_INTENT_H
+
+#include "base/types.h"
+
+enum gw_prefix_kind {
+    GW_PFX_LOCAL,  /* anchored here, station here: plain routing */
+    GW_PFX_SERVED, /* anchored at `peer`, station here: uplink tunnels to it, downlink delivers */
+    GW_PFX_MOVED,  /* anchored here, or in transit; station behind `peer`: downlink tunnels to it */
+};
+
+enum gw_intent_kind {
+    GW_INTENT_PEER_SET, /* tunnel packets from and to it are allowed */
+    GW_INTENT_PEER_DEL,
+    GW_INTENT_STATION_SET,
+    GW_INTENT_STATION_DEL,
+    GW_INTENT_PREFIX_SET,
+    GW_INTENT_PREFIX_DEL,
+    GW_INTENT_SYNC, /* all that is wanted has been said since start: remove what was not named */
+};
+
+/* A station on an access interface; iface is the index of the interface in the configuration's
+ * list, which the driver maps to an ifindex. */
+struct gw_station_key {
+    uint32_t iface;
+    struct gw_lladdr lladdr;
+};
+
+struct gw_intent {
+    enum gw_intent_kind kind;
+    uint64_t tag; /* copied into the driver's answer GW_EV_PLANE_DONE; 0: no answer wanted */
+    union {
+        struct {
+            struct gw_addr addr;
+            uint16_t mtu;
+        } peer;
+        struct {
+            struct gw_station_key key;
+        } station;
+        struct {
+            struct gw_prefix prefix;
+            enum gw_prefix_kind kind;
+            struct gw_addr peer;           /* anchor (SERVED) or serving MAAR (MOVED) */
+            struct gw_station_key station; /* LOCAL, SERVED */
+            struct gw_lladdr dlif;         /* source MAC towards the station: the anchor's */
+            bool watch_up, watch_down;     /* report the next packet in that direction, once */
+        } prefix;
+    };
+};
+
+#endif
