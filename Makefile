@@ -1,0 +1,36 @@
+# What the README names, and what developers and CI need beside it. The build itself is CMake's
+# (CMakePresets.json); everything lands under build/.
+SECONDS_PER_TARGET ?= 60
+
+.PHONY: demo check build deps lint format fuzz bench reference clean
+
+demo: build
+	lab/demo --bin build/release/bin --out build/demo
+
+check: deps
+	tools/check
+
+build: deps
+	cmake --preset release
+	cmake --build --preset release
+
+deps:
+	tools/install-deps
+
+lint: deps
+	tools/lint
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+fuzz: deps
+	tools/fuzz $(SECONDS_PER_TARGET)
+
+bench: build
+	lab/measure-handover --bin build/release/bin --out build/bench
+
+reference: build
+	tools/gen-reference > doc/reference.md
+
+clean:
+	rm -rf build
