@@ -16,7 +16,7 @@ struct gw_table {
     const struct gw_alloc *al;
     const struct gw_table_ops *ops;
     void **slot;
-    size_t mask, used, limit;
+    size_t mask, used, gone, limit; /* gone: slots of removed entries still in a chain */
     uint64_t seed;
 };
 
