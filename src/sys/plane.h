@@ -1,0 +1,76 @@
+/* plane.h: the packet path in the kernel: loads the BPF programs, pins maps and links below
+ * daemon.pin_dir, adopts what an earlier process left there, and turns intents into map entries.
+ * What the packets undergo is in src/plane/path.h; which entries are wanted is the node's business.
+ *
+ * It also is the path's slow half: it sends the ICMPv6 errors the path asks for (RFC 4443) and
+ * lowers a peer's MTU when the core says Packet Too Big about a tunnel packet (RFC 2473 §7.1).
+ *
+ * Needs CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, a bpffs, net.ipv6.conf.all.forwarding = 1, and to be
+ * called in the node's network namespace. One thread.
+ */
+#ifndef GW_SYS_PLANE_H
+#define GW_SYS_PLANE_H
+
+#include "base/emit.h"
+#include "base/log.h"
+#include "node/config.h"
+#include "plane/intent.h"
+
+struct gw_bpf;
+
+enum gw_bpf_flags {
+    GW_BPF_REBUILD = 1u << 0, /* discard pinned state of another schema instead of refusing it */
+};
+
+/* Resolves the configuration's interfaces, adopts or creates the maps, attaches or atomically
+ * replaces the programs. The configuration is only read during the call.
+ *   GW_EVERSION  pinned state has another schema and GW_BPF_REBUILD was not given
+ *   GW_ENOENT    an interface does not exist (logged by name)
+ *   GW_ESYS      the kernel refused; errno and the log say what
+ *   GW_ENOMEM */
+int gw_bpf_open(struct gw_bpf **out, const struct gw_config *c, unsigned flags,
+                const struct gw_log *log);
+
+/* Frees the handle. GW_STOP_LEAVE: programs and maps stay at work without us.
+ * GW_STOP_REMOVE: everything is detached, unpinned and gone. NULL is fine. */
+void gw_bpf_close(struct gw_bpf *b, enum gw_on_stop on_stop);
+
+/* Done when it returns; the result is what GW_IN_PLANE_DONE wants: 0, GW_EFULL (a table's limit),
+ * GW_EINVAL (no such interface index, prefix length 0), GW_ESYS. Deleting what is not there is
+ * fine. GW_INTENT_SYNC removes every entry not set since gw_bpf_open. */
+int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in);
+
+/* Any may be NULL. Times are CLOCK_MONOTONIC, taken when the packet passed. */
+struct gw_bpf_ops {
+    /* A frame from a link-layer address that is no station there; reported at a bounded rate and
+     * again when frames go on after 200 ms. */
+    void (*new_station)(void *user, const struct gw_station_key *key, struct gw_time seen);
+    /* The first packet of a watched prefix (watch_up, watch_down of the intent). */
+    void (*first_packet)(void *user, const struct gw_prefix *prefix, bool uplink,
+                         struct gw_time seen);
+};
+/* Becomes readable when gw_bpf_dispatch has work. An epoll descriptor: watch it for input only,
+ * level-triggered (uv_poll is fine); it belongs to the handle. */
+int gw_bpf_fd(const struct gw_bpf *b);
+/* Never blocks; handles a bounded number of events per call. */
+int gw_bpf_dispatch(struct gw_bpf *b, const struct gw_bpf_ops *ops, void *user);
+
+/* One number per reason, packets, named as in plane/tables.h ("forwarded-delivered",
+ * "drop-foreign-source", ...), into the object that the caller has begun. */
+void gw_bpf_counters(const struct gw_bpf *b, struct gw_emit *e);
+
+/* Octets and packets of a prefix as the path counted them, and when it was last used. */
+struct gw_bpf_usage {
+    uint64_t up_packets, up_octets, down_packets, down_octets;
+    struct gw_time last_up, last_down; /* 0: never */
+};
+int gw_bpf_usage(const struct gw_bpf *b, const struct gw_prefix *prefix, struct gw_bpf_usage *out);
+
+/* The path MTU towards a peer, octets of the outer packet; raises as well as lowers.
+ * GW_ENOENT: no such peer; GW_EINVAL: below 1280. */
+int gw_bpf_set_peer_mtu(struct gw_bpf *b, const struct gw_addr *peer, uint16_t mtu);
+
+/* "tc" or "xdp": what interface i of the configuration got. */
+const char *gw_bpf_hook(const struct gw_bpf *b, uint32_t iface);
+
+#endif
