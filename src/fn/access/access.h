@@ -31,9 +31,11 @@ struct gw_access_dlif {
     struct gw_addr link_local;
     struct gw_lladdr lladdr;
     struct gw_prefix prefix;
-    bool previous;               /* a P-MAAR's: deprecated, router preference Low */
-    size_t nrio;                 /* local prefixes (RFC 8885 §4.4), at most GW_ND_RIOS */
-    const struct gw_nd_rio *rio; /* copied */
+    bool previous; /* a P-MAAR's: deprecated, router preference Low */
+    /* Local prefixes behind that anchor (RFC 8885 §4.4), copied; at most GW_ND_RIOS. One that is to
+     * be taken back is listed with lifetime 0 for a while. */
+    size_t nrio;
+    const struct gw_nd_rio *rio;
 };
 
 /* What the node lends to it. */
@@ -75,7 +77,8 @@ void gw_access_reload(struct gw_access *a, const struct gw_config *cfg);
  * RA per anchor leaves at once, again after about 1 s and 4 s (RAs get lost), then every
  * ra_interval with jitter. Prefixes no longer listed are withdrawn in those three rounds (lifetimes
  * 0), so n = 0 takes everything back from a station that is still here. The same list again is
- * silent. Returns the number of RAs sent now, GW_EFULL, GW_ENOMEM (nothing changed). */
+ * silent. Returns the number of RAs sent now, GW_EFULL, GW_ENOMEM (nothing changed),
+ * GW_EINVAL (a link-layer address without octets, more than GW_ND_RIOS). */
 int gw_access_set_station(struct gw_access *a, const struct gw_station_key *key,
                           const struct gw_access_dlif *dlifs, size_t n);
 /* The station has left: forget it, say nothing. Unknown is fine. */

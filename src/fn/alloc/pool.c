@@ -59,7 +59,7 @@ int gw_pools_init(struct gw_pools *p, const struct gw_alloc *al, const struct gw
 {
     struct gw_prng prng;
 
-    *p = (struct gw_pools){.al = al, .npools = ncfg};
+    *p = (struct gw_pools){.al = al};
     for (size_t i = 0; i < ncfg; i++) {
         if (!pool_valid(cfg, i))
             return GW_EINVAL;
@@ -71,6 +71,7 @@ int gw_pools_init(struct gw_pools *p, const struct gw_alloc *al, const struct gw
     p->pool = gw_new(al, ncfg * sizeof *p->pool);
     if (p->pool == NULL)
         return GW_ENOMEM;
+    p->npools = ncfg;
     for (size_t i = 0; i < ncfg; i++) {
         struct gw_pool *o = &p->pool[i];
         o->prefix = cfg[i].prefix;
