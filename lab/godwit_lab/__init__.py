@@ -1,0 +1,1 @@
+"""Domains in network namespaces: topology file in, running daemons out."""

@@ -1,0 +1,62 @@
+"""The nodes' configuration files, from the topology: keys are drawn here, once per pair."""
+
+import itertools
+import secrets
+
+SPI = 256
+
+
+def merge(base, extra):
+    """extra over base; mappings are merged, everything else is replaced."""
+    merged = dict(base)
+    for key, value in extra.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def draw_keys(topology):
+    """One secret for each pair of daemons."""
+    names = [n.name for n in topology.daemons()]
+    return {frozenset(p): secrets.token_hex(32) for p in itertools.combinations(names, 2)}
+
+
+def _peer(node, key):
+    return {
+        "name": node.name,
+        "address": node.address,
+        "roles": [node.role],
+        **({"pools": node.pools} if node.pools else {}),
+        "keys": [{"spi": SPI, "algorithm": "hmac-sha-256-128", "secret": key}],
+    }
+
+
+def _interfaces(topology, node):
+    access = [{"name": ap.name, "side": "access", "hook": ap.hook}
+              for ap in topology.access_points.values() if ap.at == node.name]
+    core = [{"name": peer, "side": "core"} for peer, _, _ in topology.neighbours(node.name)]
+    return access + core
+
+
+def node_config(topology, node, keys, run_dir, pin_dir):
+    """The document of one daemon, to be written as YAML."""
+    daemons = topology.daemons()
+    identity = {"name": node.name, "roles": [node.role], "address": node.address}
+    if node.role == "maar":
+        identity["cmd"] = next(n.address for n in daemons if n.role == "cmd")
+    config = {
+        "node": identity,
+        "interfaces": _interfaces(topology, node),
+        "peers": [_peer(n, keys[frozenset((n.name, node.name))]) for n in daemons if n is not node],
+        "daemon": {
+            "control-socket": f"{run_dir}/{node.name}.sock",
+            "state-directory": f"{run_dir}/{node.name}.state",
+            "pin-directory": f"{pin_dir}/{node.name}",
+        },
+    }
+    if node.role == "maar":
+        config["pools"] = [{"prefix": p, "node-prefix-length": 64} for p in node.pools]
+        config["policy"] = topology.policy
+    return {"godwit": merge(config, topology.godwit)}
