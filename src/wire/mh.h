@@ -157,11 +157,23 @@ struct gw_opt {
             struct gw_prefix hnp;
         } previous_maar;         /* 67 */
         struct gw_addr addr;     /* 3, 26, 51, 68, 69, CATS */
-        struct gw_lladdr lladdr; /* 7 (its code in `code`), 25, 70 */
-        uint8_t code;            /* 23, 24 */
-        uint16_t u16;            /* 2 (4 s units) */
-        uint32_t u32;            /* 28, 33 (key), 50 */
-        uint64_t u64;            /* 10 (NTP format), 27 (48.16) */
+        struct gw_lladdr lladdr; /* 25, 70 */
+        struct {
+            struct gw_lladdr lladdr;
+            uint8_t code;
+        } coded;      /* 7 (RFC 5568 §6.4.4) */
+        uint8_t code; /* 23, 24 */
+        uint16_t u16; /* 2 (4 s units) */
+        uint32_t u32; /* 28 */
+        struct {
+            bool has_key; /* without: GRE encapsulation is asked for, no key (RFC 5845) */
+            uint32_t key;
+        } gre; /* 33 */
+        struct {
+            uint8_t subtype;
+            uint32_t id;
+        } group;      /* 50 (RFC 6602) */
+        uint64_t u64; /* 10 (NTP format), 27 (48.16) */
         struct {
             uint8_t subtype;
             uint32_t spi;
@@ -251,17 +263,24 @@ struct gw_mh_addrs {
     struct gw_addr src, dst;
 };
 
-/* Parses len octets at data. addrs NULL skips the checksum (captures with offload). */
+/* Parses len octets at data. addrs NULL skips the checksum (captures with offload). Octets behind
+ * the Mobility Header are ignored, as those behind any header whose next header is 59 (RFC 8200
+ * §4.7). Alignment is asked of writers only: a reader takes options wherever they are. Reserved
+ * bits and the bits of a prefix behind its length are ignored and come out as zero. */
 struct gw_parse_result gw_mh_parse(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
                                    const uint8_t *data, size_t len, struct gw_mh *out);
 
-/* Writes m with options in order, each aligned with PadN as its row says, the whole padded to a
- * multiple of 8, checksum filled in. Returns the length, GW_ESHORT, or GW_EINVAL. */
+/* Writes m with options in order, each aligned with Pad1 or PadN as its row says, the whole padded
+ * to a multiple of 8, checksum filled in (left zero when addrs is NULL). Returns the length;
+ * GW_ESHORT when buf is too small; GW_EINVAL for what cannot be said: a longer message than
+ * GW_MH_MAX, a pad option (they are the codec's), a value out of its row's rule, a flag the profile
+ * has no bit for, Experimental data that does not end on a multiple of 8. */
 int gw_mh_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
                 const struct gw_mh *m, uint8_t *buf, size_t size);
 
-/* The checksum of an upper-layer packet over the IPv6 pseudo-header, in network value, as it goes
- * into the packet whose checksum field is zero. */
+/* The checksum of an upper-layer packet over the IPv6 pseudo-header (RFC 8200 §8.1), as a number
+ * to be written big endian into the packet whose checksum field is zero. Over a packet that has its
+ * checksum the result is 0 when it is right. */
 uint16_t gw_ip6_checksum(const struct gw_mh_addrs *addrs, uint8_t proto, const uint8_t *data,
                          size_t len);
 
@@ -271,8 +290,28 @@ const struct gw_opt *gw_mh_opt(const struct gw_mh *m, uint8_t type, size_t *it);
 /* Appends; NULL when full. The caller fills the member. */
 struct gw_opt *gw_mh_add(struct gw_mh *m, uint8_t type);
 
-const char *gw_mh_type_name(uint8_t type); /* "PBU/BU", "unknown" */
+/* Names are constant; what has none is "unknown". */
+const char *gw_mh_type_name(uint8_t type); /* "PBU/BU" */
 const char *gw_mh_opt_name(uint8_t type);  /* "mn-id" */
 const char *gw_mh_status_name(uint8_t status);
+
+/* Which member of struct gw_opt a type uses, for those who show options. */
+enum gw_opt_form {
+    GW_FORM_RAW,
+    GW_FORM_MNID,
+    GW_FORM_PREFIX,
+    GW_FORM_PREVIOUS_MAAR,
+    GW_FORM_ADDR,
+    GW_FORM_LLADDR,
+    GW_FORM_CODED_LLADDR, /* lladdr and its code */
+    GW_FORM_CODE,
+    GW_FORM_U16,
+    GW_FORM_U32,
+    GW_FORM_U64,
+    GW_FORM_GRE,
+    GW_FORM_GROUP,
+    GW_FORM_AUTH,
+};
+enum gw_opt_form gw_mh_opt_form(const struct gw_mh_codec *codec, uint8_t type);
 
 #endif
