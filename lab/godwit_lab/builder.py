@@ -63,19 +63,19 @@ class Builder:
         ns_a, ns_b = self.names[a], self.names[b]
         if link.emulated:
             wire = self.names["wire"]
-            netns.batch(None, [f"link add {b} netns {ns_a} type veth peer name l{index}a netns {wire}",
-                               f"link add {a} netns {ns_b} type veth peer name l{index}b netns {wire}"])
+            netns.batch(None, [f"link add name {b} netns {ns_a} type veth peer name l{index}a netns {wire}",
+                               f"link add name {a} netns {ns_b} type veth peer name l{index}b netns {wire}"])
             netns.batch(wire, [f"link set l{index}{x} mtu {link.mtu} up" for x in "ab"])
             for namespace, iface in ((ns_a, b), (ns_b, a)):
                 netns.run(netns.enter(namespace, [
                     "ethtool", "-K", iface, *[w for o in TUNNEL_OFFLOADS for w in (o, "off")]]))
         else:
-            netns.batch(None, [f"link add {b} netns {ns_a} type veth peer name {a} netns {ns_b}"])
+            netns.batch(None, [f"link add name {b} netns {ns_a} type veth peer name {a} netns {ns_b}"])
         for end, namespace, iface in ((0, ns_a, b), (1, ns_b, a)):
             netns.batch(namespace, [
-                f"link set {iface} address {port_lladdr(index, end)} mtu {link.mtu}",
-                f"link set {iface} addrgenmode none",
-                f"link set {iface} up",
+                f"link set dev {iface} address {port_lladdr(index, end)} mtu {link.mtu}",
+                f"link set dev {iface} addrgenmode none",
+                f"link set dev {iface} up",
                 f"addr add {link_local(index, end)}/64 dev {iface} nodad"])
 
     def _routes(self):
@@ -97,18 +97,18 @@ class Builder:
         air = self.names["air"]
         for ap in self.topology.access_points.values():
             maar = self.names[ap.at]
-            netns.batch(None, [f"link add {ap.name} netns {maar} type veth peer name {ap.name} "
+            netns.batch(None, [f"link add name {ap.name} netns {maar} type veth peer name {ap.name} "
                                f"netns {air}"])
-            netns.batch(air, [f"link add br-{ap.name} type bridge mcast_snooping 0",
-                              f"link set {ap.name} master br-{ap.name}",
-                              f"link set br-{ap.name} up", f"link set {ap.name} up"])
-            netns.batch(maar, [f"link set {ap.name} up"])
+            netns.batch(air, [f"link add name br-{ap.name} type bridge mcast_snooping 0",
+                              f"link set dev {ap.name} master br-{ap.name}",
+                              f"link set br-{ap.name} up", f"link set dev {ap.name} up"])
+            netns.batch(maar, [f"link set dev {ap.name} up"])
         for mn in self.topology.mobile_nodes.values():
-            netns.batch(None, [f"link add {MN_IFACE} netns {self.names[mn.name]} address {mn.lladdr} "
+            netns.batch(None, [f"link add name {MN_IFACE} netns {self.names[mn.name]} address {mn.lladdr} "
                                f"type veth peer name {mn.name} netns {air}"])
-            netns.batch(air, [f"link set {mn.name} master br-{mn.at}",
-                              f"link set {mn.name} type bridge_slave isolated on",
-                              f"link set {mn.name} up"])
+            netns.batch(air, [f"link set dev {mn.name} master br-{mn.at}",
+                              f"link set dev {mn.name} type bridge_slave isolated on",
+                              f"link set dev {mn.name} up"])
 
     def wake(self, mn):
         """The mobile node's interface comes up: its stack does what a stock stack does then."""
