@@ -97,7 +97,8 @@ static struct gw_time jitter(struct gw_access *a, struct gw_time span)
     return (struct gw_time){span.ns - (int64_t)gw_prng_below(&a->prng, quarter + 1)};
 }
 
-int access_schedule(struct gw_access_station *st)
+/* The round after this one. */
+static int schedule(struct gw_access_station *st)
 {
     struct gw_access *a = st->access;
     struct gw_time gap = a->ra_interval;
@@ -131,7 +132,7 @@ static void round_due(struct gw_timer *t, void *user)
     if (st->rounds == 0)
         forget_gone(st);
     if (st->n > 0)
-        (void)access_schedule(st); /* the heap has room: this timer has just left it */
+        (void)schedule(st); /* the heap has room: this timer has just left it */
 }
 
 static struct gw_access_station *station_get(struct gw_access *a, const struct gw_station_key *key,
@@ -249,7 +250,7 @@ static int restart_rounds(struct gw_access_station *st)
     int err;
 
     st->rounds = ACCESS_ROUNDS - 1;
-    err = access_schedule(st);
+    err = schedule(st);
     if (err != 0)
         st->rounds = before;
     return err;

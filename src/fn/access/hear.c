@@ -59,22 +59,21 @@ static enum gw_access_seen hear_ns(struct gw_access_station *st, const struct gw
     return GW_ACCESS_ANSWERED;
 }
 
+/* While a station has a DLIF its timer is set, so that moving it needs no memory. */
 static enum gw_access_seen hear_rs(struct gw_access_station *st)
 {
     struct gw_access *a = st->access;
 
     if (st->n == 0)
         return GW_ACCESS_SEEN;
-    if (gw_time_before(*a->env.now, st->ra_ok)) {
-        a->count.limited++;
-        if (!gw_timer_is_set(&st->timer) || gw_time_before(st->ra_ok, st->timer.at))
-            (void)gw_timer_set(a->env.timers, &st->timer, st->ra_ok); /* or the next RS asks */
-        return GW_ACCESS_SEEN;
+    if (!gw_time_before(*a->env.now, st->ra_ok)) {
+        access_ra_round(st);
+        return GW_ACCESS_ANSWERED;
     }
-    access_ra_round(st);
-    if (!gw_timer_is_set(&st->timer))
-        (void)access_schedule(st); /* it was lost for want of memory; the next RS tries again */
-    return GW_ACCESS_ANSWERED;
+    a->count.limited++;
+    if (gw_time_before(st->ra_ok, st->timer.at))
+        (void)gw_timer_set(a->env.timers, &st->timer, st->ra_ok);
+    return GW_ACCESS_SEEN;
 }
 
 enum gw_access_seen gw_access_input_nd(struct gw_access *a, uint32_t iface,

@@ -44,9 +44,6 @@ int access_ra_round(struct gw_access_station *st);
 /* Sends one message from a DLIF to the station. */
 void access_send(struct gw_access_station *st, const struct gw_lladdr *from, const struct gw_nd *m);
 
-/* Sets the timer for the round after this one. */
-int access_schedule(struct gw_access_station *st);
-
 struct gw_access_station *access_find(const struct gw_access *a, const struct gw_station_key *key);
 
 /* The live DLIF with that link-local address, or NULL. */
