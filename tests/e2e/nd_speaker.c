@@ -136,7 +136,7 @@ static int station_command(struct speaker *s, char **w, size_t n)
 static void command(struct speaker *s, char *line)
 {
     const struct gw_access_counters *c = &s->access.count;
-    char *w[WORDS], *rest = NULL;
+    char *w[WORDS] = {0}, *rest = NULL;
     size_t n = 0;
 
     for (char *t = strtok_r(line, " \n", &rest); t && n < WORDS; t = strtok_r(NULL, " \n", &rest))
