@@ -98,7 +98,7 @@ static void hear(struct speaker *s)
 
 static int parse_dlif(char **w, struct gw_access_dlif *d)
 {
-    *d = (struct gw_access_dlif){.previous = strcmp(w[3], "previous") == 0};
+    *d = (struct gw_access_dlif){.previous = w[3][0] == 'p'};
     if (gw_parse_addr(w[0], &d->link_local) != 0 || gw_parse_lladdr(w[1], &d->lladdr) != 0)
         return GW_EFORMAT;
     return gw_parse_prefix(w[2], &d->prefix);
