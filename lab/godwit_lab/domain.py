@@ -47,14 +47,18 @@ class Lab:
 
     # -- up and down ------------------------------------------------------------------------------
 
-    def up(self, plan, bin_dir, daemons=True):
-        """Builds the domain of a topology; undoes everything if any part fails."""
+    def up(self, plan, bin_dir, daemons=True, owned=False):
+        """Builds the domain of a topology; undoes everything if any part fails. An owned lab is
+        this process's: when the process has died without taking it down, the next one may."""
         builder = Builder(plan)
         bin_dir = os.path.abspath(bin_dir)
+        if owned:
+            self._inherit()
         self.state.create({
             "topology": _to_dict(plan), "bin": bin_dir, "namespaces": builder.namespaces(),
             "processes": {}, "attached": {n: m.at for n, m in plan.mobile_nodes.items()},
-            "pins": f"{BPFFS}/godwit-lab/{self.name}", "moves": []})
+            "pins": f"{BPFFS}/godwit-lab/{self.name}", "moves": [],
+            "owner": state.identify(os.getpid()) if owned else None})
         try:
             self._foreign_namespaces(builder)
             builder.build()
@@ -67,6 +71,12 @@ class Lab:
         except BaseException:
             self.down()
             raise
+
+    def _inherit(self):
+        if self.state.exists():
+            owner = self.state.read().get("owner")
+            if owner and not state.alive(owner):
+                self.down()
 
     def _foreign_namespaces(self, builder):
         taken = [n for n in builder.namespaces() if netns.exists(n)]
@@ -111,6 +121,14 @@ class Lab:
         """Takes apart what the state file names. True if there was anything."""
         if not self.state.exists():
             return False
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            self._take_apart()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        return True
+
+    def _take_apart(self):
         with self.state.locked():
             value = self.state.read()
             if self.ports:
@@ -127,15 +145,12 @@ class Lab:
             except OSError:
                 pass  # another lab's pins, or no bpffs
             self.state.remove()
-        return True
 
     @staticmethod
     def _empty(namespace):
         """What somebody started in one of our namespaces by hand would keep it alive."""
         for pid in netns.pids(namespace):
-            start = state.start_time(pid)
-            if start is not None:
-                state.stop({"pid": pid, "start": start}, seconds=1)
+            state.stop(state.identify(pid), seconds=1)
 
     # -- processes --------------------------------------------------------------------------------
 
@@ -168,8 +183,7 @@ class Lab:
         with open(self.state.path(f"{name}.log"), "ab") as log:
             options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, **kwargs}
             process = subprocess.Popen(self.enter(node, argv), start_new_session=True, **options)
-        record = {"node": node, "pid": process.pid, "start": state.start_time(process.pid),
-                  "argv": argv}
+        record = {"node": node, "argv": argv, **state.identify(process.pid)}
         with self.state.edit() as value:
             value["processes"][name] = record
         return process

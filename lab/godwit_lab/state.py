@@ -29,8 +29,12 @@ def start_time(pid):
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def identify(pid):
+    return {"pid": pid, "start": start_time(pid)}
+
+
 def alive(process):
-    return start_time(process["pid"]) == process["start"]
+    return process["start"] is not None and start_time(process["pid"]) == process["start"]
 
 
 def reap(pid):
