@@ -81,7 +81,7 @@ static void open_link(struct speaker *s, const char *name)
 static void hear(struct speaker *s)
 {
     uint8_t frame[2048];
-    struct sockaddr_ll from;
+    struct sockaddr_ll from = {0};
     socklen_t size = sizeof from;
     struct gw_lladdr src = {.len = 6};
     char text[GW_TEXT_MAX];
@@ -98,7 +98,7 @@ static void hear(struct speaker *s)
 
 static int parse_dlif(char **w, struct gw_access_dlif *d)
 {
-    *d = (struct gw_access_dlif){.previous = w[3][0] == 'p'};
+    *d = (struct gw_access_dlif){.previous = strcmp(w[3], "previous") == 0};
     if (gw_parse_addr(w[0], &d->link_local) != 0 || gw_parse_lladdr(w[1], &d->lladdr) != 0)
         return GW_EFORMAT;
     return gw_parse_prefix(w[2], &d->prefix);
