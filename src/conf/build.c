@@ -1,0 +1,282 @@
+/* build.c: the complete and checked data tree as the plain struct that a node runs on. The only
+ * errors left are secret files and memory.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "conf/check.h"
+
+#define SECRET_FILE_MAX 512 /* octets: 128 digits and generous white space */
+
+struct build {
+    struct gw_config *c;
+    const struct gw_conf_source *src;
+    struct gw_conf_errors *err;
+};
+
+static void *get(struct build *b, size_t n, size_t size)
+{
+    void *p = n > 0 ? gw_arena_get(&b->c->arena, n * size) : NULL;
+
+    if (n > 0 && p == NULL)
+        b->err->nomem = true;
+    return p;
+}
+
+static const char *copy_of(struct build *b, const char *text)
+{
+    char *copy = text != NULL ? get(b, strlen(text) + 1, 1) : NULL;
+
+    return copy != NULL ? strcpy(copy, text) : NULL;
+}
+
+static void lladdr(const struct lyd_node *in, const char *name, struct gw_lladdr *out)
+{
+    const char *text = gw_conf_str(in, name);
+
+    if (text != NULL)
+        (void)gw_parse_lladdr(text, out); /* validated */
+}
+
+static void prefix(const char *text, struct gw_prefix *out)
+{
+    if (text != NULL)
+        (void)gw_parse_prefix(text, out); /* validated */
+}
+
+static void build_node(struct build *b, const struct lyd_node *node)
+{
+    b->c->name = copy_of(b, gw_conf_str(node, "name"));
+    b->c->roles = gw_conf_roles(node);
+    (void)gw_conf_addr(node, "address", &b->c->addr);
+    (void)gw_conf_addr(node, "cmd", &b->c->cmd);
+}
+
+static void build_interfaces(struct build *b, const struct lyd_node *n)
+{
+    size_t i = 0;
+
+    b->c->ifs = get(b, gw_conf_count(n), sizeof *b->c->ifs);
+    if (b->c->ifs == NULL)
+        return;
+    for (; n != NULL; n = gw_conf_next(n)) {
+        b->c->ifs[i++] = (struct gw_cfg_if){
+            .name = copy_of(b, gw_conf_str(n, "name")),
+            .side = (enum gw_if_side)gw_conf_enum(n, "side"),
+            .hook = (enum gw_if_hook)gw_conf_enum(n, "hook"),
+            .ap = copy_of(b, gw_conf_str(n, "access-point")),
+        };
+    }
+    b->c->nifs = i;
+}
+
+static void build_pools(struct build *b, const struct lyd_node *n)
+{
+    size_t i = 0;
+
+    b->c->pools = get(b, gw_conf_count(n), sizeof *b->c->pools);
+    if (b->c->pools == NULL)
+        return;
+    for (; n != NULL; n = gw_conf_next(n), i++) {
+        prefix(gw_conf_str(n, "prefix"), &b->c->pools[i].prefix);
+        b->c->pools[i].node_len = (uint8_t)gw_conf_u32(n, "node-prefix-length");
+    }
+    b->c->npools = i;
+}
+
+/* ---- keys ---- */
+
+static int nibble(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* 16 to 64 octets as digits. */
+static bool unhex(const char *text, size_t len, struct gw_key *k)
+{
+    if (len % 2 != 0 || len < 32 || len > 2 * sizeof k->secret)
+        return false;
+    for (size_t i = 0; i < len; i += 2) {
+        int hi = nibble(text[i]), lo = nibble(text[i + 1]);
+        if (hi < 0 || lo < 0)
+            return false;
+        k->secret[i / 2] = (uint8_t)(hi << 4 | lo);
+    }
+    k->len = (uint8_t)(len / 2);
+    return true;
+}
+
+static void read_secret(struct build *b, const struct lyd_node *leaf, struct gw_key *k)
+{
+    const char *path = lyd_get_value(leaf), *why = "files cannot be read here", *from = NULL;
+    char text[SECRET_FILE_MAX];
+    size_t len = 0;
+
+    if (b->src->read_secret == NULL ||
+        b->src->read_secret(b->src->user, path, text, sizeof text, &len, &why) != 0) {
+        gw_conf_fault(b->err, leaf, "%s: %s, expected a file with a key", path, why);
+        return;
+    }
+    for (from = text; len > 0 && strchr(" \t\r\n", *from) != NULL && *from != '\0'; from++)
+        len--;
+    while (len > 0 && from[len - 1] != '\0' && strchr(" \t\r\n", from[len - 1]) != NULL)
+        len--;
+    if (!unhex(from, len, k))
+        gw_conf_fault(b->err, leaf,
+                      "%s: bad key (not shown), expected 16 to 64 octets as an even "
+                      "number of hexadecimal digits and nothing else",
+                      path);
+    explicit_bzero(text, sizeof text);
+}
+
+static void build_key(struct build *b, const struct lyd_node *n, struct gw_key *k)
+{
+    const struct lyd_node *file = gw_conf_child(n, "secret-file");
+    const char *secret = gw_conf_str(n, "secret");
+
+    k->spi = gw_conf_u32(n, "spi");
+    k->alg = (enum gw_auth_alg)gw_conf_enum(n, "algorithm");
+    if (file != NULL)
+        read_secret(b, file, k);
+    else if (secret != NULL)
+        (void)unhex(secret, strlen(secret), k); /* validated */
+}
+
+/* ---- peers ---- */
+
+static void build_peer(struct build *b, const struct lyd_node *n, struct gw_cfg_peer *p)
+{
+    const struct lyd_node *pool = gw_conf_child(n, "pools"), *key = gw_conf_child(n, "keys");
+
+    p->name = copy_of(b, gw_conf_str(n, "name"));
+    (void)gw_conf_addr(n, "address", &p->addr);
+    p->roles = gw_conf_roles(n);
+    p->pools = get(b, gw_conf_count(pool), sizeof *p->pools);
+    for (; p->pools != NULL && pool != NULL; pool = gw_conf_next(pool))
+        prefix(lyd_get_value(pool), &p->pools[p->npools++]);
+    for (; key != NULL && p->nkeys < GW_PEER_KEYS; key = gw_conf_next(key))
+        build_key(b, key, &p->keys[p->nkeys++]);
+}
+
+static void build_peers(struct build *b, const struct lyd_node *n)
+{
+    b->c->peers = get(b, gw_conf_count(n), sizeof *b->c->peers);
+    if (b->c->peers == NULL)
+        return;
+    for (; n != NULL; n = gw_conf_next(n))
+        build_peer(b, n, &b->c->peers[b->c->npeers++]);
+}
+
+static void build_policy(struct build *b, const struct lyd_node *n)
+{
+    size_t i = 0;
+
+    b->c->policy = get(b, gw_conf_count(n), sizeof *b->c->policy);
+    if (b->c->policy == NULL)
+        return;
+    for (; n != NULL; n = gw_conf_next(n)) {
+        const char *lladdr_glob = gw_conf_str(n, "lladdr"), *mnid_glob = gw_conf_str(n, "mn-id");
+        enum gw_match match = lladdr_glob != NULL ? GW_MATCH_LLADDR
+                              : mnid_glob != NULL ? GW_MATCH_MNID
+                                                  : GW_MATCH_ANY;
+        b->c->policy[i++] = (struct gw_cfg_policy){
+            .match = match,
+            .pattern = copy_of(b, lladdr_glob != NULL ? lladdr_glob : mnid_glob),
+            .allow = strcmp(gw_conf_str(n, "action"), "allow") == 0,
+        };
+    }
+    b->c->npolicy = i;
+}
+
+/* ---- numbers ---- */
+
+static void build_numbers(struct build *b, const struct lyd_node *tree)
+{
+    const struct lyd_node *mtu = gw_conf_child(tree, "mtu");
+    const struct lyd_node *l = gw_conf_child(tree, "limits");
+    const struct lyd_node *p = gw_conf_child(tree, "protocol");
+
+    b->c->access_mtu = (uint16_t)gw_conf_u32(mtu, "access");
+    b->c->core_mtu = (uint16_t)gw_conf_u32(mtu, "core");
+    b->c->limits = (struct gw_cfg_limits){
+        .stations = gw_conf_u32(l, "stations"),
+        .bindings = gw_conf_u32(l, "bindings"),
+        .previous_maars = gw_conf_u32(l, "previous-maars"),
+        .pending = gw_conf_u32(l, "pending"),
+    };
+    b->c->codec = (struct gw_mh_codec){
+        .profile = (enum gw_mh_profile)gw_conf_enum(p, "profile"),
+        .opt_cats_client = (uint8_t)gw_conf_u32(p, "cats-client-option"),
+        .opt_cats_addr = (uint8_t)gw_conf_u32(p, "cats-address-option"),
+    };
+}
+
+static void build_timers(struct build *b, const struct lyd_node *t)
+{
+    b->c->timers = (struct gw_cfg_timers){
+        .lifetime = gw_conf_time(t, "lifetime"),
+        .refresh = gw_conf_time(t, "refresh"),
+        .initial_ack = gw_conf_time(t, "initial-ack"),
+        .max_ack = gw_conf_time(t, "max-ack"),
+        .replay_window = gw_conf_time(t, "replay-window"),
+        .ra_interval = gw_conf_time(t, "ra-interval"),
+        .transit = gw_conf_time(t, "transit"),
+        .detach_guard = gw_conf_time(t, "detach-guard"),
+        .valid_lifetime_s = gw_conf_u32(t, "valid-lifetime"),
+        .preferred_lifetime_s = gw_conf_u32(t, "preferred-lifetime"),
+        .router_lifetime_s = gw_conf_u32(t, "router-lifetime"),
+        .max_update_rate = gw_conf_u32(t, "max-update-rate"),
+    };
+}
+
+static void build_daemon(struct build *b, const struct lyd_node *d)
+{
+    const struct lyd_node *log = gw_conf_child(d, "log"), *l;
+    enum gw_log_level all = (enum gw_log_level)gw_conf_enum(log, "level");
+
+    b->c->daemon.control_socket = copy_of(b, gw_conf_str(d, "control-socket"));
+    b->c->daemon.state_dir = copy_of(b, gw_conf_str(d, "state-directory"));
+    b->c->daemon.pin_dir = copy_of(b, gw_conf_str(d, "pin-directory"));
+    b->c->daemon.on_stop = (enum gw_on_stop)gw_conf_enum(d, "on-stop");
+    b->c->daemon.log_rate = gw_conf_u32(log, "rate");
+    b->c->daemon.log_file = copy_of(b, gw_conf_str(log, "file"));
+    for (size_t i = 0; i < GW_CAT_COUNT; i++)
+        b->c->daemon.log_level[i] = all;
+    for (l = gw_conf_child(log, "levels"); l != NULL; l = gw_conf_next(l))
+        b->c->daemon.log_level[gw_conf_enum(l, "category")] =
+            (enum gw_log_level)gw_conf_enum(l, "level");
+}
+
+struct gw_config *gw_conf_build(const struct lyd_node *tree, const struct gw_conf_source *src,
+                                struct gw_conf_errors *err)
+{
+    struct build b = {.src = src, .err = err};
+
+    b.c = gw_new(&gw_alloc_libc, sizeof *b.c);
+    if (b.c == NULL) {
+        err->nomem = true;
+        return NULL;
+    }
+    gw_arena_init(&b.c->arena, &gw_alloc_libc);
+    b.c->file = copy_of(&b, src->name);
+    build_node(&b, gw_conf_child(tree, "node"));
+    build_interfaces(&b, gw_conf_child(tree, "interfaces"));
+    build_pools(&b, gw_conf_child(tree, "pools"));
+    (void)gw_conf_addr(gw_conf_child(tree, "dlif"), "link-local", &b.c->dlif.link_local);
+    lladdr(gw_conf_child(tree, "dlif"), "link-layer", &b.c->dlif.lladdr);
+    build_peers(&b, gw_conf_child(tree, "peers"));
+    build_policy(&b, gw_conf_child(tree, "policy"));
+    build_numbers(&b, tree);
+    build_timers(&b, gw_conf_child(tree, "timers"));
+    build_daemon(&b, gw_conf_child(tree, "daemon"));
+    if (err->errors > 0 || err->nomem) {
+        gw_config_free(b.c);
+        return NULL;
+    }
+    return b.c;
+}

@@ -1,0 +1,19 @@
+/* check.h: what the check*.c files share. Private to src/conf. */
+#ifndef GW_CONF_CHECK_H
+#define GW_CONF_CHECK_H
+
+#include "conf/stages.h"
+#include "conf/tree.h"
+
+/* An error at a node of the tree. */
+void gw_conf_fault(struct gw_conf_errors *err, const struct lyd_node *at, const char *fmt, ...)
+    GW_PRINTF(3, 4);
+/* roles: bits of enum gw_role. */
+unsigned gw_conf_roles(const struct lyd_node *node);
+/* Can it be the address of a node, or (as a prefix) of mobile nodes? */
+bool gw_conf_is_global(const struct gw_addr *a);
+
+/* check_pools.c: pools of this node and of its peers. */
+void gw_conf_check_pools(const struct lyd_node *tree, struct gw_conf_errors *err);
+
+#endif

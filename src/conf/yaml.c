@@ -1,0 +1,146 @@
+/* yaml.c: the part of libfyaml that a configuration needs: one document, no aliases (a file of a
+ * few lines could stand for gigabytes), errors with lines. What the document means is src/conf's
+ * other files' business.
+ */
+#include "conf/yaml.h"
+
+static void say_diags(const struct gw_yaml *y, struct gw_conf_errors *err)
+{
+    const struct fy_diag_error *de;
+    void *it = NULL;
+
+    while ((de = fy_diag_errors_iterate(y->diag, &it)) != NULL) {
+        unsigned line = de->line > 0 ? (unsigned)de->line : 0;
+        if (de->type == FYET_ERROR)
+            gw_conf_error(err, line, NULL, "not YAML: %s", de->msg);
+    }
+    if (err->errors == 0)
+        gw_conf_error(err, 0, NULL, "not YAML");
+}
+
+static bool only_one(struct gw_yaml *y, struct gw_conf_errors *err)
+{
+    struct fy_document *more = fy_parse_load_document(y->parser);
+
+    if (more != NULL) {
+        unsigned line = gw_yaml_line(fy_document_root(more), 0);
+        gw_conf_error(err, line, NULL, "a second YAML document begins, expected one only");
+        fy_parse_document_destroy(y->parser, more);
+        return false;
+    }
+    if (fy_diag_got_error(y->diag)) {
+        say_diags(y, err);
+        return false;
+    }
+    return true;
+}
+
+bool gw_yaml_parse(struct gw_yaml *y, const char *text, size_t len, struct gw_conf_errors *err)
+{
+    /* Duplicate keys are found in the walk, which can name the path. */
+    struct fy_parse_cfg cfg = {.flags = FYPCF_COLLECT_DIAG | FYPCF_QUIET | FYPCF_JSON_NONE |
+                                        FYPCF_ALLOW_DUPLICATE_KEYS};
+
+    *y = (struct gw_yaml){0};
+    y->diag = fy_diag_create(&(struct fy_diag_cfg){.level = FYET_ERROR, .module_mask = ~0u});
+    if (y->diag == NULL)
+        goto nomem;
+    fy_diag_set_collect_errors(y->diag, true);
+    cfg.diag = y->diag;
+    y->parser = fy_parser_create(&cfg);
+    if (y->parser == NULL || fy_parser_set_string(y->parser, text, len) != 0)
+        goto nomem;
+    y->doc = fy_parse_load_document(y->parser);
+    if (fy_diag_got_error(y->diag)) {
+        say_diags(y, err);
+        return false;
+    }
+    if (y->doc == NULL || gw_yaml_is_empty(fy_document_root(y->doc))) {
+        gw_conf_error(err, 0, NULL, "is empty, expected a mapping with the key \"godwit\"");
+        return false;
+    }
+    return only_one(y, err);
+nomem:
+    err->nomem = true;
+    return false;
+}
+
+void gw_yaml_free(struct gw_yaml *y)
+{
+    if (y->doc != NULL)
+        fy_parse_document_destroy(y->parser, y->doc);
+    fy_parser_destroy(y->parser);
+    if (y->diag != NULL)
+        fy_diag_destroy(y->diag);
+    *y = (struct gw_yaml){0};
+}
+
+struct fy_node *gw_yaml_root(const struct gw_yaml *y)
+{
+    return fy_document_root(y->doc);
+}
+
+static struct fy_token *place_of(struct fy_node *n)
+{
+    void *it = NULL;
+
+    /* A block collection begins where its first member does. */
+    for (int depth = 0; n != NULL && depth < 64; depth++) {
+        switch (fy_node_get_type(n)) {
+        case FYNT_SCALAR:
+            return fy_node_get_scalar_token(n);
+        case FYNT_SEQUENCE:
+            it = NULL;
+            n = fy_node_sequence_iterate(n, &it);
+            break;
+        case FYNT_MAPPING:
+            it = NULL;
+            n = fy_node_pair_key(fy_node_mapping_iterate(n, &it));
+            break;
+        }
+    }
+    return NULL;
+}
+
+unsigned gw_yaml_line(struct fy_node *n, unsigned otherwise)
+{
+    struct fy_token *t = place_of(n);
+    const struct fy_mark *m = t != NULL ? fy_token_start_mark(t) : NULL;
+
+    return m != NULL && m->line >= 0 ? (unsigned)m->line + 1 : otherwise;
+}
+
+const char *gw_yaml_kind(struct fy_node *n)
+{
+    if (gw_yaml_is_empty(n))
+        return "empty";
+    if (fy_node_is_alias(n))
+        return "an alias";
+    switch (fy_node_get_type(n)) {
+    case FYNT_SCALAR:
+        return "a single value";
+    case FYNT_SEQUENCE:
+        return "a list";
+    case FYNT_MAPPING:
+        return "a mapping";
+    }
+    return "nothing";
+}
+
+bool gw_yaml_is_plain(struct fy_node *n)
+{
+    return fy_node_get_style(n) == FYNS_PLAIN;
+}
+
+bool gw_yaml_is_empty(struct fy_node *n)
+{
+    size_t len;
+
+    if (n == NULL)
+        return true;
+    if (fy_node_get_type(n) != FYNT_SCALAR || !gw_yaml_is_plain(n))
+        return false;
+    const char *s = fy_node_get_scalar(n, &len);
+    return s == NULL || len == 0 || (len == 1 && s[0] == '~') ||
+           (len == 4 && memcmp(s, "null", 4) == 0);
+}
