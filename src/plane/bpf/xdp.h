@@ -1,0 +1,98 @@
+/* xdp.h: the fast driver of path.h. It does what it can do alone, which is most packets: deliver,
+ * tunnel, route to a resolved neighbour behind an interface that takes XDP frames, and drop. All
+ * else it leaves untouched and uncounted to the tc program behind it (XDP_PASS): what is the
+ * kernel's, ICMPv6 errors, unresolved neighbours, interfaces without XDP.
+ */
+#ifndef GW_PLANE_BPF_XDP_H
+#define GW_PLANE_BPF_XDP_H
+
+#include "plane/bpf/events.h"
+
+/* The interface to send to, or 0: not from here. */
+GW_INLINE __u32 gw_xdp_target(struct xdp_md *ctx, const struct gw_pkt *p,
+                              const struct gw_verdict *v, struct bpf_fib_lookup *f)
+{
+    __u32 target = 0;
+
+    if (v->deliver) {
+        target = v->deliver->station.ifindex;
+    } else {
+        f->family = 10;
+        f->tot_len = (__u16)gw_fib_len(v);
+        f->ifindex = v->encap ? 1 : p->ifindex;
+        GW_COPY(f->ipv6_src, &p->ip.src, sizeof f->ipv6_src);
+        GW_COPY(f->ipv6_dst, gw_fib_dst(p, v), sizeof f->ipv6_dst);
+        if (bpf_fib_lookup(ctx, f, sizeof *f, 0) == BPF_FIB_LKUP_RET_SUCCESS)
+            target = f->ifindex;
+    }
+    struct gw_t_iface *i = gw_tbl_iface(0, target);
+    return i && i->xdp ? target : 0;
+}
+
+/* 0, or there is no room. */
+GW_INLINE int gw_xdp_edit(struct xdp_md *ctx, const struct gw_verdict *v,
+                          const struct gw_headers *h)
+{
+    int move = v->encap ? (v->decap ? 0 : -GW_IP6_LEN) : (v->decap ? GW_IP6_LEN : 0);
+
+    if (move && bpf_xdp_adjust_head(ctx, move))
+        return -1;
+    __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+    if (data + GW_ETH_LEN + GW_IP6_LEN > end)
+        return -1;
+    GW_COPY(GW_ETH(data), &h->eth, sizeof h->eth);
+    if (!v->encap) {
+        GW_COPY(GW_HDR(data + GW_ETH_LEN), h->inner, sizeof h->inner);
+        return 0;
+    }
+    if (data + GW_ETH_LEN + 2 * GW_IP6_LEN > end)
+        return -1;
+    GW_COPY(GW_HDR(data + GW_ETH_LEN), &h->outer, sizeof h->outer);
+    GW_COPY(GW_HDR(data + GW_ETH_LEN + GW_IP6_LEN), h->inner, sizeof h->inner);
+    return 0;
+}
+
+GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, const struct gw_pkt *p,
+                          struct gw_verdict *v, __u64 now)
+{
+    struct bpf_fib_lookup fib = {};
+    struct gw_headers h = {};
+    __u32 target = gw_xdp_target(ctx, p, v, &fib);
+
+    if (!target)
+        return XDP_PASS;
+    gw_prepare(me, p, v, &h);
+    if (!v->deliver) {
+        GW_COPY(h.eth.dst, fib.dmac, sizeof h.eth.dst);
+        GW_COPY(h.eth.src, fib.smac, sizeof h.eth.src);
+    }
+    if (gw_xdp_edit(ctx, v, &h))
+        gw_drop(v, GW_R_NO_ROOM);
+    gw_settle(p, v, now);
+    return v->action == GW_PATH_SEND ? (int)bpf_redirect(target, 0) : XDP_DROP;
+}
+
+SEC("xdp")
+int gw_xdp(struct xdp_md *ctx)
+{
+    __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+    struct gw_t_iface *iface = gw_tbl_iface(0, ctx->ingress_ifindex);
+    struct gw_t_self *me = gw_tbl_self();
+    struct gw_verdict v = {};
+    __u64 now = bpf_ktime_get_ns();
+
+    if (!iface || !me || end - data < GW_ETH_LEN)
+        return XDP_PASS;
+    struct gw_pkt p = {.ifindex = ctx->ingress_ifindex, .len = (__u32)(end - data) - GW_ETH_LEN};
+    gw_classify(0, me, iface, &p, data, end, &v);
+    if (v.report)
+        gw_report_station(iface, &p, now);
+    if (v.action == GW_PATH_SEND)
+        return gw_xdp_send(ctx, me, &p, &v, now);
+    if (v.action == GW_PATH_PASS || v.icmp_type)
+        return XDP_PASS;
+    gw_settle(&p, &v, now);
+    return XDP_DROP;
+}
+
+#endif

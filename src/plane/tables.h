@@ -1,0 +1,188 @@
+/* tables.h: the data-plane tables: keys, values, counters and events, shared as they are by the BPF
+ * programs, the loader and the native build, so nothing is copied by hand. It includes nothing but
+ * <linux/types.h>, which the BPF target has too.
+ *
+ *   self        one entry: this node                            (array)
+ *   ifaces      ifindex → side, MTU                             (hash)
+ *   stations    ifindex + link-layer address → use              (hash)
+ *   prefixes64  upper 64 bits → what to do, for /64s            (hash)
+ *   prefixes    prefix → the same, for every other length       (LPM trie)
+ *   peers       address → MTU, use                              (hash)
+ *   recent      link-layer addresses reported as unknown        (LRU hash)
+ *   counters    packets and octets per enum gw_reason           (per-CPU array)
+ *   events      struct gw_ev                                    (ring buffer)
+ *
+ * Multi-octet fields are in host order unless they say otherwise. Change GW_PLANE_SCHEMA whenever
+ * a layout or a meaning changes: pinned tables of another schema are not adopted.
+ */
+#ifndef GW_PLANE_TABLES_H
+#define GW_PLANE_TABLES_H
+
+#include <linux/types.h>
+
+#define GW_PLANE_SCHEMA 1
+
+/* An IPv6 address in network order. */
+struct gw_t_addr {
+    union {
+        __u8 b[16];
+        __u32 w[4];
+    };
+};
+
+/* The key of a /64 in `prefixes64`. */
+static inline __u64 gw_t_key64(const struct gw_t_addr *a)
+{
+    return (__u64)a->w[1] << 32 | a->w[0];
+}
+
+/* A token bucket; see gw_bucket_take in path.h. Updates from several CPUs may race: the bound is
+ * then off by a few tokens, which no user of it minds. */
+struct gw_t_bucket {
+    __u64 last_ns;
+    __u32 tokens;
+    __u32 _pad;
+};
+
+struct gw_t_self {
+    __u32 schema;     /* GW_PLANE_SCHEMA; first, for good */
+    __u32 generation; /* of the loader that owns the tables; entries of others go at SYNC */
+    struct gw_t_addr addr;
+    __u32 lpm_used;  /* entries in `prefixes`; 0 saves the lookup */
+    __u32 hop_limit; /* of outer headers */
+    struct gw_t_bucket punts;
+};
+
+enum gw_t_side { GW_T_ACCESS, GW_T_CORE };
+struct gw_t_iface {
+    __u32 side;  /* enum gw_t_side */
+    __u32 index; /* in the configuration */
+    __u32 mtu;   /* of the link, octets */
+    __u32 xdp;   /* runs the XDP form: XDP may redirect to it */
+    struct gw_t_bucket reports;
+};
+
+struct gw_t_station_key {
+    __u32 ifindex;
+    __u8 mac[6];
+    __u16 _pad; /* zero */
+};
+struct gw_t_station {
+    __u64 packets;
+    __u64 last_ns; /* CLOCK_MONOTONIC of the last packet from it */
+    __u32 generation;
+    __u32 _pad;
+};
+
+/* The key of the LPM trie; also how a prefix is named in values and events. */
+struct gw_t_prefix_key {
+    __u32 len;
+    struct gw_t_addr addr; /* bits behind len are zero */
+};
+
+enum gw_t_watch { GW_T_WATCH_UP = 1u << 0, GW_T_WATCH_DOWN = 1u << 1 };
+struct gw_t_use {
+    __u64 packets, octets;
+    __u64 last_ns; /* 0: never */
+};
+struct gw_t_prefix {
+    struct gw_t_prefix_key prefix;
+    __u32 kind;            /* enum gw_prefix_kind (intent.h) */
+    struct gw_t_addr peer; /* anchor (SERVED) or serving MAAR (MOVED) */
+    __u32 watch;           /* enum gw_t_watch; a reported bit is cleared */
+    __u32 generation;
+    struct gw_t_station_key station; /* LOCAL, SERVED */
+    __u8 dlif[6];                    /* source of frames to the station */
+    __u8 _pad[2];
+    __u32 _pad2;
+    struct gw_t_use up, down;
+};
+
+struct gw_t_peer {
+    __u32 mtu; /* of the path to it: octets of the outer packet */
+    __u32 generation;
+    struct gw_t_use tx, rx;
+};
+
+struct gw_t_counter {
+    __u64 packets, octets;
+};
+
+/* What became of a packet: name in `godwit show counters`, and why. Each packet adds to exactly one
+ * reason up to GW_R_PEER_MTU; those behind it are counted beside it. */
+#define GW_REASONS(X)                                                                       \
+    X(GW_R_PASSED, "passed-to-kernel")                                                      \
+    X(GW_R_DELIVERED, "forwarded-delivered")                                                \
+    X(GW_R_TUNNELLED, "forwarded-tunnelled")                                                \
+    X(GW_R_RELAYED, "forwarded-relayed") /* from one tunnel into another */                 \
+    X(GW_R_ROUTED, "forwarded-routed")                                                      \
+    X(GW_R_MALFORMED, "drop-malformed")                                                     \
+    X(GW_R_BAD_LLADDR, "drop-bad-link-layer-source")                                        \
+    X(GW_R_UNKNOWN_STATION, "drop-unknown-station")                                         \
+    X(GW_R_LINK_SCOPE, "drop-link-scope") /* multicast and link-local from stations */      \
+    X(GW_R_FOREIGN_SOURCE, "drop-foreign-source")                                           \
+    X(GW_R_TO_ROUTER, "drop-to-router")                                                     \
+    X(GW_R_STRANGER_TUNNEL, "drop-stranger-tunnel")                                         \
+    X(GW_R_INNER_MALFORMED, "drop-inner-malformed")                                         \
+    X(GW_R_INNER_SCOPE, "drop-inner-scope")                                                 \
+    X(GW_R_INNER_SOURCE, "drop-inner-source") /* not anchored here, or from another peer */ \
+    X(GW_R_ECN, "drop-ecn")                   /* not-ECT inside, CE outside (RFC 6040) */   \
+    X(GW_R_NO_PEER, "drop-no-peer")           /* the entry's peer is not configured */      \
+    X(GW_R_HOP_LIMIT, "drop-hop-limit")                                                     \
+    X(GW_R_TOO_BIG, "drop-too-big")                                                         \
+    X(GW_R_NO_ROUTE, "drop-no-route")                                                       \
+    X(GW_R_PEER_ROUTE, "drop-no-route-to-peer")                                             \
+    X(GW_R_FORWARDING_OFF, "drop-forwarding-off") /* sysctl of the interface */             \
+    X(GW_R_NO_ROOM, "drop-no-room")               /* the kernel would not make room */      \
+    X(GW_R_PEER_MTU, "peer-mtu-lowered")                                                    \
+    X(GW_R_REPORTED, "stations-reported")                                                   \
+    X(GW_R_REPORT_BOUND, "station-reports-bounded")                                         \
+    X(GW_R_ERROR_BOUND, "icmp-errors-bounded")                                              \
+    X(GW_R_ERROR_SENT, "icmp-errors-sent")                                                  \
+    X(GW_R_EVENT_LOST, "events-lost")
+
+enum gw_reason {
+#define GW_R_ENUM(id, name) id,
+    GW_REASONS(GW_R_ENUM)
+#undef GW_R_ENUM
+        GW_R_COUNT
+};
+
+/* Unknown stations: the same one again after this long, at most so many per interface. */
+#define GW_REPORT_AGAIN_NS 200000000ull
+#define GW_REPORT_RATE     1000
+#define GW_REPORT_BURST    256
+/* ICMPv6 errors (RFC 4443 §2.4 (f)). */
+#define GW_ERROR_RATE  200
+#define GW_ERROR_BURST 50
+
+enum gw_ev_kind { GW_EV_STATION, GW_EV_FIRST, GW_EV_ERROR };
+
+/* As much of a packet as an ICMPv6 error quotes: 1280 - 40 - 8 (RFC 4443 §2.4 (c)). */
+#define GW_QUOTE_MAX 1232
+
+struct gw_ev_head {
+    __u32 kind;
+    __u32 ifindex; /* it came in on */
+    __u64 mono_ns;
+};
+struct gw_ev_station {
+    struct gw_ev_head head;
+    __u8 mac[6];
+    __u16 _pad;
+};
+struct gw_ev_first {
+    struct gw_ev_head head;
+    struct gw_t_prefix_key prefix;
+    __u32 up;
+};
+/* An ICMPv6 error is due to the source of the (inner) packet. */
+struct gw_ev_error {
+    struct gw_ev_head head;
+    __u8 type, code; /* of the ICMPv6 error */
+    __u16 len;       /* octets of packet */
+    __u32 mtu;       /* Packet Too Big */
+    __u8 packet[GW_QUOTE_MAX];
+};
+
+#endif

@@ -1,0 +1,62 @@
+/* plane_impl.h: what the files of the loader share; for src/sys/plane*.c only. */
+#ifndef GW_SYS_PLANE_IMPL_H
+#define GW_SYS_PLANE_IMPL_H
+
+#include <net/if.h>
+
+#include "base/err.h"
+#include "plane/entries.h"
+#include "sys/plane.h"
+
+struct gw_bpf_if {
+    char name[IFNAMSIZ];
+    uint32_t ifindex, mtu;
+    bool access;
+    bool want_xdp, must_xdp; /* of the configuration; must: failing is an error */
+    bool xdp;                /* it has it */
+};
+
+struct gw_bpf {
+    const struct gw_log *log;
+    char *pin_dir;
+    struct gw_path *skel;
+    struct gw_addr addr;
+    size_t nifs;
+    struct gw_bpf_if *ifs;
+    uint32_t *ifindex; /* as in ifs, for struct gw_ifmap */
+    uint32_t generation;
+    uint32_t lpm_used;
+    int ncpus;
+    struct ring_buffer *ring;
+    int epoll_fd, icmp_fd, raw_fd;
+    const struct gw_bpf_ops *ops; /* during a dispatch */
+    void *user;
+};
+
+static inline struct gw_ifmap gw_bpf_ifmap(const struct gw_bpf *b)
+{
+    return (struct gw_ifmap){.ifindex = b->ifindex, .n = b->nifs};
+}
+
+/* Logs "what: strerror(errno)" and returns GW_ESYS. */
+int gw_bpf_fail(const struct gw_bpf *b, const char *what);
+
+/* plane_pin.c: the directory of pins. */
+int gw_bpf_pin_dir(const struct gw_bpf *b); /* creates it; GW_ESYS if it is not on a bpffs */
+/* Schema of what is pinned; 0: nothing is; or GW_ESYS. */
+int64_t gw_bpf_pinned_schema(const struct gw_bpf *b);
+void gw_bpf_unpin_all(const struct gw_bpf *b);
+void gw_bpf_pin_path(const struct gw_bpf *b, const char *what, const char *name, size_t size,
+                     char *out);
+
+/* plane_attach.c: programs on interfaces. */
+int gw_bpf_attach(struct gw_bpf *b, struct gw_bpf_if *i);
+void gw_bpf_detach_tc(uint32_t ifindex);
+void gw_bpf_detach_xdp(const struct gw_bpf *b, const char *ifname);
+
+/* plane_events.c */
+int gw_bpf_events_open(struct gw_bpf *b);
+void gw_bpf_events_close(struct gw_bpf *b);
+void gw_bpf_add_counter(const struct gw_bpf *b, enum gw_reason r);
+
+#endif

@@ -1,0 +1,268 @@
+/* plane_maps.c: intents into maps, and what the maps know back out: counters, use, MTUs. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "gw_path.skel.h"
+#include "sys/plane_impl.h"
+
+/* The map, key and value of a prefix. */
+struct slot {
+    int fd;
+    bool lpm;
+    union {
+        uint64_t upper;
+        struct gw_t_prefix_key prefix;
+    } key;
+};
+
+static struct slot slot_of(const struct gw_bpf *b, const struct gw_t_prefix_key *k)
+{
+    if (k->len == 64)
+        return (struct slot){.fd = bpf_map__fd(b->skel->maps.prefixes64),
+                             .key.upper = gw_t_key64(&k->addr)};
+    return (struct slot){.fd = bpf_map__fd(b->skel->maps.prefixes), .lpm = true, .key.prefix = *k};
+}
+
+/* An LPM lookup finds covering entries too. */
+static bool find_prefix(const struct slot *s, const struct gw_t_prefix_key *k,
+                        struct gw_t_prefix *out)
+{
+    return bpf_map_lookup_elem(s->fd, &s->key, out) == 0 && out->prefix.len == k->len;
+}
+
+static int put(const struct gw_bpf *b, int fd, const void *key, const void *value)
+{
+    if (bpf_map_update_elem(fd, key, value, BPF_ANY) == 0)
+        return GW_OK;
+    if (errno == E2BIG || errno == ENOSPC)
+        return GW_EFULL;
+    return gw_bpf_fail(b, "updating a table");
+}
+
+static int del(const struct gw_bpf *b, int fd, const void *key)
+{
+    if (bpf_map_delete_elem(fd, key) == 0 || errno == ENOENT)
+        return GW_OK;
+    return gw_bpf_fail(b, "updating a table");
+}
+
+/* Tells the programs whether the LPM table is worth a lookup. */
+static int set_lpm_used(struct gw_bpf *b, uint32_t used)
+{
+    int fd = bpf_map__fd(b->skel->maps.self);
+    struct gw_t_self self;
+    uint32_t zero = 0;
+
+    b->lpm_used = used;
+    if (bpf_map_lookup_elem(fd, &zero, &self))
+        return gw_bpf_fail(b, "self");
+    self.lpm_used = used;
+    return put(b, fd, &zero, &self);
+}
+
+static int prefix_set(struct gw_bpf *b, const struct gw_intent *in)
+{
+    struct gw_ifmap ifs = gw_bpf_ifmap(b);
+    struct gw_t_prefix v, old;
+    int rc = gw_entry_prefix(&ifs, in, &v);
+
+    if (rc)
+        return rc;
+    struct slot s = slot_of(b, &v.prefix);
+    bool known = find_prefix(&s, &v.prefix, &old);
+    if (known) { /* what passes between the look-up and the update is not counted */
+        v.up = old.up;
+        v.down = old.down;
+    }
+    v.generation = b->generation;
+    rc = put(b, s.fd, &s.key, &v);
+    return rc == GW_OK && s.lpm && !known ? set_lpm_used(b, b->lpm_used + 1) : rc;
+}
+
+static int prefix_del(struct gw_bpf *b, const struct gw_t_prefix_key *k)
+{
+    struct slot s = slot_of(b, k);
+    struct gw_t_prefix old;
+    bool known = find_prefix(&s, k, &old);
+    int rc = known ? del(b, s.fd, &s.key) : GW_OK;
+
+    return rc == GW_OK && s.lpm && known ? set_lpm_used(b, b->lpm_used - 1) : rc;
+}
+
+/* It is not unknown any more; and if it is so again, that is news at once. */
+static void forget_report(const struct gw_bpf *b, const struct gw_t_station_key *k)
+{
+    bpf_map_delete_elem(bpf_map__fd(b->skel->maps.recent), k);
+}
+
+static int station_set(const struct gw_bpf *b, const struct gw_station_key *key)
+{
+    struct gw_ifmap ifs = gw_bpf_ifmap(b);
+    int fd = bpf_map__fd(b->skel->maps.stations);
+    struct gw_t_station v = {0};
+    struct gw_t_station_key k;
+    int rc = gw_entry_station(&ifs, key, &k);
+
+    if (rc)
+        return rc;
+    bpf_map_lookup_elem(fd, &k, &v);
+    v.generation = b->generation;
+    rc = put(b, fd, &k, &v);
+    forget_report(b, &k);
+    return rc;
+}
+
+static int station_del(const struct gw_bpf *b, const struct gw_station_key *key)
+{
+    struct gw_ifmap ifs = gw_bpf_ifmap(b);
+    struct gw_t_station_key k;
+    int rc = gw_entry_station(&ifs, key, &k);
+
+    if (rc)
+        return rc;
+    rc = del(b, bpf_map__fd(b->skel->maps.stations), &k);
+    forget_report(b, &k);
+    return rc;
+}
+
+static int peer_set(const struct gw_bpf *b, const struct gw_addr *addr, uint16_t mtu, bool create)
+{
+    int fd = bpf_map__fd(b->skel->maps.peers);
+    struct gw_t_peer v = {0};
+    struct gw_t_addr k;
+
+    if (mtu < 1280)
+        return GW_EINVAL;
+    gw_entry_addr(addr, &k);
+    if (bpf_map_lookup_elem(fd, &k, &v) && !create)
+        return GW_ENOENT;
+    v.mtu = mtu;
+    v.generation = create ? b->generation : v.generation;
+    return put(b, fd, &k, &v);
+}
+
+int gw_bpf_set_peer_mtu(struct gw_bpf *b, const struct gw_addr *peer, uint16_t mtu)
+{
+    return peer_set(b, peer, mtu, false);
+}
+
+/* Deletes what has another generation from a map whose values carry theirs at `at`. Returns how
+ * many, or GW_ESYS, GW_ENOMEM. */
+static int sweep(const struct gw_bpf *b, const struct bpf_map *m, size_t at)
+{
+    struct gw_t_prefix_key key, next; /* the largest of all keys */
+    uint32_t generation;
+    int fd = bpf_map__fd(m), gone = 0;
+    uint8_t *value = malloc(bpf_map__value_size(m));
+
+    _Static_assert(sizeof key >= sizeof(struct gw_t_station_key) &&
+                       sizeof key >= sizeof(struct gw_t_addr),
+                   "room for any key");
+    if (!value)
+        return GW_ENOMEM;
+    for (int more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+        key = next;
+        more = !bpf_map_get_next_key(fd, &key, &next);
+        if (bpf_map_lookup_elem(fd, &key, value))
+            continue;
+        memcpy(&generation, value + at, sizeof generation);
+        if (generation != b->generation && bpf_map_delete_elem(fd, &key) == 0)
+            gone++;
+    }
+    free(value);
+    return gone;
+}
+
+static int sync(struct gw_bpf *b)
+{
+    const size_t in_prefix = offsetof(struct gw_t_prefix, generation);
+    int peers = sweep(b, b->skel->maps.peers, offsetof(struct gw_t_peer, generation));
+    int stations = sweep(b, b->skel->maps.stations, offsetof(struct gw_t_station, generation));
+    int hashed = sweep(b, b->skel->maps.prefixes64, in_prefix);
+    int lpm = sweep(b, b->skel->maps.prefixes, in_prefix);
+
+    if (peers < 0 || stations < 0 || hashed < 0 || lpm < 0)
+        return GW_ENOMEM;
+    gw_log(b->log, GW_LOG_INFO, GW_CAT_PLANE, "synced",
+           "removed what nobody wants any more: %d peers, %d stations, %d prefixes", peers,
+           stations, hashed + lpm);
+    return lpm ? set_lpm_used(b, b->lpm_used - (uint32_t)lpm) : GW_OK;
+}
+
+int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
+{
+    struct gw_t_prefix_key prefix;
+    struct gw_t_addr peer;
+
+    switch (in->kind) {
+    case GW_INTENT_PEER_SET:
+        return peer_set(b, &in->peer.addr, in->peer.mtu, true);
+    case GW_INTENT_PEER_DEL:
+        gw_entry_addr(&in->peer.addr, &peer);
+        return del(b, bpf_map__fd(b->skel->maps.peers), &peer);
+    case GW_INTENT_STATION_SET:
+        return station_set(b, &in->station.key);
+    case GW_INTENT_STATION_DEL:
+        return station_del(b, &in->station.key);
+    case GW_INTENT_PREFIX_SET:
+        return prefix_set(b, in);
+    case GW_INTENT_PREFIX_DEL:
+        gw_entry_prefix_key(&in->prefix.prefix, &prefix);
+        return prefix_del(b, &prefix);
+    case GW_INTENT_SYNC:
+        return sync(b);
+    }
+    return GW_EINVAL;
+}
+
+void gw_bpf_counters(const struct gw_bpf *b, struct gw_emit *e)
+{
+    struct gw_t_counter *per_cpu = calloc((size_t)b->ncpus, sizeof *per_cpu);
+
+    if (!per_cpu)
+        return;
+    for (uint32_t r = 0; r < GW_R_COUNT; r++) {
+        uint64_t sum = 0;
+        if (bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.counters), &r, per_cpu))
+            continue;
+        for (int i = 0; i < b->ncpus; i++)
+            sum += per_cpu[i].packets;
+        gw_emit_num(e, gw_reason_name((enum gw_reason)r), (int64_t)sum);
+    }
+    free(per_cpu);
+}
+
+/* For what the loader itself does; on the CPU slot 0, where no program of ours need run. */
+void gw_bpf_add_counter(const struct gw_bpf *b, enum gw_reason r)
+{
+    int fd = bpf_map__fd(b->skel->maps.counters);
+    struct gw_t_counter *per_cpu = calloc((size_t)b->ncpus, sizeof *per_cpu);
+    uint32_t key = r;
+
+    if (per_cpu && bpf_map_lookup_elem(fd, &key, per_cpu) == 0) {
+        per_cpu[0].packets++;
+        bpf_map_update_elem(fd, &key, per_cpu, BPF_ANY);
+    }
+    free(per_cpu);
+}
+
+int gw_bpf_usage(const struct gw_bpf *b, const struct gw_prefix *prefix, struct gw_bpf_usage *out)
+{
+    struct gw_t_prefix_key k;
+    struct gw_t_prefix v;
+
+    gw_entry_prefix_key(prefix, &k);
+    struct slot s = slot_of(b, &k);
+    if (!find_prefix(&s, &k, &v))
+        return GW_ENOENT;
+    *out = (struct gw_bpf_usage){.up_packets = v.up.packets,
+                                 .up_octets = v.up.octets,
+                                 .down_packets = v.down.packets,
+                                 .down_octets = v.down.octets,
+                                 .last_up = {(int64_t)v.up.last_ns},
+                                 .last_down = {(int64_t)v.down.last_ns}};
+    return GW_OK;
+}
