@@ -1,0 +1,135 @@
+/* daemon.h: one running node in one process: its loop, descriptors and the layers it drives.
+ * Private to src/daemon. One thread; only the store's sync runs on libuv's pool.
+ *
+ *   main.c     arguments, exit status
+ *   start.c    the order in which things are opened and closed
+ *   io.c       descriptors become node inputs
+ *   driver.c   node actions are carried out
+ *   request.c  control requests, control.c their socket, json.c their form
+ *   reload.c   another configuration in a running daemon
+ */
+#ifndef GW_DAEMON_DAEMON_H
+#define GW_DAEMON_DAEMON_H
+
+#include "daemon/control.h"
+#include "node/node.h"
+#include "store/store.h"
+#include "sys/icmp.h"
+#include "sys/logger.h"
+#include "sys/netlink.h"
+#include "sys/plane.h"
+
+#include <net/if.h>
+#include <uv.h>
+
+struct gwd;
+
+/* A watched descriptor. */
+struct gwd_fd {
+    int fd; /* -1: not open */
+    uv_poll_t poll;
+    bool polled, owned;
+};
+
+struct gwd_if {
+    char name[IF_NAMESIZE];
+    enum gw_if_side side;
+    unsigned ifindex;
+    uint32_t index; /* in the configuration's list: the node's name for it */
+    bool carrier;
+    struct gwd_fd nd; /* access side only */
+    struct gwd *daemon;
+};
+
+/* Messages that wait for the batch's commit: records of struct gw_mh_addrs, length, octets. */
+struct gwd_queue {
+    uint8_t *buf;
+    size_t used, size;
+};
+
+/* Applied intents whose result the node wants, with the time they were done. */
+struct gwd_done {
+    uint64_t tag;
+    int result;
+    struct gw_now at;
+};
+
+#define GWD_COUNTERS(X)                                 \
+    X(mh_received, "mh-received")                       \
+    X(mh_sent, "mh-sent")                               \
+    X(mh_send_errors, "mh-send-errors")                 \
+    X(nd_received, "nd-received")                       \
+    X(nd_sent, "nd-sent")                               \
+    X(nd_send_errors, "nd-send-errors")                 \
+    X(param_problems_sent, "param-problems-sent")       \
+    X(param_problems_limited, "param-problems-limited") \
+    X(intents, "intents")                               \
+    X(intent_errors, "intent-errors")                   \
+    X(store_commits, "store-commits")                   \
+    X(store_errors, "store-errors")                     \
+    X(netlink_lost, "netlink-lost")                     \
+    X(reloads, "reloads")                               \
+    X(reload_errors, "reload-errors")                   \
+    X(control_requests, "control-requests")
+struct gwd_counters {
+#define X(member, name) uint64_t member;
+    GWD_COUNTERS(X)
+#undef X
+};
+
+struct gwd {
+    uv_loop_t loop;
+    uv_prepare_t prepare; /* arms the deadline */
+    uv_check_t check;     /* ends the batch of an iteration */
+    uv_timer_t second;
+    uv_signal_t signal[3];
+    uv_work_t sync;
+    struct gw_logger logger;
+    struct gw_config *conf;
+    const char *conf_path;
+    struct gw_node *node;
+    struct gw_bpf *bpf;
+    struct gw_store *store;
+    struct gwd_control control;
+    size_t nifs;
+    struct gwd_if *ifs;
+    struct gwd_fd mh, plane, netlink, deadline;
+    int icmp_fd;
+    struct gw_bucket icmp_rate;
+    struct gw_time armed; /* what the deadline timer stands at */
+    struct gwd_queue queue;
+    struct gwd_done *done;
+    size_t ndone, done_size;
+    struct gwd_counters count;
+    struct gw_time started;
+    bool adopted;     /* pins of an earlier process were there */
+    bool store_dirty; /* committed and not yet synced */
+    bool syncing;
+    struct gw_store_why sync_why;
+    int sync_err;
+};
+
+/* start.c */
+int gwd_start(struct gwd *d); /* 0, or a negative gw_err after a log line */
+void gwd_stop(struct gwd *d); /* also after a failed start; uses conf->daemon.on_stop */
+
+/* io.c: GW_ESYS leaves the descriptor with the caller. */
+int gwd_watch(struct gwd *d, struct gwd_fd *f, int fd, bool owned, uv_poll_cb cb, void *data);
+void gwd_unwatch(struct gwd_fd *f);
+int gwd_io_open(struct gwd *d);
+void gwd_io_close(struct gwd *d);
+void gwd_links_refresh(struct gwd *d);
+
+/* driver.c */
+int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);
+void gwd_carry_out(struct gwd *d); /* whatever the node wants done */
+void gwd_flush(struct gwd *d);     /* commit, then send what waited for it */
+
+/* request.c */
+gwd_control_fn gwd_request;
+
+/* reload.c: reads the file again. 0 and what was not done is nothing; else a gw_err, and *problems
+ * (may be NULL) is a new array of texts. */
+int gwd_reload(struct gwd *d, json_t **problems);
+
+#endif

@@ -1,0 +1,213 @@
+/* driver.c: carries out what the node wants, in order: intents at once (their result goes back as
+ * an input when the queue of actions is empty, because the views in an action end with the next
+ * input), ND at once, records into the batch of the store. A Mobility Header message leaves at
+ * once when nothing waits to be committed; else it waits for the commit at the end of the loop's
+ * iteration, which makes one transaction of all that arrived together.
+ */
+#include "daemon/daemon.h"
+#include "sys/clock.h"
+#include "sys/mh_socket.h"
+#include "sys/nd_socket.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define QUEUE_MAX  (4u << 20) /* octets of waiting messages; then the batch ends early */
+#define ICMP_RATE  10         /* Parameter Problems per second, RFC 4443 §2.4 f */
+#define ICMP_BURST 20
+
+struct queued {
+    struct gw_mh_addrs addrs;
+    size_t len;
+};
+
+static void send_mh(struct gwd *d, const struct gw_mh_addrs *addrs, const uint8_t *data, size_t len)
+{
+    char to[GW_TEXT_MAX];
+    if (gw_mh_send(d->mh.fd, addrs, data, len) == 0) {
+        d->count.mh_sent++;
+        return;
+    }
+    d->count.mh_send_errors++;
+    gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_SIGNAL, "mh-send-failed", "to %s: %s",
+           gw_fmt_addr(&addrs->dst, to), strerror(errno));
+}
+
+static bool reserve(struct gwd_queue *q, size_t more)
+{
+    if (q->used + more <= q->size)
+        return true;
+    size_t size = (q->used + more) * 2;
+    uint8_t *buf = realloc(q->buf, size);
+    if (buf == NULL)
+        return false;
+    q->buf = buf;
+    q->size = size;
+    return true;
+}
+
+static void queue_mh(struct gwd *d, const struct gw_action *act)
+{
+    struct queued head = {act->mh.addrs, act->mh.len};
+    size_t need = sizeof head + head.len;
+    if (gw_store_staged(d->store) == 0 && d->queue.used == 0) {
+        send_mh(d, &act->mh.addrs, act->mh.data, act->mh.len);
+        return;
+    }
+    if (d->queue.used + need > QUEUE_MAX)
+        gwd_flush(d);
+    if (!reserve(&d->queue, need)) {
+        d->count.mh_send_errors++; /* the sender of the message tries again */
+        return;
+    }
+    memcpy(d->queue.buf + d->queue.used, &head, sizeof head);
+    memcpy(d->queue.buf + d->queue.used + sizeof head, act->mh.data, head.len);
+    d->queue.used += need;
+}
+
+static void commit(struct gwd *d)
+{
+    struct gw_store_why why;
+    if (gw_store_staged(d->store) == 0)
+        return;
+    if (gw_store_commit(d->store, &why) == 0) {
+        d->count.store_commits++;
+        d->store_dirty = true;
+        return;
+    }
+    /* The batch stays staged for the next commit. Its messages leave nevertheless: a full disk
+     * must not end the sessions of a whole domain. */
+    d->count.store_errors++;
+    gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "commit-failed", "%s", why.text);
+}
+
+void gwd_flush(struct gwd *d)
+{
+    commit(d);
+    for (size_t at = 0; at < d->queue.used;) {
+        struct queued head;
+        memcpy(&head, d->queue.buf + at, sizeof head);
+        send_mh(d, &head.addrs, d->queue.buf + at + sizeof head, head.len);
+        at += sizeof head + head.len;
+    }
+    d->queue.used = 0;
+}
+
+static void send_nd(struct gwd *d, const struct gw_action *act)
+{
+    if (act->nd.iface >= d->nifs || d->ifs[act->nd.iface].nd.fd < 0) {
+        d->count.nd_send_errors++;
+        return;
+    }
+    const struct gwd_if *ifc = &d->ifs[act->nd.iface];
+    if (gw_nd_send(ifc->nd.fd, &act->nd.src, &act->nd.dst, act->nd.data, act->nd.len) == 0) {
+        d->count.nd_sent++;
+        return;
+    }
+    d->count.nd_send_errors++;
+    gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_ACCESS, "nd-send-failed", "on %s: %s", ifc->name,
+           strerror(errno));
+}
+
+static void note_done(struct gwd *d, uint64_t tag, int result)
+{
+    if (d->ndone == d->done_size) {
+        size_t size = d->done_size > 0 ? d->done_size * 2 : 64;
+        struct gwd_done *done = realloc(d->done, size * sizeof *done);
+        if (done == NULL)
+            return; /* the node goes on by its own deadline */
+        d->done = done;
+        d->done_size = size;
+    }
+    d->done[d->ndone++] = (struct gwd_done){tag, result, gw_clock_now()};
+}
+
+static void apply(struct gwd *d, const struct gw_intent *in)
+{
+    int result = gw_bpf_apply(d->bpf, in);
+    d->count.intents++;
+    if (result < 0) {
+        d->count.intent_errors++;
+        gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_PLANE, "intent-failed", "kind %d: %s", in->kind,
+               gw_err_name(result));
+    }
+    if (in->tag != 0)
+        note_done(d, in->tag, result);
+}
+
+static void send_problem(struct gwd *d, const struct gw_action *act)
+{
+    uint8_t buf[GW_ICMP_MAX];
+    if (!gw_bucket_take(&d->icmp_rate, ICMP_RATE, ICMP_BURST, gw_clock_mono())) {
+        d->count.param_problems_limited++;
+        return;
+    }
+    size_t len = gw_icmp_param_problem(&act->problem.addrs, act->problem.pointer, act->problem.data,
+                                       act->problem.len, buf);
+    if (gw_icmp_send(d->icmp_fd, &act->problem.addrs.dst, buf, len) == 0)
+        d->count.param_problems_sent++;
+}
+
+static void stage(struct gwd *d, const struct gw_action *act)
+{
+    int err = act->kind == GW_ACT_STORE_PUT
+                  ? gw_store_put(d->store, act->store.key, act->store.key_len, act->store.value,
+                                 act->store.value_len)
+                  : gw_store_del(d->store, act->store.key, act->store.key_len);
+    if (err == 0)
+        return;
+    d->count.store_errors++;
+    gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "record-lost", "%s", gw_err_name(err));
+}
+
+static void carry_out(struct gwd *d, const struct gw_action *act)
+{
+    switch (act->kind) {
+    case GW_ACT_SEND_MH:
+        queue_mh(d, act);
+        break;
+    case GW_ACT_SEND_ND:
+        send_nd(d, act);
+        break;
+    case GW_ACT_INTENT:
+        apply(d, &act->intent);
+        break;
+    case GW_ACT_STORE_PUT:
+    case GW_ACT_STORE_DEL:
+        stage(d, act);
+        break;
+    case GW_ACT_PARAM_PROBLEM:
+        send_problem(d, act);
+        break;
+    }
+}
+
+static void drain(struct gwd *d)
+{
+    struct gw_action act;
+    while (gw_node_next_action(d->node, &act))
+        carry_out(d, &act);
+}
+
+void gwd_carry_out(struct gwd *d)
+{
+    drain(d);
+    /* Feeding a result may apply further intents, which grow the list. */
+    for (size_t i = 0; i < d->ndone; i++) {
+        struct gwd_done done = d->done[i];
+        struct gw_input in = {.kind = GW_IN_PLANE_DONE,
+                              .plane = {.tag = done.tag, .result = done.result}};
+        gw_node_input(d->node, &in, done.at);
+        drain(d);
+    }
+    d->ndone = 0;
+}
+
+int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now)
+{
+    int err = gw_node_input(d->node, in, now);
+    gwd_carry_out(d);
+    return err;
+}

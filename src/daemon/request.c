@@ -1,0 +1,175 @@
+/* request.c: what a control request means (doc/reference.md has the JSON of the answers). The rows
+ * of `show` are the node's; the packet path's counts are added here, because only the driver knows
+ * both.
+ */
+#include "base/text.h"
+#include "daemon/daemon.h"
+#include "daemon/json.h"
+#include "sys/clock.h"
+
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    enum gw_show what;
+} shows[] = {
+    {"bindings", GW_SHOW_BINDINGS},   {"stations", GW_SHOW_STATIONS},
+    {"prefixes", GW_SHOW_PREFIXES},   {"tunnels", GW_SHOW_TUNNELS},
+    {"peers", GW_SHOW_PEERS},         {"counters", GW_SHOW_COUNTERS},
+    {"handovers", GW_SHOW_HANDOVERS},
+};
+
+static const char *text_of(const json_t *req, const char *key)
+{
+    const char *text = json_string_value(json_object_get(req, key));
+    return text != NULL ? text : "";
+}
+
+static void emit_counters(const struct gwd *d, struct gw_emit *e)
+{
+#define X(member, name) gw_emit_num(e, name, (int64_t)d->count.member);
+    GWD_COUNTERS(X)
+#undef X
+}
+
+static json_t *show_counters(struct gwd *d)
+{
+    struct gwd_json j;
+    json_t *root = json_object();
+    gwd_json_init(&j, root);
+    gw_emit_obj(&j.emit, "node");
+    gw_node_show(d->node, GW_SHOW_COUNTERS, &j.emit, gw_clock_now());
+    gw_emit_obj_end(&j.emit);
+    gw_emit_obj(&j.emit, "plane");
+    gw_bpf_counters(d->bpf, &j.emit);
+    gw_emit_obj_end(&j.emit);
+    gw_emit_obj(&j.emit, "daemon");
+    emit_counters(d, &j.emit);
+    gw_emit_obj_end(&j.emit);
+    return root;
+}
+
+/* Adds what the packet path counted for the prefix that a row is about. */
+static void add_usage(struct gwd *d, json_t *row)
+{
+    struct gw_prefix prefix;
+    struct gw_bpf_usage u;
+    const char *text = json_string_value(json_object_get(row, "prefix"));
+    if (text == NULL || gw_parse_prefix(text, &prefix) < 0 || gw_bpf_usage(d->bpf, &prefix, &u) < 0)
+        return;
+    json_object_set_new(row, "up-packets", json_integer((json_int_t)u.up_packets));
+    json_object_set_new(row, "up-octets", json_integer((json_int_t)u.up_octets));
+    json_object_set_new(row, "down-packets", json_integer((json_int_t)u.down_packets));
+    json_object_set_new(row, "down-octets", json_integer((json_int_t)u.down_octets));
+}
+
+static json_t *show_rows(struct gwd *d, enum gw_show what)
+{
+    struct gwd_json j;
+    json_t *rows = json_array(), *row;
+    size_t i;
+    gwd_json_init(&j, rows);
+    gw_node_show(d->node, what, &j.emit, gw_clock_now());
+    if (what != GW_SHOW_PREFIXES)
+        return rows;
+    json_array_foreach(rows, i, row)
+    {
+        add_usage(d, row);
+    }
+    return rows;
+}
+
+static json_t *show(struct gwd *d, const json_t *req)
+{
+    const char *what = text_of(req, "what");
+    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
+        if (strcmp(what, shows[i].name) != 0)
+            continue;
+        if (shows[i].what == GW_SHOW_COUNTERS)
+            return gwd_answer_ok(show_counters(d));
+        return gwd_answer_ok(show_rows(d, shows[i].what));
+    }
+    return gwd_answer_error("show: nothing is called \"%s\"", what);
+}
+
+static const struct gwd_if *access_interface(const struct gwd *d, const char *name)
+{
+    for (size_t i = 0; i < d->nifs; i++) {
+        const char *ap = d->conf->ifs[i].ap;
+        if (d->ifs[i].side == GW_IF_ACCESS &&
+            (strcmp(d->ifs[i].name, name) == 0 || (ap != NULL && strcmp(ap, name) == 0)))
+            return &d->ifs[i];
+    }
+    return NULL;
+}
+
+static json_t *attach(struct gwd *d, const json_t *req, enum gw_input_kind kind)
+{
+    const char *cmd = text_of(req, "cmd"), *name = text_of(req, "interface");
+    const char *lladdr = text_of(req, "lladdr"), *mnid = text_of(req, "mn-id");
+    const struct gwd_if *ifc = access_interface(d, name);
+    struct gw_now now = gw_clock_now();
+    struct gw_mnid id = {.subtype = GW_MNID_NAI, .id = (const uint8_t *)mnid};
+    struct gw_input in = {.kind = kind, .attach = {.by = GW_SEEN_MANUAL, .seen = now.mono}};
+    if (ifc == NULL)
+        return gwd_answer_error("%s: no access interface is called \"%s\"", cmd, name);
+    if (gw_parse_lladdr(lladdr, &in.attach.station.lladdr) < 0)
+        return gwd_answer_error("%s: \"%s\" is no link-layer address", cmd, lladdr);
+    if (strlen(mnid) > UINT8_MAX)
+        return gwd_answer_error("%s: the MN-ID is longer than %d octets", cmd, UINT8_MAX);
+    id.len = (uint8_t)strlen(mnid);
+    in.attach.station.iface = ifc->index;
+    in.attach.mnid = id.len > 0 ? &id : NULL;
+    int err = gwd_input(d, &in, now);
+    if (err < 0)
+        return gwd_answer_error("%s: the node refused it: %s", cmd, gw_err_name(err));
+    return gwd_answer_ok(NULL);
+}
+
+static json_t *reload(struct gwd *d)
+{
+    json_t *problems;
+    if (gwd_reload(d, &problems) == 0) {
+        json_decref(problems);
+        return gwd_answer_ok(NULL);
+    }
+    return json_pack("{s:b, s:s, s:o}", "ok", 0, "error", "the old configuration stays at work",
+                     "problems", problems);
+}
+
+static json_t *status(struct gwd *d)
+{
+    json_t *roles = json_array(), *hooks = json_object();
+    struct gw_time up = gw_time_sub(gw_clock_mono(), d->started);
+    char addr[GW_TEXT_MAX];
+    if (d->conf->roles & GW_ROLE_MAAR)
+        json_array_append_new(roles, json_string("maar"));
+    if (d->conf->roles & GW_ROLE_CMD)
+        json_array_append_new(roles, json_string("cmd"));
+    for (size_t i = 0; i < d->nifs; i++)
+        json_object_set_new(hooks, d->ifs[i].name,
+                            json_string(gw_bpf_hook(d->bpf, d->ifs[i].index)));
+    return gwd_answer_ok(
+        json_pack("{s:s, s:o, s:s, s:s, s:i, s:I, s:s, s:s, s:o}", "name", d->conf->name, "roles",
+                  roles, "address", gw_fmt_addr(&d->conf->addr, addr), "version", GODWIT_VERSION,
+                  "pid", (int)getpid(), "uptime-ms", (json_int_t)(up.ns / 1000000), "config-file",
+                  d->conf_path, "pins", d->adopted ? "adopted" : "created", "hooks", hooks));
+}
+
+json_t *gwd_request(void *user, const json_t *req)
+{
+    struct gwd *d = user;
+    const char *cmd = text_of(req, "cmd");
+    d->count.control_requests++;
+    if (strcmp(cmd, "show") == 0)
+        return show(d, req);
+    if (strcmp(cmd, "attach") == 0)
+        return attach(d, req, GW_IN_ATTACH);
+    if (strcmp(cmd, "detach") == 0)
+        return attach(d, req, GW_IN_DETACH);
+    if (strcmp(cmd, "reload") == 0)
+        return reload(d);
+    if (strcmp(cmd, "status") == 0)
+        return status(d);
+    return gwd_answer_error("unknown command \"%s\"", cmd);
+}

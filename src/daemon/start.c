@@ -1,0 +1,283 @@
+/* start.c: the order in which a node comes and goes. What tells a second daemon of the same node
+ * (control socket, store) comes before what would disturb a running one (packet path, sockets);
+ * the node's inputs come last: every record of the store, then the start.
+ */
+#include "daemon/daemon.h"
+#include "sys/clock.h"
+
+#include "base/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define SECOND_MS 1000
+
+static int fail(struct gwd *d, enum gw_log_cat cat, const char *id, int err, const char *what,
+                const char *why)
+{
+    gw_log(&d->logger.log, GW_LOG_ERROR, cat, id, "%s: %s", what, why);
+    return err;
+}
+
+static int open_control(struct gwd *d)
+{
+    const char *path = d->conf->daemon.control_socket;
+    int err = gwd_control_open(&d->control, &d->loop, path, gwd_request, d);
+    if (err == GW_EEXIST)
+        return fail(d, GW_CAT_NODE, "control-in-use", err, path,
+                    "another daemon answers there (or it is no socket)");
+    if (err == GW_EINVAL)
+        return fail(d, GW_CAT_NODE, "control-failed", err, path, "too long for a socket's name");
+    if (err < 0)
+        return fail(d, GW_CAT_NODE, "control-failed", err, path, strerror(errno));
+    return 0;
+}
+
+static int open_store(struct gwd *d)
+{
+    struct gw_store_why why;
+    int err =
+        gw_store_open(&gw_store_lmdb, d->conf->daemon.state_dir, &gw_alloc_libc, &d->store, &why);
+    return err < 0 ? fail(d, GW_CAT_STORE, "store-failed", err, "state directory", why.text) : 0;
+}
+
+static int find_interfaces(struct gwd *d)
+{
+    d->ifs = calloc(d->conf->nifs, sizeof *d->ifs);
+    if (d->ifs == NULL)
+        return GW_ENOMEM;
+    for (size_t i = 0; i < d->conf->nifs; i++) {
+        const struct gw_cfg_if *cfg = &d->conf->ifs[i];
+        struct gwd_if *ifc = &d->ifs[i];
+        *ifc = (struct gwd_if){.side = cfg->side,
+                               .ifindex = if_nametoindex(cfg->name),
+                               .index = (uint32_t)i,
+                               .nd.fd = -1,
+                               .daemon = d};
+        if (ifc->ifindex == 0)
+            return fail(d, GW_CAT_NODE, "no-interface", GW_ENOENT, cfg->name, strerror(errno));
+        snprintf(ifc->name, sizeof ifc->name, "%s", cfg->name);
+        d->nifs = i + 1;
+    }
+    return 0;
+}
+
+static int set_sysctl(struct gwd *d, const char *ifname, const char *key, const char *value)
+{
+    char what[96];
+    snprintf(what, sizeof what, "net.ipv6.conf.%s.%s=%s", ifname, key, value);
+    if (gw_sysctl_ipv6(ifname, key, value) < 0)
+        return fail(d, GW_CAT_NODE, "sysctl-failed", GW_ESYS, what, strerror(errno));
+    gw_log(&d->logger.log, GW_LOG_INFO, GW_CAT_NODE, "sysctl", "%s", what);
+    return 0;
+}
+
+/* A node forwards; and where the daemon speaks ND for many anchors the kernel must be silent. */
+static int settle_interfaces(struct gwd *d)
+{
+    int err = set_sysctl(d, "all", "forwarding", "1");
+    for (size_t i = 0; err == 0 && i < d->nifs; i++)
+        if (d->ifs[i].side == GW_IF_ACCESS)
+            err = set_sysctl(d, d->ifs[i].name, "disable_ipv6", "1");
+    return err;
+}
+
+static bool has_entries(const char *dir)
+{
+    DIR *dp = opendir(dir);
+    const struct dirent *e;
+    bool found = false;
+    while (dp != NULL && !found && (e = readdir(dp)) != NULL)
+        found = e->d_name[0] != '.';
+    if (dp != NULL)
+        closedir(dp);
+    return found;
+}
+
+static int open_plane(struct gwd *d)
+{
+    const char *dir = d->conf->daemon.pin_dir;
+    d->adopted = has_entries(dir);
+    int err = gw_bpf_open(&d->bpf, d->conf, 0, &d->logger.log);
+    if (err == GW_EVERSION)
+        return fail(d, GW_CAT_PLANE, "plane-version", err, dir,
+                    "pinned by another version of the packet path; remove it to start anew");
+    if (err < 0)
+        return fail(d, GW_CAT_PLANE, "plane-failed", err, dir, gw_err_name(err));
+    gw_log(&d->logger.log, GW_LOG_NOTICE, GW_CAT_PLANE, d->adopted ? "adopted" : "created",
+           "packet path pinned below %s", dir);
+    return 0;
+}
+
+static void pool_routes(struct gwd *d, bool add)
+{
+    char text[GW_TEXT_MAX];
+    for (size_t i = 0; i < d->conf->npools; i++) {
+        const struct gw_prefix *pool = &d->conf->pools[i].prefix;
+        if (gw_nl_pool_route(pool, add) < 0)
+            gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_NODE, "pool-route", "%s %s: %s",
+                   add ? "cannot add unreachable route" : "cannot remove route",
+                   gw_fmt_prefix(pool, text), strerror(errno));
+    }
+}
+
+static int restore_record(void *user, const void *key, size_t key_len, const void *value,
+                          size_t value_len)
+{
+    struct gwd *d = user;
+    struct gw_input in = {
+        .kind = GW_IN_RESTORE,
+        .restore = {.key = key, .value = value, .key_len = key_len, .value_len = value_len}};
+    int err = gwd_input(d, &in, gw_clock_now());
+    if (err < 0)
+        gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_STORE, "record-refused",
+               "a record of %zu octets: %s", value_len, gw_err_name(err));
+    return 0;
+}
+
+static int start_node(struct gwd *d)
+{
+    uint64_t seed;
+    struct gw_store_why why;
+    struct gw_input start = {.kind = GW_IN_START};
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        return fail(d, GW_CAT_NODE, "no-entropy", GW_ESYS, "getrandom", strerror(errno));
+    d->node = gw_node_new(d->conf, &gw_alloc_libc, &d->logger.log, seed, gw_clock_now());
+    if (d->node == NULL)
+        return fail(d, GW_CAT_NODE, "no-memory", GW_ENOMEM, d->conf->name, "out of memory");
+    int err = gw_store_load(d->store, restore_record, d, &why);
+    if (err < 0)
+        return fail(d, GW_CAT_STORE, "store-failed", err, "state directory", why.text);
+    err = gwd_input(d, &start, gw_clock_now());
+    gwd_flush(d);
+    return err < 0 ? fail(d, GW_CAT_NODE, "start-failed", err, d->conf->name, gw_err_name(err)) : 0;
+}
+
+static void synced(uv_work_t *work, int status)
+{
+    struct gwd *d = work->data;
+    d->syncing = false;
+    if (status < 0 || d->sync_err == 0)
+        return;
+    d->count.store_errors++;
+    gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "sync-failed", "%s", d->sync_why.text);
+}
+
+static void sync_store(uv_work_t *work)
+{
+    struct gwd *d = work->data;
+    d->sync_err = gw_store_sync(d->store, &d->sync_why);
+}
+
+static void every_second(uv_timer_t *timer)
+{
+    struct gwd *d = timer->data;
+    gw_logger_tick(&d->logger);
+    if (!d->store_dirty || d->syncing)
+        return;
+    d->store_dirty = false;
+    d->sync.data = d;
+    d->syncing = uv_queue_work(&d->loop, &d->sync, sync_store, synced) == 0;
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct gwd *d = handle->data;
+    if (signum == SIGHUP)
+        gwd_reload(d, NULL);
+    else
+        uv_stop(&d->loop);
+}
+
+static void start_housekeeping(struct gwd *d)
+{
+    static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        uv_signal_start(&d->signal[i], on_signal, signals[i]);
+    uv_timer_start(&d->second, every_second, SECOND_MS, SECOND_MS);
+}
+
+static void init_handles(struct gwd *d)
+{
+    uv_loop_init(&d->loop);
+    uv_prepare_init(&d->loop, &d->prepare);
+    uv_check_init(&d->loop, &d->check);
+    uv_timer_init(&d->loop, &d->second);
+    d->prepare.data = d->check.data = d->second.data = d;
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&d->loop, &d->signal[i]);
+        d->signal[i].data = d;
+    }
+    d->mh.fd = d->plane.fd = d->netlink.fd = d->deadline.fd = d->icmp_fd = -1;
+}
+
+int gwd_start(struct gwd *d)
+{
+    static int (*const steps[])(struct gwd *) = {open_control,      open_store, find_interfaces,
+                                                 settle_interfaces, open_plane, gwd_io_open,
+                                                 start_node};
+    int err = 0;
+    init_handles(d);
+    d->started = gw_clock_mono();
+    for (size_t i = 0; err == 0 && i < sizeof steps / sizeof *steps; i++)
+        err = steps[i](d);
+    if (err < 0)
+        return err;
+    pool_routes(d, true);
+    gwd_links_refresh(d);
+    start_housekeeping(d);
+    gw_log(&d->logger.log, GW_LOG_NOTICE, GW_CAT_NODE, "started", "%s, from %s", d->conf->name,
+           d->conf_path);
+    return 0;
+}
+
+static void close_handle(uv_handle_t *handle, void *user)
+{
+    (void)user;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Lets a sync under way end, and every handle close. */
+static void close_loop(struct gwd *d)
+{
+    uv_walk(&d->loop, close_handle, NULL);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&d->loop);
+}
+
+static void stop_node(struct gwd *d)
+{
+    struct gw_input stop = {.kind = GW_IN_STOP};
+    gwd_input(d, &stop, gw_clock_now());
+    gwd_flush(d);
+    gw_log(&d->logger.log, GW_LOG_NOTICE, GW_CAT_NODE, "stopped", "%s; the packet path %s",
+           d->conf->name,
+           d->conf->daemon.on_stop == GW_STOP_LEAVE ? "stays at work" : "is removed");
+}
+
+void gwd_stop(struct gwd *d)
+{
+    struct gw_store_why why;
+    enum gw_on_stop on_stop = d->conf->daemon.on_stop;
+    bool failed = !uv_is_active((const uv_handle_t *)&d->second);
+    if (!failed)
+        stop_node(d);
+    else if (d->bpf != NULL) /* a failed start leaves what it has found, and nothing else */
+        on_stop = d->adopted ? GW_STOP_LEAVE : GW_STOP_REMOVE;
+    gwd_control_close(&d->control);
+    gwd_io_close(d);
+    close_loop(d);
+    if (on_stop == GW_STOP_REMOVE && !failed)
+        pool_routes(d, false);
+    gw_bpf_close(d->bpf, on_stop);
+    if (d->store != NULL && gw_store_sync(d->store, &why) < 0)
+        gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "sync-failed", "%s", why.text);
+    gw_store_close(d->store);
+    gw_node_free(d->node);
+    free(d->ifs);
+    free(d->done);
+    free(d->queue.buf);
+}
