@@ -309,7 +309,7 @@ class Lab:
         running = self.state.read()["processes"].get(name)
         if running and state.alive(running):
             raise LabError(f"{node}: {iface} is being captured already")
-        argv = ["tcpdump", "-U", "-n", "-Z", "root", "-s", "0", "-B", "8192", "-i", iface,
+        argv = ["tcpdump", "-U", "--immediate-mode", "-n", "-Z", "root", "-s", "0", "-B", "8192", "-i", iface,
                 "-w", os.path.abspath(file)]
         done = len(self.log(name))
         self.spawn(node, name, argv + ([expression] if expression else []))
