@@ -95,7 +95,7 @@ struct gwd {
     struct gwd_if *ifs;
     struct gwd_fd mh, plane, netlink, deadline;
     int icmp_fd;
-    struct gw_bucket icmp_rate;
+    struct gw_icmp_rate icmp_rate;
     struct gw_time armed; /* what the deadline timer stands at */
     struct gwd_queue queue;
     struct gwd_done *done;

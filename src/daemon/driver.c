@@ -140,7 +140,7 @@ static void apply(struct gwd *d, const struct gw_intent *in)
 static void send_problem(struct gwd *d, const struct gw_action *act)
 {
     uint8_t buf[GW_ICMP_MAX];
-    if (!gw_bucket_take(&d->icmp_rate, ICMP_RATE, ICMP_BURST, gw_clock_mono())) {
+    if (!gw_icmp_rate_take(&d->icmp_rate, ICMP_RATE, ICMP_BURST, gw_clock_mono())) {
         d->count.param_problems_limited++;
         return;
     }

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool gw_bucket_take(struct gw_bucket *b, uint32_t rate, uint32_t burst, struct gw_time now)
+bool gw_icmp_rate_take(struct gw_icmp_rate *b, uint32_t rate, uint32_t burst, struct gw_time now)
 {
     int64_t token = 1000000 / (int64_t)rate, most = token * (int64_t)burst;
     int64_t passed = (now.ns - b->last.ns) / 1000;

@@ -8,11 +8,11 @@
 #include "wire/mh.h"
 
 /* RFC 4443 §2.4 f asks for a token bucket; pure. */
-struct gw_bucket {
+struct gw_icmp_rate {
     struct gw_time last;
     int64_t tokens_us; /* a token is 1 s / rate, kept in microseconds */
 };
-bool gw_bucket_take(struct gw_bucket *b, uint32_t rate, uint32_t burst, struct gw_time now);
+bool gw_icmp_rate_take(struct gw_icmp_rate *b, uint32_t rate, uint32_t burst, struct gw_time now);
 
 /* The ICMPv6 message (checksum zero: the kernel's) about a Mobility Header that came from
  * addrs->dst to addrs->src: pointer counts from the start of the Mobility Header. As much of the

@@ -33,10 +33,10 @@ static void test_long_message_is_cut(void **state)
     assert_memory_equal(out + 12, ((uint8_t[]){GW_MH_MAX >> 8, GW_MH_MAX & 0xff}), 2);
 }
 
-static unsigned take(struct gw_bucket *b, struct gw_time at)
+static unsigned take(struct gw_icmp_rate *b, struct gw_time at)
 {
     unsigned n = 0;
-    while (n < 1000 && gw_bucket_take(b, 10, 20, at))
+    while (n < 1000 && gw_icmp_rate_take(b, 10, 20, at))
         n++;
     return n;
 }
@@ -44,7 +44,7 @@ static unsigned take(struct gw_bucket *b, struct gw_time at)
 static void test_bucket(void **state)
 {
     (void)state;
-    struct gw_bucket b = {0};
+    struct gw_icmp_rate b = {0};
     struct gw_time t = GW_SEC(1000);
     assert_int_equal(take(&b, t), 20); /* the burst, not more after a long silence */
     assert_int_equal(take(&b, t), 0);
