@@ -334,6 +334,25 @@ static void check_policy(const struct lyd_node *tree, bool maar, struct gw_conf_
     }
 }
 
+/* One warning is enough for a file. */
+static void check_exposure(const struct lyd_node *tree, struct gw_conf_errors *err)
+{
+    const struct lyd_node *peer = gw_conf_child(tree, "peers"), *key;
+    struct gw_conf_path path;
+
+    for (; peer != NULL; peer = gw_conf_next(peer)) {
+        for (key = gw_conf_child(peer, "keys"); key != NULL; key = gw_conf_next(key)) {
+            const struct lyd_node *secret = gw_conf_child(key, "secret");
+            if (secret == NULL)
+                continue;
+            gw_conf_warn(err, gw_conf_line(secret), gw_conf_path_of(secret, &path),
+                         "a key is in a file that others can read, expected mode 0600 or a "
+                         "secret-file");
+            return;
+        }
+    }
+}
+
 static void check_socket(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *s = gw_conf_child(gw_conf_child(tree, "daemon"), "control-socket");
@@ -344,7 +363,8 @@ static void check_socket(const struct lyd_node *tree, struct gw_conf_errors *err
                       most);
 }
 
-void gw_conf_check(const struct lyd_node *tree, struct gw_conf_errors *err)
+void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src,
+                   struct gw_conf_errors *err)
 {
     const struct lyd_node *node = gw_conf_child(tree, "node");
     bool complete = err->errors == 0;
@@ -358,6 +378,8 @@ void gw_conf_check(const struct lyd_node *tree, struct gw_conf_errors *err)
     check_protocol(tree, err);
     check_dlif(tree, err);
     check_socket(tree, err);
+    if (src->exposed)
+        check_exposure(tree, err);
     if (complete) {
         check_roles(tree, err);
         check_policy(tree, (gw_conf_roles(node) & GW_ROLE_MAAR) != 0, err);

@@ -33,6 +33,7 @@ struct gw_conf_source {
     const char *dir;  /* where a relative secret-file starts; NULL: "." */
     const char *text;
     size_t len;
+    bool exposed;                     /* others may read the text: warn when there are keys in it */
     gw_conf_read_secret *read_secret; /* NULL: a secret-file is an error */
     void *user;
 };

@@ -27,22 +27,6 @@ static bool room(struct gw_conf_errors *e)
     return true;
 }
 
-static char *compose(const struct gw_conf_errors *e, unsigned line, const char *path,
-                     const char *what)
-{
-    const char *sep = path != NULL ? ": " : "";
-    char *text = NULL;
-    int n;
-
-    if (path == NULL)
-        path = "";
-    if (line == 0)
-        n = asprintf(&text, "%s%s%s: %s", e->file, sep, path, what);
-    else
-        n = asprintf(&text, "%s:%u%s%s: %s", e->file, line, sep, path, what);
-    return n < 0 ? NULL : text;
-}
-
 static void GW_PRINTF(5, 0) add(struct gw_conf_errors *e, bool warning, unsigned line,
                                 const char *path, const char *fmt, va_list ap)
 {
@@ -53,8 +37,8 @@ static void GW_PRINTF(5, 0) add(struct gw_conf_errors *e, bool warning, unsigned
     if (e->used >= LINES_MAX)
         return;
     (void)vsnprintf(what, sizeof what, fmt, ap);
-    char *text = room(e) ? compose(e, line, path, what) : NULL;
-    if (text == NULL) {
+    char *text = NULL;
+    if (!room(e) || asprintf(&text, "%s:%u: %s: %s", e->file, line, path, what) < 0) {
         e->nomem = true;
         return;
     }
@@ -98,11 +82,12 @@ static void say_rest(const struct gw_conf_errors *e, size_t said,
     if (report->error == NULL)
         return;
     if (e->errors > said) {
-        (void)snprintf(text, sizeof text, "%.128s: %zu more errors", e->file, e->errors - said);
+        (void)snprintf(text, sizeof text, "%.128s:1: /: %zu more errors", e->file,
+                       e->errors - said);
         report->error(report->user, text);
     }
     if (e->nomem) {
-        (void)snprintf(text, sizeof text, "%.128s: out of memory", e->file);
+        (void)snprintf(text, sizeof text, "%.128s:1: /: out of memory", e->file);
         report->error(report->user, text);
     }
 }

@@ -15,7 +15,7 @@ struct gw_conf_errors {
     bool nomem;
 };
 
-/* line: from 1, or 0 for the whole file. path: NULL when nothing in the document is meant. */
+/* line: from 1. path: "/" for the whole document. */
 void gw_conf_error(struct gw_conf_errors *e, unsigned line, const char *path, const char *fmt, ...)
     GW_PRINTF(4, 5);
 void gw_conf_warn(struct gw_conf_errors *e, unsigned line, const char *path, const char *fmt, ...)

@@ -66,7 +66,7 @@ static void run(const struct gw_conf_model *m, const struct gw_conf_source *src,
     if (tree == NULL)
         return;
     gw_conf_derive(m, src->dir != NULL ? src->dir : ".", &tree, err);
-    gw_conf_check(tree, err);
+    gw_conf_check(tree, src, err);
     if (err->errors == 0 && !err->nomem)
         validate(m, &tree, err);
     if (err->errors == 0 && !err->nomem)
@@ -95,7 +95,7 @@ static int load(struct gw_conf_model *model, const struct gw_conf_source *src,
     if (model == NULL)
         err.nomem = true;
     else if (src->len > GW_CONF_MAX_SIZE)
-        gw_conf_error(&err, 0, NULL, "is too large, expected at most %u octets", GW_CONF_MAX_SIZE);
+        gw_conf_error(&err, 1, "/", "is too large, expected at most %u octets", GW_CONF_MAX_SIZE);
     else
         run(model, src, want, &err);
     ly_temp_log_options(NULL);
@@ -201,7 +201,7 @@ static char *read_file(const char *path, size_t *len, struct stat *st, struct gw
     if (n < 0) {
         free(text);
         if (why != NULL)
-            gw_conf_error(err, 0, NULL, "cannot be read: %s, expected a YAML file", why);
+            gw_conf_error(err, 1, "/", "cannot be read: %s, expected a YAML file", why);
         return NULL;
     }
     *len = (size_t)n;
@@ -230,8 +230,12 @@ static int load_file(const char *path, const struct gw_conf_report *report, cons
 
     if (text != NULL) {
         char *dir = directory_of(path);
-        struct gw_conf_source src = {
-            .name = path, .dir = dir, .text = text, .len = len, .read_secret = read_secret};
+        struct gw_conf_source src = {.name = path,
+                                     .dir = dir,
+                                     .text = text,
+                                     .len = len,
+                                     .read_secret = read_secret,
+                                     .exposed = (st.st_mode & S_IRWXO) != 0};
         result = load(NULL, &src, report, want);
         explicit_bzero(text, len);
         free(dir);

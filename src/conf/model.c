@@ -175,6 +175,11 @@ static void put_limits(struct words *w, LY_DATA_TYPE base)
         put(w, " from 0 to 4294967295");
 }
 
+static bool is_one_value(const struct lysc_range *r)
+{
+    return r != NULL && LY_ARRAY_COUNT(r->parts) == 1 && r->parts[0].min_u64 == r->parts[0].max_u64;
+}
+
 static void put_number(struct words *w, const struct lysc_node *leaf, const struct lysc_type *t)
 {
     const char *units = leaf->nodetype == LYS_LEAF
@@ -184,11 +189,11 @@ static void put_number(struct words *w, const struct lysc_node *leaf, const stru
 
     if (t->basetype == LY_TYPE_DEC64) {
         const struct lysc_type_dec *d = (const struct lysc_type_dec *)t;
-        put(w, "a number");
+        put(w, "a number with at most %u decimals", d->fraction_digits);
         r = d->range;
     } else {
-        put(w, "a whole number");
         r = ((const struct lysc_type_num *)t)->range;
+        put(w, "%s", is_one_value(r) ? "just" : "a whole number");
     }
     if (r == NULL)
         put_limits(w, t->basetype);

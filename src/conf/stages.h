@@ -17,7 +17,8 @@ void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_n
                     struct gw_conf_errors *err);
 
 /* check.c: what YANG does not say about values and their relations. */
-void gw_conf_check(const struct lyd_node *tree, struct gw_conf_errors *err);
+void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src,
+                   struct gw_conf_errors *err);
 
 /* build.c: the complete and checked tree as a configuration; reads secret files. NULL after an
  * error. */

@@ -19,6 +19,7 @@ struct walk {
     struct gw_conf_errors *err;
     struct gw_conf_path path;
     struct lyd_node *top; /* the tree: its only root */
+    bool quiet;           /* judge without a word */
 };
 
 /* A node of the document, where it belongs, and its line for errors. */
@@ -35,10 +36,12 @@ static void fail(struct walk *w, unsigned line, const char *fmt, ...)
     char what[768];
     va_list ap;
 
+    if (w->quiet)
+        return;
     va_start(ap, fmt);
     (void)vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    gw_conf_error(w->err, line, w->path.text, "%s", what);
+    gw_conf_error(w->err, line, w->path.len > 0 ? w->path.text : "/", "%s", what);
 }
 
 static void set_line(struct lyd_node *n, unsigned line)
@@ -96,7 +99,7 @@ static void bad_value(struct walk *w, const struct spot *s, const char *text, si
     gw_conf_expect(s->schema, expect);
     if (gw_conf_is_prefix_type(t))
         what = "bad prefix";
-    else if (gw_conf_is_number_type(t) && is_number(text))
+    else if (gw_conf_is_number_type(t) && is_number(text) && strchr(text, '.') == NULL)
         what = "out of range:";
     if (gw_conf_is_secret(s->schema))
         fail(w, s->line, "bad key (not shown), expected %s", expect);
@@ -220,30 +223,22 @@ static struct fy_node *member_named(struct fy_node *map, const char *name)
     return NULL;
 }
 
-/* The key of a list's entry without saying anything: walk_members will. */
+/* The key of a list's entry when it is right. What is wrong with it walk_members will say. */
 static char *entry_key(struct walk *w, const struct spot *s, const struct lysc_node *key,
                        size_t pos)
 {
+    struct spot inner = {.schema = key, .yaml = member_named(s->yaml, key->name), .line = s->line};
     char *text = NULL;
-    size_t len = 0;
 
-    if (gw_conf_is_positional(s->schema))
-        return asprintf(&text, "%zu", pos) < 0 ? NULL : text;
-    struct fy_node *n = member_named(s->yaml, key->name);
-    if (n == NULL || gw_yaml_is_empty(n) || fy_node_get_type(n) != FYNT_SCALAR)
-        return NULL;
-    const char *raw = fy_node_get_scalar(n, &len);
-    if (raw == NULL || memchr(raw, '\0', len) != NULL)
-        return NULL;
-    if (gw_conf_is_number_type(gw_conf_type(key)) && len < 32) {
-        char num[32];
-        (void)snprintf(num, sizeof num, "%.*s", (int)len, raw);
-        if (!is_number(num))
-            return NULL;
+    if (gw_conf_is_positional(s->schema)) {
+        if (asprintf(&text, "%zu", pos) < 0)
+            w->err->nomem = true;
+        return w->err->nomem ? NULL : text;
     }
-    if (lyd_value_validate(w->m->ctx, key, raw, len, NULL, NULL, NULL) != LY_SUCCESS)
-        return NULL;
-    return strndup(raw, len);
+    w->quiet = true;
+    text = take_value(w, &inner);
+    w->quiet = false;
+    return text;
 }
 
 /* An entry whose key is wrong is judged but not built. */

@@ -10,12 +10,12 @@ static void say_diags(const struct gw_yaml *y, struct gw_conf_errors *err)
     void *it = NULL;
 
     while ((de = fy_diag_errors_iterate(y->diag, &it)) != NULL) {
-        unsigned line = de->line > 0 ? (unsigned)de->line : 0;
+        unsigned line = de->line > 0 ? (unsigned)de->line : 1;
         if (de->type == FYET_ERROR)
-            gw_conf_error(err, line, NULL, "not YAML: %s", de->msg);
+            gw_conf_error(err, line, "/", "not YAML: %s", de->msg);
     }
     if (err->errors == 0)
-        gw_conf_error(err, 0, NULL, "not YAML");
+        gw_conf_error(err, 1, "/", "not YAML");
 }
 
 static bool only_one(struct gw_yaml *y, struct gw_conf_errors *err)
@@ -23,8 +23,8 @@ static bool only_one(struct gw_yaml *y, struct gw_conf_errors *err)
     struct fy_document *more = fy_parse_load_document(y->parser);
 
     if (more != NULL) {
-        unsigned line = gw_yaml_line(fy_document_root(more), 0);
-        gw_conf_error(err, line, NULL, "a second YAML document begins, expected one only");
+        unsigned line = gw_yaml_line(fy_document_root(more), 1);
+        gw_conf_error(err, line, "/", "a second YAML document begins, expected one only");
         fy_parse_document_destroy(y->parser, more);
         return false;
     }
@@ -56,7 +56,7 @@ bool gw_yaml_parse(struct gw_yaml *y, const char *text, size_t len, struct gw_co
         return false;
     }
     if (y->doc == NULL || gw_yaml_is_empty(fy_document_root(y->doc))) {
-        gw_conf_error(err, 0, NULL, "is empty, expected a mapping with the key \"godwit\"");
+        gw_conf_error(err, 1, "/", "is empty, expected a mapping with the key \"godwit\"");
         return false;
     }
     return only_one(y, err);
