@@ -139,6 +139,8 @@ static int load(struct gw_bpf *b, const struct gw_config *c)
     bpf_object__for_each_map(m, b->skel->obj)
     {
         uint32_t size = 0;
+        if (bpf_map__is_internal(m)) /* constants of this very program */
+            continue;
         if (m == b->skel->maps.stations)
             size = table_size(stations * SPARE);
         else if (m == b->skel->maps.prefixes64)
