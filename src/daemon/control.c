@@ -31,12 +31,10 @@ json_t *gwd_answer_ok(json_t *result)
 
 json_t *gwd_answer_error(const char *fmt, ...)
 {
-    char text[1024];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    json_t *error = json_vsprintf(fmt, args);
     va_end(args);
-    json_t *error = json_string(text);
     return json_pack("{s:b, s:o}", "ok", 0, "error",
                      error != NULL ? error : json_string("not UTF-8"));
 }
@@ -175,7 +173,7 @@ static int clear_path(const char *path)
         return errno == ENOENT ? 0 : GW_ESYS;
     if (!S_ISSOCK(st.st_mode))
         return GW_EEXIST;
-    strcpy(sa.sun_path, path);
+    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return GW_ESYS;
@@ -190,7 +188,7 @@ static int clear_path(const char *path)
 static int make_parent(const char *path)
 {
     char dir[sizeof((struct sockaddr_un *)0)->sun_path];
-    strcpy(dir, path);
+    snprintf(dir, sizeof dir, "%s", path);
     char *slash = strrchr(dir, '/');
     if (slash == NULL || slash == dir)
         return 0;

@@ -184,7 +184,7 @@ static int lmdb_open(const char *where, const struct gw_alloc *al, void **self,
     }
     l->al = al;
     l->lock_fd = -1;
-    strcpy(l->dir, where);
+    memcpy(l->dir, where, strlen(where) + 1);
     int rc = make_dirs(l);
     int err = rc == 0 ? take_lock(l, why) : explain(l, rc, "cannot create the directory", why);
     if (err == 0)

@@ -68,7 +68,7 @@ int gw_nd_open(unsigned ifindex)
 
 int gw_nd_recv(int fd, uint8_t buf[static GW_ND_FRAME_MAX], struct gw_nd_frame *out)
 {
-    struct sockaddr_ll from;
+    struct sockaddr_ll from = {0};
     socklen_t from_len = sizeof from;
     ssize_t n;
     do

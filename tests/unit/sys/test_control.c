@@ -71,7 +71,7 @@ static int tear_down(void **state)
 static int dial(const struct env *e)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    strcpy(sa.sun_path, e->path);
+    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", e->path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&sa, sizeof sa), 0);
@@ -234,7 +234,7 @@ static void test_stale_socket_and_other_files(void **state)
     char path[64], long_path[200];
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     snprintf(path, sizeof path, "%s/stale", e->dir);
-    strcpy(sa.sun_path, path);
+    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof sa), 0);
     close(fd); /* leaves the name, as kill -9 does */
