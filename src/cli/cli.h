@@ -1,0 +1,40 @@
+/* cli.h: what the commands of `godwit` share. Exit status: 0, 1 when the daemon refuses or is not
+ * there, 2 for a wrong command line or configuration.
+ */
+#ifndef GW_CLI_CLI_H
+#define GW_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define GW_CLI_OK     0
+#define GW_CLI_FAILED 1
+#define GW_CLI_USAGE  2
+
+/* The command line, read: argv[0] is the command. */
+struct gw_cli {
+    const char *socket, *node; /* where the daemon is; NULL: not said */
+    const char *mnid;
+    bool json, hide_secrets;
+    double watch; /* seconds; 0: once */
+    int argc;
+    char **argv;
+};
+
+/* client.c: asks the daemon; *result is a new reference. 0, or GW_CLI_FAILED with the reason in
+ * why and *result NULL or a list of texts with the details. request is borrowed. */
+int gw_cli_ask(const struct gw_cli *cli, json_t *request, json_t **result, char *why, size_t size);
+
+/* table.c: a result for people: rows as a table, an object as lines. what: "bindings", for the
+ * text when there are none. */
+void gw_cli_print(FILE *out, const char *what, const json_t *result);
+
+/* The commands. */
+int gw_cli_show(const struct gw_cli *cli);
+int gw_cli_status(const struct gw_cli *cli);
+int gw_cli_reload(const struct gw_cli *cli);
+int gw_cli_attach(const struct gw_cli *cli); /* and detach */
+int gw_cli_config(const struct gw_cli *cli);
+
+#endif

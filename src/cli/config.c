@@ -1,0 +1,43 @@
+/* config.c: `godwit config check FILE` and `godwit config show FILE`. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "conf/conf.h"
+
+static void say_error(void *user, const char *line)
+{
+    (void)user;
+    (void)fprintf(stderr, "%s\n", line);
+}
+
+static void say_warning(void *user, const char *line)
+{
+    (void)user;
+    (void)fprintf(stderr, "warning: %s\n", line);
+}
+
+int gw_cli_config(const struct gw_cli *cli)
+{
+    const struct gw_conf_report report = {.error = say_error, .warning = say_warning};
+    const char *verb = cli->argv[1], *file = cli->argv[2];
+
+    if (strcmp(verb, "check") == 0 && !cli->hide_secrets) {
+        struct gw_config *c = NULL;
+        int e = gw_conf_load_file(file, &report, &c);
+        gw_config_free(c);
+        return e == 0 ? GW_CLI_OK : GW_CLI_USAGE;
+    }
+    if (strcmp(verb, "show") == 0) {
+        char *text = NULL;
+        int e = gw_conf_show_file(file, cli->hide_secrets, &report, &text);
+        if (e == 0)
+            (void)fputs(text, stdout);
+        free(text);
+        return e == 0 ? GW_CLI_OK : GW_CLI_USAGE;
+    }
+    (void)fputs("godwit: usage: godwit config check FILE, or godwit config show FILE "
+                "[--hide-secrets]\n",
+                stderr);
+    return GW_CLI_USAGE;
+}

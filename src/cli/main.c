@@ -1,0 +1,173 @@
+/* main.c: the command line of `godwit`: reads it and calls the command. */
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/decode.h"
+
+enum option_bit {                      /* options that only some commands have */
+                  OPT_SOCKET = 1 << 0, /* and --node */
+                  OPT_JSON = 1 << 1,
+                  OPT_WATCH = 1 << 2,
+                  OPT_MNID = 1 << 3,
+                  OPT_HIDE = 1 << 4,
+};
+
+static const struct command {
+    const char *name;
+    int args;         /* behind the name */
+    unsigned options; /* enum option_bit */
+    int (*run)(const struct gw_cli *cli);
+    const char *usage;
+} commands[] = {
+    {"show", 1, OPT_SOCKET | OPT_JSON | OPT_WATCH, gw_cli_show,
+     "show bindings|stations|prefixes|tunnels|peers|counters|handovers [--json] [--watch [S]]"},
+    {"status", 0, OPT_SOCKET | OPT_JSON, gw_cli_status, "status [--json]"},
+    {"attach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach,
+     "attach INTERFACE LLADDR [--mn-id NAI]"},
+    {"detach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach, "detach INTERFACE LLADDR"},
+    {"reload", 0, OPT_SOCKET | OPT_JSON, gw_cli_reload, "reload"},
+    {"config", 2, OPT_HIDE, gw_cli_config, "config check FILE | config show FILE [--hide-secrets]"},
+};
+
+static const char help[] =
+    "godwit asks and steers godwitd, checks configurations and decodes captures.\n"
+    "\n"
+    "  godwit show TABLE [--json] [--watch [SECONDS]]\n"
+    "      TABLE: bindings, stations, prefixes, tunnels, peers, counters or handovers\n"
+    "  godwit status [--json]\n"
+    "  godwit attach INTERFACE LLADDR [--mn-id NAI]   a station is there, as if it had been seen\n"
+    "  godwit detach INTERFACE LLADDR                 it has left\n"
+    "  godwit reload                                  read the configuration again\n"
+    "  godwit config check FILE                       say what is wrong with it\n"
+    "  godwit config show FILE [--hide-secrets]       its normal form with every default\n"
+    "  godwit decode FILE.pcap [--json]               the Mobility Header messages of a capture\n"
+    "\n"
+    "Where the daemon is: --socket PATH, or -n NODE for /run/godwit/NODE.sock, or $GODWIT_SOCKET,\n"
+    "or the only socket in /run/godwit.\n"
+    "\n"
+    "Exit status: 0; 1 when the daemon refuses or is not there; 2 for a wrong command line or\n"
+    "configuration.\n";
+
+/* The number of --watch may stand alone behind it. */
+static bool take_watch(struct gw_cli *cli, const char *text, int argc, char **argv)
+{
+    char *end;
+
+    cli->watch = 1;
+    if (text == NULL && optind < argc) {
+        double v = strtod(argv[optind], &end);
+        if (end == argv[optind] || *end != '\0')
+            return true; /* the next argument is another thing */
+        (void)v;
+        text = argv[optind++];
+    }
+    if (text == NULL)
+        return true;
+    cli->watch = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(cli->watch) && cli->watch >= 0.05 &&
+           cli->watch <= 86400;
+}
+
+enum { LONG_SOCKET = 256, LONG_JSON, LONG_WATCH, LONG_MNID, LONG_HIDE, LONG_VERSION };
+
+static const struct option options[] = {
+    {"socket", required_argument, NULL, LONG_SOCKET},
+    {"node", required_argument, NULL, 'n'},
+    {"json", no_argument, NULL, LONG_JSON},
+    {"watch", optional_argument, NULL, LONG_WATCH},
+    {"mn-id", required_argument, NULL, LONG_MNID},
+    {"hide-secrets", no_argument, NULL, LONG_HIDE},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, LONG_VERSION},
+    {0},
+};
+
+/* What reading the options found. */
+enum verdict { GO_ON, DONE, WRONG };
+
+static enum verdict take_option(struct gw_cli *cli, int c, unsigned *used, int argc, char **argv)
+{
+    switch (c) {
+    case LONG_SOCKET:
+        cli->socket = optarg;
+        *used |= OPT_SOCKET;
+        break;
+    case 'n':
+        cli->node = optarg;
+        *used |= OPT_SOCKET;
+        break;
+    case LONG_JSON:
+        cli->json = true;
+        *used |= OPT_JSON;
+        break;
+    case LONG_WATCH:
+        *used |= OPT_WATCH;
+        if (take_watch(cli, optarg, argc, argv))
+            break;
+        (void)fputs("godwit: --watch takes seconds from 0.05 to 86400\n", stderr);
+        return WRONG;
+    case LONG_MNID:
+        cli->mnid = optarg;
+        *used |= OPT_MNID;
+        break;
+    case LONG_HIDE:
+        cli->hide_secrets = true;
+        *used |= OPT_HIDE;
+        break;
+    case 'h':
+        (void)fputs(help, stdout);
+        return DONE;
+    case LONG_VERSION:
+        (void)puts("godwit " GODWIT_VERSION);
+        return DONE;
+    default: /* getopt's own characters; it has said what is wrong */
+        return WRONG;
+    }
+    return GO_ON;
+}
+
+static int run(const struct gw_cli *cli, unsigned used)
+{
+    const struct command *cmd = NULL;
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(cli->argv[0], commands[i].name) == 0)
+            cmd = &commands[i];
+    }
+    if (cmd == NULL) {
+        (void)fprintf(stderr, "godwit: unknown command \"%s\"; godwit --help lists them\n",
+                      cli->argv[0]);
+        return GW_CLI_USAGE;
+    }
+    if (cli->argc - 1 != cmd->args || (used & ~cmd->options) != 0) {
+        (void)fprintf(stderr, "godwit: usage: godwit %s\n", cmd->usage);
+        return GW_CLI_USAGE;
+    }
+    return cmd->run(cli);
+}
+
+int main(int argc, char **argv)
+{
+    struct gw_cli cli = {0};
+    unsigned used = 0;
+    enum verdict v = GO_ON;
+    int c;
+
+    /* decode reads its own arguments and needs no daemon. */
+    if (argc > 1 && strcmp(argv[1], "decode") == 0)
+        return gw_cli_decode(argc - 1, argv + 1);
+    while (v == GO_ON && (c = getopt_long(argc, argv, "n:h", options, NULL)) != -1)
+        v = take_option(&cli, c, &used, argc, argv);
+    if (v != GO_ON)
+        return v == DONE ? GW_CLI_OK : GW_CLI_USAGE;
+    cli.argc = argc - optind;
+    cli.argv = argv + optind;
+    if (cli.argc == 0) {
+        (void)fputs(help, stderr);
+        return GW_CLI_USAGE;
+    }
+    return run(&cli, used);
+}
