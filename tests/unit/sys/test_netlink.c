@@ -28,8 +28,10 @@ static void hear(void *user, const struct gw_nl_event *ev)
 static size_t unhex(const char *hex, uint8_t *out)
 {
     size_t n = 0;
-    for (unsigned octet; sscanf(hex + 2 * n, "%2x", &octet) == 1; n++)
-        out[n] = (uint8_t)octet;
+    for (char two[3] = {0}; hex[2 * n] > ' ' && hex[2 * n + 1] > ' '; n++) {
+        memcpy(two, hex + 2 * n, 2);
+        out[n] = (uint8_t)strtoul(two, NULL, 16);
+    }
     return n;
 }
 
