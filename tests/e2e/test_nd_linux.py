@@ -6,14 +6,12 @@ is a new list of DLIFs, since to the host nothing else changes (RFC 8885 section
 """
 import json
 import os
-import pathlib
 import subprocess
 import time
 
 import pytest
+from conftest import BIN
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("GODWIT_BIN", ROOT / "build/release/bin"))
 MN = "02:00:00:00:00:aa"
 ANCHOR1 = ("fe80::1:1", "02:00:5e:00:01:01", "2001:db8:1000:5::/64")
 ANCHOR2 = ("fe80::1:2", "02:00:5e:00:01:02", "2001:db8:2000:7::/64")
@@ -21,7 +19,8 @@ ANCHOR3 = ("fe80::1:3", "02:00:5e:00:01:03", "2001:db8:3000:9::/64")
 FAR = "2001:db8:ffff::1"
 UNKNOWN, RS_UNKNOWN, SEEN = 3, 4, 1
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
+pytestmark = [pytest.mark.sanitized,
+              pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
 
 
 def run(*cmd):
