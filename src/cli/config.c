@@ -5,21 +5,15 @@
 #include "cli/cli.h"
 #include "conf/conf.h"
 
-static void say_error(void *user, const char *line)
+static void say(void *user, const char *line)
 {
     (void)user;
     (void)fprintf(stderr, "%s\n", line);
 }
 
-static void say_warning(void *user, const char *line)
-{
-    (void)user;
-    (void)fprintf(stderr, "warning: %s\n", line);
-}
-
 int gw_cli_config(const struct gw_cli *cli)
 {
-    const struct gw_conf_report report = {.error = say_error, .warning = say_warning};
+    const struct gw_conf_report report = {.error = say, .warning = say};
     const char *verb = cli->argv[1], *file = cli->argv[2];
 
     if (strcmp(verb, "check") == 0 && !cli->hide_secrets) {

@@ -16,7 +16,7 @@
 #define GW_CONF_MAX_SIZE (4u << 20) /* octets of a configuration file */
 
 /* Where the lines go: "file:line: path: what is wrong, expected what", without a newline, sorted
- * by line. Either function may be NULL. */
+ * by line; of a warning "file:line: path: warning: what". Either function may be NULL. */
 struct gw_conf_report {
     void (*error)(void *user, const char *line);
     void (*warning)(void *user, const char *line); /* about what is allowed but unwise */

@@ -38,7 +38,8 @@ static void GW_PRINTF(5, 0) add(struct gw_conf_errors *e, bool warning, unsigned
         return;
     (void)vsnprintf(what, sizeof what, fmt, ap);
     char *text = NULL;
-    if (!room(e) || asprintf(&text, "%s:%u: %s: %s", e->file, line, path, what) < 0) {
+    if (!room(e) || asprintf(&text, "%s:%u: %s: %s%s", e->file, line, path,
+                             warning ? "warning: " : "", what) < 0) {
         e->nomem = true;
         return;
     }

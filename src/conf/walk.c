@@ -99,7 +99,9 @@ static void bad_value(struct walk *w, const struct spot *s, const char *text, si
     gw_conf_expect(s->schema, expect);
     if (gw_conf_is_prefix_type(t))
         what = "bad prefix";
-    else if (gw_conf_is_number_type(t) && is_number(text) && strchr(text, '.') == NULL)
+    else if (gw_conf_is_number_type(t) && !is_number(text))
+        what = "wrong type:";
+    else if (gw_conf_is_number_type(t) && strchr(text, '.') == NULL)
         what = "out of range:";
     if (gw_conf_is_secret(s->schema))
         fail(w, s->line, "bad key (not shown), expected %s", expect);
@@ -376,8 +378,9 @@ static size_t distance(const char *a, size_t alen, const char *b)
     return row[blen];
 }
 
-static void unknown_key(struct walk *w, const struct lysc_node *schema, unsigned line,
-                        const char *name, size_t len)
+/* The member that was meant, perhaps. */
+static const struct lysc_node *unknown_key(struct walk *w, const struct lysc_node *schema,
+                                           unsigned line, const char *name, size_t len)
 {
     char quoted[GW_CONF_QUOTE_MAX], names[384] = "";
     const struct lysc_node *c = NULL, *nearest = NULL;
@@ -398,6 +401,7 @@ static void unknown_key(struct walk *w, const struct lysc_node *schema, unsigned
         fail(w, line, "unknown key %s, expected \"%s\"?", quoted, nearest->name);
     else
         fail(w, line, "unknown key %s, expected one of: %s", quoted, names);
+    return nearest;
 }
 
 struct members {
@@ -406,6 +410,7 @@ struct members {
         const struct lysc_node *schema;
         unsigned line;
     } seen[MEMBERS_MAX];
+    const struct lysc_node *meant; /* by an unknown key, so that it is not missing, too */
 };
 
 static unsigned seen_in_line(const struct members *ms, const struct lysc_node *schema)
@@ -417,9 +422,17 @@ static unsigned seen_in_line(const struct members *ms, const struct lysc_node *s
     return 0;
 }
 
+static void note_seen(struct members *ms, const struct lysc_node *schema, unsigned line)
+{
+    if (ms->n == MEMBERS_MAX)
+        return;
+    ms->seen[ms->n].schema = schema;
+    ms->seen[ms->n++].line = line;
+}
+
 /* The model's node for a key of the document, or NULL after an error. */
 static const struct lysc_node *known_key(struct walk *w, const struct spot *s, struct fy_node *key,
-                                         unsigned line)
+                                         unsigned line, struct members *ms)
 {
     const struct lysc_node *c = NULL;
     size_t len = 0;
@@ -435,7 +448,7 @@ static const struct lysc_node *known_key(struct walk *w, const struct spot *s, s
         if (strlen(c->name) == len && memcmp(c->name, name, len) == 0)
             return c;
     }
-    unknown_key(w, s->schema, line, name, len);
+    ms->meant = unknown_key(w, s->schema, line, name, len);
     return NULL;
 }
 
@@ -447,7 +460,7 @@ static void walk_pair(struct walk *w, const struct spot *s, struct fy_node_pair 
         .parent = s->parent, .yaml = fy_node_pair_value(pair), .line = gw_yaml_line(key, s->line)};
     size_t mark = w->path.len;
 
-    inner.schema = known_key(w, s, key, inner.line);
+    inner.schema = known_key(w, s, key, inner.line, ms);
     if (inner.schema == NULL)
         return;
     gw_conf_path_name(&w->path, inner.schema->name);
@@ -455,10 +468,7 @@ static void walk_pair(struct walk *w, const struct spot *s, struct fy_node_pair 
     if (first != 0) {
         fail(w, inner.line, "is there twice, first in line %u", first);
     } else {
-        if (ms->n < MEMBERS_MAX) {
-            ms->seen[ms->n].schema = inner.schema;
-            ms->seen[ms->n++].line = inner.line;
-        }
+        note_seen(ms, inner.schema, inner.line);
         walk_node(w, &inner);
     }
     gw_conf_path_cut(&w->path, mark);
@@ -538,7 +548,7 @@ static void walk_members(struct walk *w, const struct spot *s)
     }
     while ((c = gw_conf_next_member(w->m, s->schema, c)) != NULL) {
         bool in_choice = c->parent != s->schema;
-        if (!in_choice && seen_in_line(&ms, c) == 0 && is_required(w->m, c))
+        if (!in_choice && c != ms.meant && seen_in_line(&ms, c) == 0 && is_required(w->m, c))
             missing(w, s, c);
     }
     c = NULL;
