@@ -76,7 +76,7 @@ class Demo:
 
     def handover_rows(self):
         return [(node, row) for node in self.lab.daemons()
-                for row in self.lab.show(node, "handovers")]
+                for row in self.lab.godwit(node, "show", "handovers")]
 
     # -- the parts of the job ---------------------------------------------------------------------
 

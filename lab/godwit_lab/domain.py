@@ -270,6 +270,11 @@ class Lab:
     def show(self, node, what):
         return self.ask(node, {"cmd": "show", "what": what})
 
+    def godwit(self, node, *words):
+        """The command line's view: `godwit ... --json` against this node."""
+        return json.loads(self.run(node, [self.program("godwit"), "--socket",
+                                          self.socket_file(node), *words, "--json"]).stdout)
+
     # -- mobile nodes -----------------------------------------------------------------------------
 
     def move(self, mn, ap, carrier="keep"):
