@@ -1,0 +1,89 @@
+/* binding.h: the one binding structure: (a mobile node) → (where it is served, which prefixes it
+ * has and who anchors each), with a lifetime, an order and a sequence. The CMD's binding cache and
+ * a MAAR's binding list hold the same core and add their own state around it.
+ *
+ * Two ways in, both O(1): by MN-ID, and by prefix, where a prefix has exactly one owner.
+ */
+#ifndef GW_FN_LM_BINDING_H
+#define GW_FN_LM_BINDING_H
+
+#include "base/table.h"
+#include "fn/lm/lm.h"
+
+enum gw_anchor_state {
+    GW_ANCHOR_SETTLED,
+    GW_ANCHOR_UPDATING,  /* CMD: the anchor is being told of the new serving MAAR */
+    GW_ANCHOR_RELEASING, /* CMD: the anchor is being told to let go; no longer the node's */
+    GW_ANCHOR_TRANSIT,   /* MAAR: served until a moment ago, forwards what is still in flight */
+};
+const char *gw_anchor_state_name(enum gw_anchor_state s);
+
+struct gw_binding;
+
+/* A prefix of a mobile node and the MAAR whose pool it is from. */
+struct gw_anchor {
+    struct gw_prefix prefix; /* the key */
+    struct gw_binding *binding;
+    struct gw_anchor *next;
+    struct gw_addr maar;
+    struct gw_addr link_local; /* its DLIF */
+    struct gw_lladdr lladdr;
+    enum gw_anchor_state state;
+    bool mark;             /* scratch of whoever compares lists */
+    struct gw_exchange ex; /* CMD: the PBU to this anchor */
+};
+
+struct gw_binding {
+    struct gw_mnid mnid;     /* the octets follow the structure this is the head of */
+    size_t size;             /* of the whole allocation */
+    struct gw_addr serving;  /* zero: nobody */
+    uint64_t attached;       /* Timestamp of the attachment that is in force (RFC 5213 §5.5) */
+    uint16_t seq;            /* last sequence number used (by us) */
+    uint16_t lifetime;       /* granted, units of 4 s */
+    uint8_t att, hi;         /* as registered */
+    struct gw_lladdr lladdr; /* the mobile node's */
+    struct gw_time expires;
+    struct gw_anchor *anchors; /* most recently serving first */
+    uint16_t nanchors;
+};
+
+struct gw_bindings {
+    struct gw_lm *lm;
+    struct gw_table by_mnid, by_prefix;
+};
+
+void gw_bindings_init(struct gw_bindings *bs, struct gw_lm *lm, size_t limit, uint64_t seed);
+/* Frees every binding; free_one stops what the owner has hanging on it. */
+void gw_bindings_free(struct gw_bindings *bs, void (*free_one)(struct gw_binding *b));
+
+/* Adds a zeroed object of `size` octets whose head is a struct gw_binding. NULL with *err =
+ * GW_EFULL or GW_ENOMEM. */
+struct gw_binding *gw_binding_new(struct gw_bindings *bs, size_t size, const struct gw_mnid *mn,
+                                  int *err);
+/* With its anchors (their exchanges are stopped). */
+void gw_binding_free(struct gw_bindings *bs, struct gw_binding *b);
+struct gw_binding *gw_binding_get(const struct gw_bindings *bs, const struct gw_mnid *mn);
+
+/* Adds an anchor in front. NULL with *err = GW_EEXIST (the prefix has an owner) or GW_ENOMEM. */
+struct gw_anchor *gw_anchor_add(struct gw_bindings *bs, struct gw_binding *b,
+                                const struct gw_lm_previous *p, int *err);
+void gw_anchor_del(struct gw_bindings *bs, struct gw_anchor *a);
+struct gw_anchor *gw_anchor_get(const struct gw_bindings *bs, const struct gw_prefix *p);
+/* The anchor in b that belongs to a MAAR, but for those being released. */
+struct gw_anchor *gw_anchor_of(const struct gw_binding *b, const struct gw_addr *maar);
+void gw_anchor_to_front(struct gw_anchor *a);
+void gw_anchor_to_back(struct gw_anchor *a);
+struct gw_lm_previous gw_anchor_values(const struct gw_anchor *a);
+
+/* The durable form of the core, in a record of its owner. */
+#define GW_RECORD_MAX 8192
+void gw_binding_write(struct gw_wr *w, const struct gw_binding *b);
+/* Reads the identity first, so that the owner can make the binding. The view is into the record. */
+bool gw_binding_read_mnid(struct gw_rd *r, struct gw_mnid *mn);
+/* 0, GW_EFORMAT, GW_EEXIST (a prefix has another owner), GW_ENOMEM; on failure the caller frees
+ * the binding. */
+int gw_binding_read(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *b);
+void gw_wr_lladdr(struct gw_wr *w, const struct gw_lladdr *l);
+bool gw_rd_lladdr(struct gw_rd *r, struct gw_lladdr *l);
+
+#endif

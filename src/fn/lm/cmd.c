@@ -1,0 +1,422 @@
+/* cmd.c: PBUs of MAARs at the CMD: the checks in the order of RFC 5213 §5.3.1, then registration,
+ * handover, refresh, rebuilding and de-registration (RFC 8885 §3.1, §3.4, §3.5).
+ */
+#include "fn/lm/cmd.h"
+
+#include "base/text.h"
+
+/* A PBU as it is worked on: the options by name, NULL when absent. */
+struct request {
+    struct gw_cmd *cmd;
+    const struct gw_cfg_peer *peer;
+    const struct gw_mh *mh;
+    const struct gw_opt *mnid, *hnp, *hi, *att, *llid, *ts;
+    struct gw_mnid id; /* zero length when missing */
+    struct gw_cmd_mn *mn;
+};
+
+struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b)
+{
+    return (struct gw_cmd_mn *)b; /* its head */
+}
+
+struct gw_handover *gw_cmd_row(struct gw_cmd_mn *mn)
+{
+    return gw_handovers_get(&mn->cmd->lm->handovers, mn->row);
+}
+
+void gw_cmd_init(struct gw_cmd *c, struct gw_lm *lm, uint64_t seed)
+{
+    *c = (struct gw_cmd){.lm = lm};
+    gw_bindings_init(&c->bs, lm, lm->cfg->limits.bindings, seed);
+}
+
+static void free_one(struct gw_binding *b)
+{
+    gw_timer_stop(gw_cmd_mn(b)->cmd->lm->timers, &gw_cmd_mn(b)->expiry);
+}
+
+void gw_cmd_free(struct gw_cmd *c)
+{
+    gw_bindings_free(&c->bs, free_one);
+}
+
+/* The serving MAAR has gone silent. When there is no room to tell the others, it lives a little
+ * longer. */
+static void expired(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_cmd_mn *mn = t->owner;
+    struct gw_lm *lm = mn->cmd->lm;
+
+    if (gw_addr_is_zero(&mn->b.serving)) {
+        if (gw_cmd_retell(mn))
+            gw_cmd_arm(mn);
+    } else if (gw_lm_room(lm, gw_cmd_notices(mn, &mn->b.serving))) {
+        lm->count[GW_CNT_EXPIRED]++;
+        gw_cmd_end(mn);
+    } else {
+        (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
+    }
+}
+
+void gw_cmd_arm(struct gw_cmd_mn *mn)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+    struct gw_time span = gw_addr_is_zero(&mn->b.serving) ? lm->cfg->timers.max_ack
+                                                          : gw_lm_lifetime_span(mn->b.lifetime);
+
+    mn->b.expires = gw_time_add(lm->now.mono, span);
+    mn->expiry.fire = expired;
+    mn->expiry.owner = mn;
+    if (gw_timer_set(lm->timers, &mn->expiry, mn->b.expires) != 0)
+        lm->count[GW_CNT_NO_MEMORY]++;
+}
+
+/* RFC 5213 §5.3.6: the options of the request come back, whatever the status. */
+static bool echo(const struct request *q, struct gw_mh *m, const struct gw_prefix *hnp,
+                 uint64_t timestamp)
+{
+    return gw_lm_add_mnid(m, &q->id) && (hnp == NULL || gw_lm_add_prefix(m, GW_OPT_HNP, hnp)) &&
+           (q->hi == NULL || gw_lm_add_code(m, GW_OPT_HI, q->hi->code)) &&
+           (q->att == NULL || gw_lm_add_code(m, GW_OPT_ATT, q->att->code)) &&
+           (q->llid == NULL || gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &q->llid->lladdr)) &&
+           (q->ts == NULL || gw_lm_add_u64(m, GW_OPT_TIMESTAMP, timestamp));
+}
+
+static struct gw_mh *begin_answer(const struct request *q, uint8_t status, uint16_t lifetime)
+{
+    struct gw_mh *m = q->cmd->lm->out;
+
+    m->type = GW_MH_BA;
+    m->nopts = 0;
+    m->ba = (struct gw_mh_ba){
+        .status = status, .flags = GW_BA_P | GW_BA_D, .seq = q->mh->bu.seq, .lifetime = lifetime};
+    return m;
+}
+
+static void send_answer(const struct request *q, struct gw_mh *m)
+{
+    struct gw_lm *lm = q->cmd->lm;
+    (void)lm->ops->send(lm->user, GW_ROLE_CMD, &q->peer->addr, m);
+}
+
+static int reject(const struct request *q, uint8_t status, enum gw_count why)
+{
+    struct gw_lm *lm = q->cmd->lm;
+    bool clock = status == GW_ST_TIMESTAMP_LOWER || status == GW_ST_TIMESTAMP_MISMATCH;
+    uint64_t ts = clock || q->ts == NULL ? gw_lm_timestamp(lm->now.wall_ns) : q->ts->u64;
+    struct gw_mh *m = begin_answer(q, status, 0);
+    char text[GW_MNID_TEXT_MAX];
+
+    lm->count[why]++;
+    gw_log(lm->log, GW_LOG_NOTICE, GW_CAT_LM, "pbu-refused", "%s for %s: %s (%u)", q->peer->name,
+           gw_fmt_mnid(&q->id, text), gw_mh_status_name(status), status);
+    bool fits = echo(q, m, q->hnp != NULL ? &q->hnp->prefix : NULL, ts);
+    if (fits && q->ts == NULL && clock)
+        fits = gw_lm_add_u64(m, GW_OPT_TIMESTAMP, ts);
+    if (fits)
+        send_answer(q, m);
+    return GW_EDENIED;
+}
+
+/* The PBA of a registration names every previous anchor, so that the serving MAAR's list is right
+ * after each of them. */
+static void accept_serving(const struct request *q)
+{
+    struct gw_binding *b = &q->mn->b;
+    struct gw_anchor *own = gw_anchor_of(b, &b->serving);
+    struct gw_mh *m = begin_answer(q, GW_ST_ACCEPTED, b->lifetime);
+    bool fits = echo(q, m, &own->prefix, q->ts->u64);
+
+    for (struct gw_anchor *a = b->anchors; a != NULL && fits; a = a->next) {
+        struct gw_lm_previous p = gw_anchor_values(a);
+        if (a != own && a->state != GW_ANCHOR_RELEASING)
+            fits = gw_lm_add_previous(m, &p);
+    }
+    if (fits)
+        send_answer(q, m);
+}
+
+/* A de-registration's PBA; a node that is served elsewhere lives on there. */
+static void accept_leaving(const struct request *q, const struct gw_binding *lives)
+{
+    struct gw_mh *m = begin_answer(q, GW_ST_ACCEPTED, lives != NULL ? lives->lifetime : 0);
+    bool fits = echo(q, m, &q->hnp->prefix, q->ts->u64);
+
+    if (fits && lives != NULL)
+        fits = gw_lm_add_addr(m, GW_OPT_SERVING_MAAR, &lives->serving);
+    if (fits)
+        send_answer(q, m);
+}
+
+static bool in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p)
+{
+    for (size_t i = 0; i < peer->npools; i++)
+        if (peer->pools[i].len <= p->len && gw_prefix_contains(&peer->pools[i], &p->addr))
+            return true;
+    return false;
+}
+
+/* RFC 5213 §5.3.1, steps 4 to 8. 0, or the answer has been sent. */
+static int check_who(struct request *q)
+{
+    const struct gw_config *cfg = q->cmd->lm->cfg;
+    struct gw_lladdr ll = q->llid != NULL ? q->llid->lladdr : (struct gw_lladdr){0};
+
+    if (q->mnid == NULL)
+        return reject(q, GW_ST_MISSING_MNID, GW_CNT_REFUSED_MNID);
+    if ((q->peer->roles & GW_ROLE_MAAR) == 0 || (q->mh->bu.flags & GW_BU_D) == 0)
+        return reject(q, GW_ST_MAG_NOT_AUTHORISED, GW_CNT_REFUSED_PEER);
+    if (q->mh->bu.lifetime == 0)
+        return 0; /* who is no longer allowed may still leave */
+    int policy = gw_lm_policy(cfg, &q->id, &ll);
+    if (policy == 1)
+        return 0;
+    return reject(q, policy == 0 ? GW_ST_PROXY_NOT_ENABLED : GW_ST_NOT_LMA_FOR_MN,
+                  GW_CNT_REFUSED_POLICY);
+}
+
+/* RFC 5213 §5.5. A MAAR that is not the serving one may be late with its goodbye. */
+static int check_order(struct request *q)
+{
+    struct gw_lm *lm = q->cmd->lm;
+    uint64_t now = gw_lm_timestamp(lm->now.wall_ns);
+
+    if (q->ts == NULL || q->ts->u64 > now + GW_LM_TIMESTAMP_AHEAD)
+        return reject(q, GW_ST_TIMESTAMP_MISMATCH, GW_CNT_REFUSED_TIMESTAMP);
+    if (q->mn == NULL || q->ts->u64 >= q->mn->b.attached)
+        return 0;
+    if (q->mh->bu.lifetime == 0 && !gw_addr_eq(&q->mn->b.serving, &q->peer->addr))
+        return 0;
+    return reject(q, GW_ST_TIMESTAMP_LOWER, GW_CNT_REFUSED_TIMESTAMP);
+}
+
+/* Steps 10 to 12, and whose prefix it is. */
+static int check_options(struct request *q)
+{
+    if (q->hnp == NULL)
+        return reject(q, GW_ST_MISSING_HNP, GW_CNT_REFUSED_OPTION);
+    if (q->hi == NULL)
+        return reject(q, GW_ST_MISSING_HI, GW_CNT_REFUSED_OPTION);
+    if (q->att == NULL)
+        return reject(q, GW_ST_MISSING_ATT, GW_CNT_REFUSED_OPTION);
+    const struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &q->hnp->prefix);
+    if (!in_pools(q->peer, &q->hnp->prefix) ||
+        (a != NULL && (q->mn == NULL || a->binding != &q->mn->b)))
+        return reject(q, GW_ST_HNP_NOT_AUTHORISED, GW_CNT_REFUSED_PREFIX);
+    return 0;
+}
+
+/* The anchor of the sender in this binding: the one it has, one that was being released, or a new
+ * one. NULL without memory. */
+static struct gw_anchor *anchor_for(struct request *q)
+{
+    struct gw_anchor *a = gw_anchor_of(&q->mn->b, &q->peer->addr);
+    const struct gw_opt *ll = gw_lm_opt(q->mh, GW_OPT_DLIF_LINK_LOCAL);
+    const struct gw_opt *mac = gw_lm_opt(q->mh, GW_OPT_DLIF_LLADDR);
+    struct gw_lm_previous p = {.maar = q->peer->addr, .prefix = q->hnp->prefix};
+    int err;
+
+    if (a == NULL)
+        a = gw_anchor_get(&q->cmd->bs, &p.prefix);
+    if (a == NULL)
+        a = gw_anchor_add(&q->cmd->bs, &q->mn->b, &p, &err);
+    if (a == NULL)
+        return NULL;
+    gw_exchange_stop(&a->ex);
+    a->state = GW_ANCHOR_SETTLED;
+    if (ll != NULL)
+        a->link_local = ll->addr;
+    if (mac != NULL)
+        a->lladdr = mac->lladdr;
+    return a;
+}
+
+static void take_values(struct request *q)
+{
+    struct gw_binding *b = &q->mn->b;
+    uint16_t most = gw_lm_lifetime_units(q->cmd->lm->cfg->timers.lifetime);
+
+    b->serving = q->peer->addr;
+    b->attached = q->ts->u64;
+    b->lifetime = q->mh->bu.lifetime < most ? q->mh->bu.lifetime : most;
+    b->hi = q->hi->code;
+    b->att = q->att->code;
+    if (q->llid != NULL)
+        b->lladdr = q->llid->lladdr;
+}
+
+/* The number of P-MAARs is capped; the one that served longest ago goes. */
+static void evict(struct gw_cmd_mn *mn)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+    uint32_t most = lm->cfg->limits.previous_maars, n = 0;
+
+    if (most > GW_LM_PREVIOUS_MAX)
+        most = GW_LM_PREVIOUS_MAX;
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
+        if (a->state == GW_ANCHOR_RELEASING || n++ <= most)
+            continue;
+        lm->count[GW_CNT_LIMIT_PREVIOUS]++;
+        a->state = GW_ANCHOR_RELEASING;
+    }
+}
+
+static void record_handover(const struct request *q, const struct gw_addr *from)
+{
+    struct gw_lm *lm = q->cmd->lm;
+    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_CMD, &q->mn->b.mnid);
+
+    q->mn->row = row->number;
+    row->from = *from;
+    row->to = q->peer->addr;
+    row->initial = gw_addr_is_zero(from);
+    row->sequence = q->mh->bu.seq;
+    for (struct gw_anchor *a = q->mn->b.anchors; a != NULL; a = a->next)
+        if (a->state != GW_ANCHOR_RELEASING && !gw_addr_eq(&a->maar, &row->to))
+            row->previous++;
+    gw_handover_step(row, GW_HO_PBU_RECEIVED, lm->now.mono);
+    gw_handover_step(row, GW_HO_PBA_SENT, lm->now.mono);
+}
+
+/* Anchors that the refresh of a MAAR names and this CMD has lost. Each must be its peer's. */
+static void rebuild_anchors(struct request *q)
+{
+    struct gw_cmd *c = q->cmd;
+    struct gw_lm_previous p;
+    size_t it = 0;
+    int err;
+
+    c->lm->count[GW_CNT_REBUILT]++;
+    for (uint32_t n = 0; n < GW_LM_PREVIOUS_MAX && gw_lm_next_previous(q->mh, &it, &p); n++) {
+        const struct gw_cfg_peer *peer = c->lm->ops->peer(c->lm->user, &p.maar);
+        if (peer == NULL || (peer->roles & GW_ROLE_MAAR) == 0 || !in_pools(peer, &p.prefix) ||
+            gw_anchor_of(&q->mn->b, &p.maar) != NULL || gw_anchor_get(&c->bs, &p.prefix) != NULL)
+            continue;
+        struct gw_anchor *a = gw_anchor_add(&c->bs, &q->mn->b, &p, &err);
+        if (a != NULL)
+            gw_anchor_to_back(a);
+    }
+}
+
+/* A registration by another MAAR than before: initial, or a handover. */
+static int attach(struct request *q)
+{
+    struct gw_binding *b = &q->mn->b;
+    struct gw_addr from = b->serving;
+    bool rebuild = q->hi->code == GW_HI_REREGISTRATION;
+
+    if (!gw_lm_room(q->cmd->lm, gw_cmd_notices(q->mn, &q->peer->addr)) ||
+        b->nanchors >= GW_LM_ANCHORS_MAX)
+        return GW_EFULL;
+    struct gw_anchor *own = anchor_for(q);
+    if (own == NULL)
+        return GW_ENOMEM;
+    take_values(q);
+    b->seq++;
+    gw_anchor_to_front(own);
+    if (rebuild)
+        rebuild_anchors(q);
+    evict(q->mn);
+    record_handover(q, &from);
+    gw_cmd_arm(q->mn);
+    for (struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+        if (a != own && a->state == GW_ANCHOR_SETTLED)
+            a->state = GW_ANCHOR_UPDATING; /* in the record before the PBUs leave */
+    gw_cmd_put(q->mn);
+    accept_serving(q);
+    gw_cmd_notify(q->mn);
+    q->cmd->lm->count[gw_addr_is_zero(&from) ? GW_CNT_REGISTERED : GW_CNT_HANDOVER]++;
+    return 0;
+}
+
+/* The serving MAAR again: a refresh, a retransmission, or the node came back to the same access
+ * link. The previous MAARs know what they need to. */
+static int refresh(struct request *q)
+{
+    bool same = q->mn->b.attached == q->ts->u64 && q->hi->code != GW_HI_REREGISTRATION;
+
+    if (anchor_for(q) == NULL)
+        return GW_ENOMEM;
+    take_values(q);
+    gw_cmd_arm(q->mn);
+    (void)gw_cmd_retell(q->mn);
+    gw_cmd_put(q->mn);
+    accept_serving(q);
+    if (!same)
+        q->cmd->lm->count[GW_CNT_REFRESHED]++;
+    return 0;
+}
+
+static int leave(struct request *q)
+{
+    struct gw_cmd_mn *mn = q->mn;
+    struct gw_lm *lm = q->cmd->lm;
+
+    if (mn == NULL || gw_addr_is_zero(&mn->b.serving)) {
+        accept_leaving(q, NULL);
+        return 0;
+    }
+    if (!gw_addr_eq(&mn->b.serving, &q->peer->addr)) {
+        accept_leaving(q, gw_anchor_of(&mn->b, &q->peer->addr) != NULL ? &mn->b : NULL);
+        return 0;
+    }
+    if (!gw_lm_room(lm, gw_cmd_notices(mn, &q->peer->addr)))
+        return reject(q, GW_ST_NO_RESOURCES, GW_CNT_REFUSED_RESOURCES);
+    lm->count[GW_CNT_DEREGISTERED]++;
+    accept_leaving(q, NULL);
+    gw_cmd_end(mn);
+    return 0;
+}
+
+/* Past all checks, a binding is found or made. */
+static int enter(struct request *q)
+{
+    bool fresh = q->mn == NULL;
+    int err;
+
+    if (fresh) {
+        struct gw_binding *b = gw_binding_new(&q->cmd->bs, sizeof(struct gw_cmd_mn), &q->id, &err);
+        if (b == NULL)
+            return reject(q, GW_ST_NO_RESOURCES, GW_CNT_REFUSED_RESOURCES);
+        q->mn = gw_cmd_mn(b);
+        q->mn->cmd = q->cmd;
+    }
+    err = gw_addr_eq(&q->mn->b.serving, &q->peer->addr) ? refresh(q) : attach(q);
+    if (err == 0)
+        return 0;
+    if (fresh) {
+        gw_binding_free(&q->cmd->bs, &q->mn->b);
+        q->mn = NULL;
+    }
+    return reject(q, GW_ST_NO_RESOURCES, GW_CNT_REFUSED_RESOURCES);
+}
+
+int gw_cmd_pbu(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw_mh *mh)
+{
+    struct request q = {
+        .cmd = c,
+        .peer = peer,
+        .mh = mh,
+        .mnid = gw_lm_opt(mh, GW_OPT_MNID),
+        .hnp = gw_lm_opt(mh, GW_OPT_HNP),
+        .hi = gw_lm_opt(mh, GW_OPT_HI),
+        .att = gw_lm_opt(mh, GW_OPT_ATT),
+        .llid = gw_lm_opt(mh, GW_OPT_MN_LLID),
+        .ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP),
+    };
+    if (q.mnid != NULL) {
+        q.id = q.mnid->mnid;
+        struct gw_binding *b = gw_binding_get(&c->bs, &q.id);
+        q.mn = b != NULL ? gw_cmd_mn(b) : NULL;
+    }
+    int err = check_who(&q);
+    if (err == 0)
+        err = check_order(&q);
+    if (err == 0)
+        err = check_options(&q);
+    if (err != 0)
+        return err;
+    return mh->bu.lifetime == 0 ? leave(&q) : enter(&q);
+}

@@ -1,0 +1,62 @@
+/* cmd.h: the Central Mobility Database of RFC 8885 as PBU/PBA proxy (§3.4): one binding per mobile
+ * node, found by MN-ID; the serving MAAR is answered at once with all previous anchors, and these
+ * are told in parallel. Exactly 2n+2 messages for n previous MAARs.
+ *
+ * Left to others: peers and authentication (src/node/signal.c); the packet path (a CMD has none).
+ *
+ * Decisions of this implementation:
+ * - Attachments are ordered by Timestamp. A refresh (HI 5) with a later Timestamp than the one
+ *   in force, or for a node that is not known, comes from a MAAR whose registration this CMD has
+ *   lost: the binding is rebuilt from the anchors that the refresh names.
+ * - A prefix has one owner. It must come from the pools of the MAAR that brings it; a MAAR that
+ *   has forgotten the prefix it gave a node before is told so by the HNP in the PBA.
+ * - A de-registration by a MAAR that is not the serving one ends nothing: it is answered with a
+ *   non-zero lifetime and the Serving MAAR option (§3.5, second solution).
+ * - A previous MAAR keeps being told (at max_ack) until it answers: it has no timer of its own.
+ */
+#ifndef GW_FN_LM_CMD_H
+#define GW_FN_LM_CMD_H
+
+#include "fn/lm/binding.h"
+
+struct gw_cmd;
+struct gw_cmd_mn {
+    struct gw_binding b; /* serving zero: only anchors to be released are left */
+    struct gw_cmd *cmd;
+    struct gw_timer expiry;
+    uint64_t row; /* of the last handover */
+};
+struct gw_cmd {
+    struct gw_lm *lm;
+    struct gw_bindings bs;
+};
+
+void gw_cmd_init(struct gw_cmd *c, struct gw_lm *lm, uint64_t seed);
+void gw_cmd_free(struct gw_cmd *c);
+
+/* Messages of an authenticated peer. 0, or why it was refused (it has been answered). */
+int gw_cmd_pbu(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw_mh *mh);
+int gw_cmd_pba(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw_mh *mh);
+
+/* One durable record (its key's first octet is 'C'). */
+int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len);
+/* After restoring: every binding has its full lifetime again, so that its serving MAAR can
+ * refresh it; what anchors had not acknowledged is sent again, paced. */
+void gw_cmd_resume(struct gw_cmd *c);
+void gw_cmd_put_all(struct gw_cmd *c);
+
+/* Within the CMD (cmd.c, cmd_anchor.c). */
+struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);
+void gw_cmd_put(struct gw_cmd_mn *mn);
+void gw_cmd_settle(struct gw_cmd_mn *mn); /* stores it, or frees it when nothing is left */
+uint32_t gw_cmd_notices(const struct gw_cmd_mn *mn, const struct gw_addr *serving);
+/* Tells every anchor but the serving MAAR's: of the new place, or to let go. */
+void gw_cmd_notify(struct gw_cmd_mn *mn);
+/* The session is over: the serving MAAR's anchor goes, the others are released. */
+void gw_cmd_end(struct gw_cmd_mn *mn);
+bool gw_cmd_retell(struct gw_cmd_mn *mn);
+/* Expiry of the binding or, when nobody serves it, the next look at what is still to be told. */
+void gw_cmd_arm(struct gw_cmd_mn *mn);
+struct gw_handover *gw_cmd_row(struct gw_cmd_mn *mn);
+
+#endif

@@ -1,0 +1,221 @@
+/* cmd_anchor.c: the CMD towards previous MAARs: PBUs with the Serving MAAR option, or with lifetime
+ * 0 to release a prefix, and their PBAs; the end of sessions; the durable records.
+ */
+#include "base/text.h"
+#include "fn/lm/cmd.h"
+
+#define VERSION 1
+#define KEY_MAX 257
+
+static void transmit(void *owner)
+{
+    struct gw_anchor *a = owner;
+    struct gw_binding *b = a->binding;
+    struct gw_lm *lm = gw_cmd_mn(b)->cmd->lm;
+    struct gw_mh *m = lm->out;
+    bool release = a->state == GW_ANCHOR_RELEASING;
+
+    m->type = GW_MH_BU;
+    m->nopts = 0;
+    m->bu = (struct gw_mh_bu){.seq = a->ex.seq,
+                              .flags = GW_BU_A | GW_BU_P | GW_BU_D,
+                              .lifetime = release ? 0 : b->lifetime};
+    bool fits = gw_lm_add_mnid(m, &b->mnid) && gw_lm_add_prefix(m, GW_OPT_HNP, &a->prefix) &&
+                gw_lm_add_code(m, GW_OPT_HI, GW_HI_INTER_MAG) &&
+                gw_lm_add_code(m, GW_OPT_ATT, b->att) &&
+                gw_lm_add_u64(m, GW_OPT_TIMESTAMP, b->attached);
+    if (fits && !gw_addr_is_zero(&b->serving))
+        fits = gw_lm_add_addr(m, GW_OPT_SERVING_MAAR, &b->serving);
+    if (fits && lm->ops->send(lm->user, GW_ROLE_CMD, &a->maar, m) == 0 && !release)
+        gw_handover_prev_sent(gw_cmd_row(gw_cmd_mn(b)), &a->maar, lm->now.mono);
+}
+
+static void tell(struct gw_cmd_mn *mn, struct gw_anchor *a, uint32_t nth)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+    struct gw_time delay = {(int64_t)(nth / GW_LM_BURST) * GW_LM_PACE.ns};
+
+    if (gw_exchange_start(&a->ex, lm, mn->b.seq, transmit, a, delay) != 0)
+        gw_log(lm->log, GW_LOG_WARN, GW_CAT_LM, "notify-failed",
+               "no room to tell a previous MAAR; it is told at the next refresh");
+}
+
+/* How many exchanges a move to `serving` needs beyond those that are running. */
+uint32_t gw_cmd_notices(const struct gw_cmd_mn *mn, const struct gw_addr *serving)
+{
+    uint32_t n = 0;
+
+    for (const struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next)
+        n += !gw_addr_eq(&a->maar, serving) && !a->ex.pending;
+    return n;
+}
+
+void gw_cmd_notify(struct gw_cmd_mn *mn)
+{
+    uint32_t n = 0;
+
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
+        if (gw_addr_eq(&a->maar, &mn->b.serving) ||
+            (a->state == GW_ANCHOR_RELEASING && a->ex.pending))
+            continue;
+        if (a->state != GW_ANCHOR_RELEASING)
+            a->state = GW_ANCHOR_UPDATING;
+        tell(mn, a, n++);
+    }
+}
+
+void gw_cmd_end(struct gw_cmd_mn *mn)
+{
+    struct gw_binding *b = &mn->b;
+    struct gw_addr serving = b->serving;
+    uint32_t n = 0;
+
+    b->serving = (struct gw_addr){0};
+    b->seq++;
+    for (struct gw_anchor *a = b->anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (gw_addr_eq(&a->maar, &serving)) {
+            gw_anchor_del(&mn->cmd->bs, a);
+            continue;
+        }
+        a->state = GW_ANCHOR_RELEASING;
+        tell(mn, a, n++);
+    }
+    gw_cmd_arm(mn);
+    gw_cmd_settle(mn);
+}
+
+/* What could not be told for want of room or memory. true when something is left. */
+bool gw_cmd_retell(struct gw_cmd_mn *mn)
+{
+    bool left = false;
+    uint32_t n = 0;
+
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
+        if (a->state == GW_ANCHOR_SETTLED || a->ex.pending)
+            continue;
+        tell(mn, a, n++);
+        left |= !a->ex.pending;
+    }
+    return left;
+}
+
+/* Everything an anchor can say but "yes" and "not now" means that it does not have the prefix. */
+static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+
+    if (status == GW_ST_NO_RESOURCES) {
+        lm->count[GW_CNT_REFUSED_BY_PEER]++;
+        return; /* retransmission goes on */
+    }
+    gw_exchange_stop(&a->ex);
+    if (a->state == GW_ANCHOR_RELEASING || status >= GW_ST_UNSPECIFIED) {
+        if (a->state != GW_ANCHOR_RELEASING)
+            lm->count[GW_CNT_ANCHOR_LOST]++;
+        gw_anchor_del(&mn->cmd->bs, a);
+    } else {
+        a->state = GW_ANCHOR_SETTLED;
+        gw_handover_prev_done(gw_cmd_row(mn), &a->maar, lm->now.mono);
+    }
+    gw_cmd_settle(mn);
+}
+
+int gw_cmd_pba(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw_mh *mh)
+{
+    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *hnp = gw_lm_opt(mh, GW_OPT_HNP);
+    struct gw_anchor *a = hnp != NULL ? gw_anchor_get(&c->bs, &hnp->prefix) : NULL;
+
+    if (a == NULL || id == NULL || !gw_mnid_eq(&id->mnid, &a->binding->mnid) ||
+        !gw_addr_eq(&peer->addr, &a->maar) || !gw_exchange_matches(&a->ex, mh->ba.seq)) {
+        c->lm->count[GW_CNT_UNMATCHED]++;
+        return GW_ENOENT;
+    }
+    answered(gw_cmd_mn(a->binding), a, mh->ba.status);
+    return 0;
+}
+
+static size_t record_key(const struct gw_binding *b, uint8_t key[static KEY_MAX])
+{
+    key[0] = 'C';
+    key[1] = b->mnid.subtype;
+    memcpy(key + 2, b->mnid.id, b->mnid.len);
+    return 2u + b->mnid.len;
+}
+
+void gw_cmd_put(struct gw_cmd_mn *mn)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+    uint8_t key[KEY_MAX], value[GW_RECORD_MAX];
+    struct gw_wr w = gw_wr_make(value, sizeof value);
+
+    gw_wr_u8(&w, VERSION);
+    gw_binding_write(&w, &mn->b);
+    if (!w.bad)
+        lm->ops->put(lm->user, key, record_key(&mn->b, key), value, gw_wr_len(&w));
+}
+
+void gw_cmd_settle(struct gw_cmd_mn *mn)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+    uint8_t key[KEY_MAX];
+
+    if (mn->b.anchors != NULL) {
+        gw_cmd_put(mn);
+        return;
+    }
+    lm->ops->del(lm->user, key, record_key(&mn->b, key));
+    gw_timer_stop(lm->timers, &mn->expiry);
+    gw_binding_free(&mn->cmd->bs, &mn->b);
+}
+
+int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len)
+{
+    struct gw_rd r = gw_rd_make(value, len);
+    struct gw_mnid id;
+    int err;
+
+    if (gw_rd_u8(&r) != VERSION)
+        return GW_EVERSION;
+    if (!gw_binding_read_mnid(&r, &id))
+        return GW_EFORMAT;
+    struct gw_binding *b = gw_binding_new(&c->bs, sizeof(struct gw_cmd_mn), &id, &err);
+    if (b == NULL)
+        return err;
+    gw_cmd_mn(b)->cmd = c;
+    err = gw_binding_read(&r, &c->bs, b);
+    if (err == 0 && (gw_rd_left(&r) != 0 || b->anchors == NULL))
+        err = GW_EFORMAT;
+    if (err != 0)
+        gw_binding_free(&c->bs, b);
+    return err;
+}
+
+void gw_cmd_resume(struct gw_cmd *c)
+{
+    struct gw_binding *b;
+    uint32_t n = 0;
+
+    for (size_t i = 0; (b = gw_table_next(&c->bs.by_mnid, &i)) != NULL;) {
+        struct gw_cmd_mn *mn = gw_cmd_mn(b);
+        bool any = false;
+        gw_cmd_arm(mn);
+        b->seq++;
+        for (struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
+            if (a->state == GW_ANCHOR_SETTLED)
+                continue;
+            tell(mn, a, n++);
+            any = true;
+        }
+        if (any)
+            gw_cmd_put(mn);
+    }
+}
+
+void gw_cmd_put_all(struct gw_cmd *c)
+{
+    struct gw_binding *b;
+
+    for (size_t i = 0; (b = gw_table_next(&c->bs.by_mnid, &i)) != NULL;)
+        gw_cmd_put(gw_cmd_mn(b));
+}

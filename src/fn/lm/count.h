@@ -1,0 +1,65 @@
+/* count.h: what a node counts of its signalling, one row per counter. The name is the key in
+ * `godwit show counters`; it is stable. Every refusal and every limit that was hit has one.
+ */
+#ifndef GW_FN_LM_COUNT_H
+#define GW_FN_LM_COUNT_H
+
+#include <stdint.h>
+
+#define GW_COUNTERS(X)                             \
+    X(IN_PBU, "in-pbu")                            \
+    X(IN_PBA, "in-pba")                            \
+    X(IN_BE, "in-binding-error")                   \
+    X(IN_OTHER, "in-other")                        \
+    X(OUT_PBU, "out-pbu")                          \
+    X(OUT_PBA, "out-pba")                          \
+    X(OUT_BE, "out-binding-error")                 \
+    X(OUT_PROBLEM, "out-parameter-problem")        \
+    X(RETRANSMIT, "retransmissions")               \
+    X(RATE_DELAYED, "delayed-by-update-rate")      \
+    X(UNKNOWN_PEER, "drop-unknown-peer")           \
+    X(AUTH_FAILED, "drop-auth-failed")             \
+    X(REPLAY, "drop-replay")                       \
+    X(MALFORMED, "drop-malformed")                 \
+    X(IGNORED, "drop-ignored")                     \
+    X(WRONG_ROLE, "drop-wrong-role")               \
+    X(UNMATCHED, "drop-unmatched-answer")          \
+    X(STALE, "drop-stale-update")                  \
+    X(ANSWER_LIMITED, "drop-answer-rate")          \
+    X(REFUSED_POLICY, "refused-policy")            \
+    X(REFUSED_MNID, "refused-missing-mn-id")       \
+    X(REFUSED_PEER, "refused-peer-not-authorised") \
+    X(REFUSED_TIMESTAMP, "refused-timestamp")      \
+    X(REFUSED_OPTION, "refused-missing-option")    \
+    X(REFUSED_PREFIX, "refused-prefix")            \
+    X(REFUSED_RESOURCES, "refused-resources")      \
+    X(REFUSED_BY_PEER, "refused-by-peer")          \
+    X(LIMIT_STATIONS, "limit-stations")            \
+    X(LIMIT_BINDINGS, "limit-bindings")            \
+    X(LIMIT_PENDING, "limit-pending")              \
+    X(LIMIT_PREVIOUS, "limit-previous-maars")      \
+    X(LIMIT_POOL, "limit-pool")                    \
+    X(NO_MEMORY, "no-memory")                      \
+    X(ATTACHED, "attached")                        \
+    X(DETACHED, "detached")                        \
+    X(REGISTERED, "registered")                    \
+    X(HANDOVER, "handovers")                       \
+    X(REFRESHED, "refreshed")                      \
+    X(DEREGISTERED, "deregistered")                \
+    X(EXPIRED, "expired")                          \
+    X(REBUILT, "rebuilt")                          \
+    X(PLANE_FAILED, "plane-failed")                \
+    X(RECORD_BAD, "record-bad")                    \
+    X(PREFIX_CONFLICT, "prefix-conflict")          \
+    X(ANCHOR_LOST, "anchor-lost")
+
+enum gw_count {
+#define X(id, name) GW_CNT_##id,
+    GW_COUNTERS(X)
+#undef X
+        GW_CNT_MAX
+};
+
+const char *gw_count_name(enum gw_count c);
+
+#endif

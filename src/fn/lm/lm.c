@@ -1,0 +1,272 @@
+/* lm.c: retransmission (RFC 8885 §3.6, RFC 6275 §11.8), policy, and the options both halves build
+ * and read. What a message means is in maar*.c and cmd*.c.
+ */
+#include "fn/lm/lm.h"
+
+#include "base/text.h"
+
+bool gw_lm_room(struct gw_lm *lm, uint32_t n)
+{
+    if (lm->pending + n <= lm->cfg->limits.pending)
+        return true;
+    lm->count[GW_CNT_LIMIT_PENDING]++;
+    return false;
+}
+
+/* RFC 6275 MAX_UPDATE_RATE, per binding and peer. */
+static bool over_rate(struct gw_exchange *x, struct gw_time now)
+{
+    uint32_t most = x->lm->cfg->timers.max_update_rate;
+
+    if (x->in_window == 0 || !gw_time_before(now, gw_time_add(x->window, GW_SEC(1)))) {
+        x->window = now;
+        x->in_window = 0;
+    }
+    return most != 0 && x->in_window >= most;
+}
+
+static struct gw_time backoff(struct gw_exchange *x)
+{
+    struct gw_time at = gw_time_add(x->lm->now.mono, x->wait);
+    struct gw_time twice = gw_time_add(x->wait, x->wait);
+    struct gw_time most = x->lm->cfg->timers.max_ack;
+
+    x->wait = gw_time_before(twice, most) ? twice : most;
+    return at;
+}
+
+/* The timer is set before the message leaves: the heap has room for it already when it fires, and
+ * a message whose retransmission could not be armed never leaves. */
+static int transmit(struct gw_exchange *x)
+{
+    struct gw_lm *lm = x->lm;
+
+    if (over_rate(x, lm->now.mono)) {
+        lm->count[GW_CNT_RATE_DELAYED]++;
+        x->held = true;
+        return gw_timer_set(lm->timers, &x->timer, gw_time_add(x->window, GW_SEC(1)));
+    }
+    x->held = false;
+    int err = gw_timer_set(lm->timers, &x->timer, backoff(x));
+    if (err != 0)
+        return err;
+    x->in_window++;
+    x->transmit(x->timer.owner);
+    return 0;
+}
+
+static void fire(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_exchange *x = (struct gw_exchange *)((char *)t - offsetof(struct gw_exchange, timer));
+
+    if (!x->held)
+        x->lm->count[GW_CNT_RETRANSMIT]++;
+    (void)transmit(x); /* setting a timer that has just fired needs no memory */
+}
+
+int gw_exchange_start(struct gw_exchange *x, struct gw_lm *lm, uint16_t seq,
+                      void (*send)(void *owner), void *owner, struct gw_time delay)
+{
+    bool was = x->pending;
+    int err;
+
+    if (!was && !gw_lm_room(lm, 1))
+        return GW_EFULL;
+    x->lm = lm;
+    x->seq = seq;
+    x->transmit = send;
+    x->wait = lm->cfg->timers.initial_ack;
+    x->timer.fire = fire;
+    x->timer.owner = owner;
+    x->held = delay.ns != 0;
+    if (!was)
+        lm->pending++;
+    x->pending = true;
+    if (x->held)
+        err = gw_timer_set(lm->timers, &x->timer, gw_time_add(lm->now.mono, delay));
+    else
+        err = transmit(x);
+    if (err != 0)
+        gw_exchange_stop(x);
+    return err;
+}
+
+void gw_exchange_stop(struct gw_exchange *x)
+{
+    if (!x->pending)
+        return;
+    x->pending = false;
+    x->lm->pending--;
+    gw_timer_stop(x->lm->timers, &x->timer);
+}
+
+bool gw_exchange_matches(const struct gw_exchange *x, uint16_t seq)
+{
+    return x->pending && x->seq == seq;
+}
+
+uint64_t gw_lm_timestamp(int64_t wall_ns)
+{
+    uint64_t ns = wall_ns > 0 ? (uint64_t)wall_ns : 0;
+    uint64_t frac = (ns % 1000000000u << 16) / 1000000000u;
+
+    return ns / 1000000000u << 16 | frac;
+}
+
+int64_t gw_lm_timestamp_ns(uint64_t timestamp)
+{
+    uint64_t s = timestamp >> 16, frac = timestamp & 0xffff;
+
+    return s < INT64_MAX / 1000000000 ? (int64_t)(s * 1000000000u + (frac * 1000000000u >> 16))
+                                      : INT64_MAX;
+}
+
+/* A glob with * and ?, ASCII letters without case; linear but for backtracking to the last star. */
+static bool glob(const char *p, const char *s)
+{
+    const char *star = NULL, *mark = NULL;
+
+    while (*s != '\0') {
+        char a = *p, b = *s;
+        a = (char)(a >= 'A' && a <= 'Z' ? a + 32 : a);
+        b = (char)(b >= 'A' && b <= 'Z' ? b + 32 : b);
+        if (*p == '*') {
+            star = p++;
+            mark = s;
+        } else if (*p == '?' || (*p != '\0' && a == b)) {
+            p++;
+            s++;
+        } else if (star != NULL) {
+            p = star + 1;
+            s = ++mark;
+        } else {
+            return false;
+        }
+    }
+    while (*p == '*')
+        p++;
+    return *p == '\0';
+}
+
+int gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn, const struct gw_lladdr *ll)
+{
+    char lltext[GW_TEXT_MAX], mntext[GW_MNID_TEXT_MAX];
+
+    gw_fmt_lladdr(ll, lltext);
+    gw_fmt_mnid(mn, mntext);
+    for (size_t i = 0; i < cfg->npolicy; i++) {
+        const struct gw_cfg_policy *p = &cfg->policy[i];
+        bool hit = false;
+        switch (p->match) {
+        case GW_MATCH_ANY:
+            hit = true;
+            break;
+        case GW_MATCH_LLADDR:
+            hit = ll->len != 0 && glob(p->pattern, lltext);
+            break;
+        case GW_MATCH_MNID:
+            hit = glob(p->pattern, mntext);
+            break;
+        }
+        if (hit)
+            return p->allow ? 1 : 0;
+    }
+    return GW_ENOENT;
+}
+
+bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn)
+{
+    struct gw_opt *o = gw_mh_add(m, GW_OPT_MNID);
+    if (o != NULL)
+        o->mnid = *mn;
+    return o != NULL;
+}
+
+bool gw_lm_add_prefix(struct gw_mh *m, uint8_t type, const struct gw_prefix *p)
+{
+    struct gw_opt *o = gw_mh_add(m, type);
+    if (o != NULL)
+        o->prefix = *p;
+    return o != NULL;
+}
+
+bool gw_lm_add_code(struct gw_mh *m, uint8_t type, uint8_t code)
+{
+    struct gw_opt *o = gw_mh_add(m, type);
+    if (o != NULL)
+        o->code = code;
+    return o != NULL;
+}
+
+bool gw_lm_add_u64(struct gw_mh *m, uint8_t type, uint64_t v)
+{
+    struct gw_opt *o = gw_mh_add(m, type);
+    if (o != NULL)
+        o->u64 = v;
+    return o != NULL;
+}
+
+bool gw_lm_add_addr(struct gw_mh *m, uint8_t type, const struct gw_addr *a)
+{
+    struct gw_opt *o = gw_mh_add(m, type);
+    if (o != NULL)
+        o->addr = *a;
+    return o != NULL;
+}
+
+bool gw_lm_add_lladdr(struct gw_mh *m, uint8_t type, const struct gw_lladdr *l)
+{
+    if (l->len == 0)
+        return true;
+    struct gw_opt *o = gw_mh_add(m, type);
+    if (o != NULL)
+        o->lladdr = *l;
+    return o != NULL;
+}
+
+const struct gw_opt *gw_lm_opt(const struct gw_mh *m, uint8_t type)
+{
+    size_t it = 0;
+    return gw_mh_opt(m, type, &it);
+}
+
+bool gw_lm_next_previous(const struct gw_mh *m, size_t *it, struct gw_lm_previous *out)
+{
+    const struct gw_opt *o = gw_mh_opt(m, GW_OPT_PREVIOUS_MAAR, it);
+
+    if (o == NULL)
+        return false;
+    *out = (struct gw_lm_previous){.maar = o->previous_maar.maar, .prefix = o->previous_maar.hnp};
+    for (size_t i = *it; i < m->nopts && m->opt[i].type != GW_OPT_PREVIOUS_MAAR; i++) {
+        if (m->opt[i].type == GW_OPT_DLIF_LINK_LOCAL)
+            out->link_local = m->opt[i].addr;
+        else if (m->opt[i].type == GW_OPT_DLIF_LLADDR)
+            out->lladdr = m->opt[i].lladdr;
+    }
+    return true;
+}
+
+bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p)
+{
+    struct gw_opt *o = gw_mh_add(m, GW_OPT_PREVIOUS_MAAR);
+
+    if (o == NULL)
+        return false;
+    o->previous_maar.maar = p->maar;
+    o->previous_maar.hnp = p->prefix;
+    return gw_lm_add_addr(m, GW_OPT_DLIF_LINK_LOCAL, &p->link_local) &&
+           gw_lm_add_lladdr(m, GW_OPT_DLIF_LLADDR, &p->lladdr);
+}
+
+uint16_t gw_lm_lifetime_units(struct gw_time t)
+{
+    int64_t units = (t.ns + GW_SEC(4).ns - 1) / GW_SEC(4).ns;
+
+    return (uint16_t)(units < 1 ? 1 : units > UINT16_MAX ? UINT16_MAX : units);
+}
+
+struct gw_time gw_lm_lifetime_span(uint16_t units)
+{
+    return GW_SEC((int64_t)units * 4);
+}

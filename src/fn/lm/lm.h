@@ -1,0 +1,114 @@
+/* lm.h: what the halves of location management (the MAAR's and the CMD's) share: what the node
+ * lends them, and the exchange of one PBU for one PBA with retransmission.
+ *
+ * Left to others: parsing, peers, authentication and replay (src/node/signal.c); this sees only
+ * messages of a known peer that were authenticated.
+ */
+#ifndef GW_FN_LM_LM_H
+#define GW_FN_LM_LM_H
+
+#include "base/log.h"
+#include "base/timer.h"
+#include "fn/lm/count.h"
+#include "fn/lm/handover.h"
+#include "node/config.h"
+#include "plane/intent.h"
+#include "wire/mh.h"
+
+/* Previous MAARs one PBA can name beside everything else in it (GW_MH_MAX); the configured limit
+ * is capped to this. */
+#define GW_LM_PREVIOUS_MAX 20
+/* Anchors of one mobile node, those still to be released among them. */
+#define GW_LM_ANCHORS_MAX 64
+/* PBUs to previous MAARs that may leave at once; the next follow GW_LM_PACE later (RFC 8885
+ * §3.2: pacing). */
+#define GW_LM_BURST 8
+#define GW_LM_PACE  GW_MSEC(1)
+/* Values of the Timestamp option that lie further in the future are refused (RFC 5213 §9.3,
+ * TimestampValidityWindow); the past is bounded by ordering only, as it is the attachment's time.
+ */
+#define GW_LM_TIMESTAMP_AHEAD ((uint64_t)65536 * 3 / 10)
+
+struct gw_lm_ops {
+    /* Adds Mesg-ID and authentication and sends, in the role `as`. 0, or GW_ENOMEM, GW_ENOENT (no
+     * such peer), GW_ESHORT: as if the network had lost it. m is scratch of the caller and is
+     * changed. */
+    int (*send)(void *user, enum gw_role as, const struct gw_addr *to, struct gw_mh *m);
+    /* A configured peer, or this node itself; NULL. */
+    const struct gw_cfg_peer *(*peer)(void *user, const struct gw_addr *a);
+    void (*intent)(void *user, const struct gw_intent *i);
+    void (*put)(void *user, const void *key, size_t key_len, const void *value, size_t value_len);
+    void (*del)(void *user, const void *key, size_t key_len);
+};
+
+struct gw_lm {
+    const struct gw_config *cfg;
+    const struct gw_alloc *al;
+    const struct gw_log *log;
+    struct gw_timers *timers;
+    struct gw_now now; /* of the input or deadline being handled */
+    uint64_t count[GW_CNT_MAX];
+    struct gw_handovers handovers;
+    uint32_t pending;  /* exchanges waiting for an answer */
+    uint64_t last_tag; /* given to an intent */
+    uint64_t seed;
+    const struct gw_lm_ops *ops;
+    void *user;
+    struct gw_mh *out; /* scratch for the message being built */
+};
+
+/* One PBU that wants a PBA (RFC 8885 §3.6): exponential backoff from initial_ack to max_ack, at
+ * most max_update_rate messages in a second. Zeroed is idle. */
+struct gw_exchange {
+    struct gw_timer timer;
+    struct gw_time wait;   /* current retransmission time */
+    struct gw_time window; /* start of the second that is being counted */
+    uint32_t in_window;
+    uint16_t seq;
+    bool pending;
+    bool held; /* the timer is for the first transmission: paced or over the rate */
+    void (*transmit)(void *owner);
+    struct gw_lm *lm;
+};
+
+/* Is there room for n more exchanges? Counts the limit when not. */
+bool gw_lm_room(struct gw_lm *lm, uint32_t n);
+/* Begins (or begins anew) under sequence number seq: calls transmit(owner) now, or after `delay`,
+ * or when the rate allows. GW_EFULL, GW_ENOMEM: not begun. */
+int gw_exchange_start(struct gw_exchange *x, struct gw_lm *lm, uint16_t seq,
+                      void (*transmit)(void *owner), void *owner, struct gw_time delay);
+void gw_exchange_stop(struct gw_exchange *x);
+/* Is this the answer that is awaited? */
+bool gw_exchange_matches(const struct gw_exchange *x, uint16_t seq);
+
+/* The Timestamp option's value (48.16 since the Unix epoch) of a wall-clock time, and back. */
+uint64_t gw_lm_timestamp(int64_t wall_ns);
+int64_t gw_lm_timestamp_ns(uint64_t timestamp);
+
+/* The first matching row of the policy: 1 allowed, 0 denied, GW_ENOENT when none matches. */
+int gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn, const struct gw_lladdr *ll);
+
+/* Options of messages being built; false when there is no room. */
+bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn);
+bool gw_lm_add_prefix(struct gw_mh *m, uint8_t type, const struct gw_prefix *p);
+bool gw_lm_add_code(struct gw_mh *m, uint8_t type, uint8_t code);
+bool gw_lm_add_u64(struct gw_mh *m, uint8_t type, uint64_t v);
+bool gw_lm_add_addr(struct gw_mh *m, uint8_t type, const struct gw_addr *a);
+bool gw_lm_add_lladdr(struct gw_mh *m, uint8_t type, const struct gw_lladdr *l);
+
+/* One option, or NULL. */
+const struct gw_opt *gw_lm_opt(const struct gw_mh *m, uint8_t type);
+/* A group 67, 69, 70 (doc/protocol.md): of the next anchor named in m from option *it on. */
+struct gw_lm_previous {
+    struct gw_addr maar;
+    struct gw_prefix prefix;
+    struct gw_addr link_local;
+    struct gw_lladdr lladdr;
+};
+bool gw_lm_next_previous(const struct gw_mh *m, size_t *it, struct gw_lm_previous *out);
+bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p);
+
+uint16_t gw_lm_lifetime_units(struct gw_time t); /* 4 s units, rounded up */
+struct gw_time gw_lm_lifetime_span(uint16_t units);
+
+#endif

@@ -1,0 +1,452 @@
+/* maar.c: the entries of a MAAR, and what happens when a station comes, moves between access links
+ * of this MAAR, or goes (RFC 8885 §3.1, §3.5). Talking to the CMD is in maar_reg.c and
+ * maar_prev.c.
+ */
+#include "fn/lm/maar.h"
+
+#include "base/text.h"
+#include "fn/route/route.h"
+
+static uint64_t station_hash(const void *key, uint64_t seed)
+{
+    const struct gw_station_key *k = key;
+    return gw_hash(k->lladdr.b, k->lladdr.len, seed ^ k->iface);
+}
+static bool station_eq(const void *key, const void *obj)
+{
+    const struct gw_station_key *a = key, *b = &((const struct gw_maar_mn *)obj)->station;
+    return a->iface == b->iface && gw_lladdr_eq(&a->lladdr, &b->lladdr);
+}
+static const void *station_key(const void *obj)
+{
+    return &((const struct gw_maar_mn *)obj)->station;
+}
+static const struct gw_table_ops by_station_ops = {
+    .hash = station_hash, .eq = station_eq, .key = station_key};
+
+static uint64_t tag_hash(const void *key, uint64_t seed)
+{
+    return gw_hash(key, sizeof(uint64_t), seed);
+}
+static bool tag_eq(const void *key, const void *obj)
+{
+    return *(const uint64_t *)key == ((const struct gw_maar_mn *)obj)->tag;
+}
+static const void *tag_key(const void *obj)
+{
+    return &((const struct gw_maar_mn *)obj)->tag;
+}
+static const struct gw_table_ops by_tag_ops = {.hash = tag_hash, .eq = tag_eq, .key = tag_key};
+
+const char *gw_mn_state_name(enum gw_mn_state s)
+{
+    static const char *const names[] = {"registering", "serving",   "deregistering",
+                                        "previous",    "releasing", "refused"};
+    return names[s];
+}
+
+struct gw_maar_mn *gw_maar_mn(struct gw_binding *b)
+{
+    return (struct gw_maar_mn *)b; /* its head */
+}
+
+struct gw_handover *gw_mn_row(struct gw_maar_mn *mn)
+{
+    return gw_handovers_get(&mn->maar->lm->handovers, mn->row);
+}
+
+int gw_maar_init(struct gw_maar *m, struct gw_lm *lm, struct gw_access *access, uint64_t seed)
+{
+    const struct gw_config *cfg = lm->cfg;
+
+    *m = (struct gw_maar){.lm = lm, .access = access};
+    gw_bindings_init(&m->bs, lm, cfg->limits.bindings, seed);
+    gw_table_init(&m->by_station, lm->al, &by_station_ops, cfg->limits.stations, seed ^ 1);
+    gw_table_init(&m->by_tag, lm->al, &by_tag_ops, 0, seed ^ 2);
+    return gw_pools_init(&m->pools, lm->al, cfg->pools, cfg->npools, seed ^ 3);
+}
+
+static void stop_timers(struct gw_maar_mn *mn)
+{
+    struct gw_timers *t = mn->maar->lm->timers;
+
+    gw_exchange_stop(&mn->ex);
+    gw_timer_stop(t, &mn->refresh);
+    gw_timer_stop(t, &mn->guard);
+    gw_timer_stop(t, &mn->transit);
+}
+
+static void free_one(struct gw_binding *b)
+{
+    stop_timers(gw_maar_mn(b));
+}
+
+void gw_maar_free(struct gw_maar *m)
+{
+    gw_bindings_free(&m->bs, free_one);
+    gw_table_free(&m->by_station);
+    gw_table_free(&m->by_tag);
+    gw_pools_free(&m->pools);
+}
+
+static void clear_tag(struct gw_maar_mn *mn)
+{
+    if (mn->tag != 0)
+        gw_table_del(&mn->maar->by_tag, &mn->tag);
+    mn->tag = 0;
+}
+
+void gw_mn_set_tag(struct gw_maar_mn *mn)
+{
+    clear_tag(mn);
+    mn->programmed = false;
+    mn->tag = ++mn->maar->lm->last_tag;
+    if (gw_table_put(&mn->maar->by_tag, mn) != 0) {
+        mn->maar->lm->count[GW_CNT_NO_MEMORY]++;
+        mn->tag = 0;
+    }
+}
+
+static void clear_station(struct gw_maar_mn *mn)
+{
+    if (mn->on_link)
+        gw_table_del(&mn->maar->by_station, &mn->station);
+    mn->on_link = false;
+}
+
+void gw_mn_free(struct gw_maar_mn *mn)
+{
+    struct gw_maar *m = mn->maar;
+
+    stop_timers(mn);
+    clear_tag(mn);
+    clear_station(mn);
+    if (mn->own != NULL)
+        (void)gw_pools_release(&m->pools, &mn->own->prefix);
+    gw_binding_free(&m->bs, &mn->b);
+}
+
+void gw_mn_drop_station(struct gw_maar_mn *mn)
+{
+    if (!mn->on_link)
+        return;
+    gw_access_del_station(mn->maar->access, &mn->station);
+    gw_route_drop_station(mn->maar->lm, &mn->station);
+    clear_station(mn);
+}
+
+void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a)
+{
+    gw_route_drop_prefix(mn->maar->lm, &a->prefix, 0);
+    gw_anchor_del(&mn->maar->bs, a);
+}
+
+void gw_mn_forget(struct gw_maar_mn *mn)
+{
+    gw_mn_drop_station(mn);
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next)
+        gw_route_drop_prefix(mn->maar->lm, &a->prefix, 0);
+    gw_mn_del_record(mn);
+    gw_mn_free(mn);
+}
+
+int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st)
+{
+    struct gw_maar *m = mn->maar;
+
+    if (mn->on_link && station_eq(st, mn))
+        return 0;
+    if (gw_table_get(&m->by_station, st) != NULL)
+        return GW_EEXIST;
+    gw_mn_drop_station(mn); /* it cannot be there any more in any case */
+    mn->station = *st;
+    int err = gw_table_put(&m->by_station, mn);
+    if (err != 0)
+        m->lm->count[err == GW_EFULL ? GW_CNT_LIMIT_STATIONS : GW_CNT_NO_MEMORY]++;
+    mn->on_link = err == 0;
+    return err;
+}
+
+/* The own prefix: `given` (RFC 5213: the PBA is the authority), else a fresh one. The one before
+ * goes back to the pool only when the new one is in place. */
+int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given)
+{
+    struct gw_maar *m = mn->maar;
+    const struct gw_config *cfg = m->lm->cfg;
+    struct gw_lm_previous p = {
+        .maar = cfg->addr, .link_local = cfg->dlif.link_local, .lladdr = cfg->dlif.lladdr};
+    int err;
+
+    if (given != NULL)
+        p.prefix = *given;
+    err = given != NULL ? gw_pools_reserve(&m->pools, given) : gw_pools_take(&m->pools, &p.prefix);
+    if (err == GW_EFULL)
+        m->lm->count[GW_CNT_LIMIT_POOL]++;
+    if (err != 0)
+        return err;
+    struct gw_anchor *a = gw_anchor_add(&m->bs, &mn->b, &p, &err);
+    if (a == NULL) {
+        (void)gw_pools_release(&m->pools, &p.prefix);
+        return err;
+    }
+    if (mn->own != NULL) {
+        (void)gw_pools_release(&m->pools, &mn->own->prefix);
+        gw_anchor_del(&m->bs, mn->own);
+    }
+    mn->own = a;
+    return 0;
+}
+
+void gw_mn_advertise(struct gw_maar_mn *mn)
+{
+    struct gw_access_dlif d[1 + GW_LM_PREVIOUS_MAX];
+    size_t n = 0;
+
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL && n < sizeof d / sizeof *d; a = a->next)
+        if (a == mn->own || !gw_addr_is_zero(&a->link_local))
+            d[n++] = (struct gw_access_dlif){.link_local = a->link_local,
+                                             .lladdr = a->lladdr,
+                                             .prefix = a->prefix,
+                                             .previous = a != mn->own};
+    int sent = gw_access_set_station(mn->maar->access, &mn->station, d, n);
+    if (sent > 0)
+        gw_handover_step(gw_mn_row(mn), GW_HO_RA_SENT, mn->maar->lm->now.mono);
+    else if (sent < 0)
+        gw_log(mn->maar->lm->log, GW_LOG_WARN, GW_CAT_ACCESS, "ra-failed",
+               "a station cannot be advertised to: %s", gw_err_name(sent));
+}
+
+static void guard_over(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_maar_mn *mn = t->owner;
+
+    if (mn->state == GW_MN_REFUSED)
+        gw_mn_free(mn);
+    else if (gw_mn_deregister(mn) != 0)
+        gw_mn_guard(mn, mn->maar->lm->cfg->timers.initial_ack);
+}
+
+void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
+    mn->guard.fire = guard_over;
+    mn->guard.owner = mn;
+    if (gw_timer_set(lm->timers, &mn->guard, gw_time_add(lm->now.mono, span)) != 0)
+        lm->count[GW_CNT_NO_MEMORY]++;
+}
+
+/* The wall-clock Timestamp of a monotonic time at or before now. */
+static uint64_t timestamp_of(const struct gw_lm *lm, struct gw_time seen)
+{
+    int64_t ago = lm->now.mono.ns - seen.ns;
+
+    return gw_lm_timestamp(lm->now.wall_ns - (ago > 0 ? ago : 0));
+}
+
+static void saw(struct gw_maar_mn *mn, struct gw_time seen)
+{
+    mn->seen = mn->maar->lm->now.mono;
+    mn->event = timestamp_of(mn->maar->lm, seen);
+}
+
+/* A new attachment of an entry that has its prefix: ask the CMD. state is what it was before. */
+static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    enum gw_mn_state before = mn->state;
+    uint64_t attached = mn->b.attached;
+    int err = gw_mn_set_station(mn, st);
+
+    if (err != 0)
+        return err;
+    saw(mn, seen);
+    mn->b.lladdr = st->lladdr;
+    mn->b.attached = mn->event;
+    mn->was_previous = before == GW_MN_PREVIOUS;
+    mn->corrected = false;
+    mn->tries = 0;
+    mn->state = GW_MN_REGISTERING;
+    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
+    row->to = lm->cfg->addr;
+    mn->row = row->number;
+    gw_handover_step(row, GW_HO_ATTACHMENT_SEEN, seen);
+    err =
+        gw_mn_register(mn, mn->was_previous ? GW_HI_INTER_MAG : GW_HI_UNKNOWN, (struct gw_time){0});
+    row->sequence = mn->b.seq;
+    if (err != 0) {
+        clear_station(mn);
+        mn->state = before;
+        mn->b.attached = attached;
+        if (before == GW_MN_DEREGISTERING && !mn->ex.pending)
+            gw_mn_guard(mn, lm->cfg->timers.initial_ack);
+        return err;
+    }
+    gw_timer_stop(lm->timers, &mn->guard);
+    gw_timer_stop(lm->timers, &mn->transit);
+    lm->count[GW_CNT_ATTACHED]++;
+    return 0;
+}
+
+static int attach_new(struct gw_maar *m, const struct gw_station_key *st,
+                      const struct gw_mnid *mnid, struct gw_time seen)
+{
+    int err;
+    struct gw_binding *b = gw_binding_new(&m->bs, sizeof(struct gw_maar_mn), mnid, &err);
+
+    if (b == NULL)
+        return err;
+    struct gw_maar_mn *mn = gw_maar_mn(b);
+    mn->maar = m;
+    mn->state = GW_MN_REGISTERING;
+    err = gw_mn_take_prefix(mn, NULL);
+    if (err == 0)
+        err = begin(mn, st, seen);
+    if (err != 0)
+        gw_mn_free(mn);
+    return err;
+}
+
+static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
+{
+    bool was_gone = gw_timer_is_set(&mn->guard);
+
+    saw(mn, seen);
+    gw_timer_stop(mn->maar->lm->timers, &mn->guard);
+    if (was_gone && mn->state == GW_MN_SERVING)
+        (void)gw_access_advertise(mn->maar->access, &mn->station);
+    return 0;
+}
+
+/* The same MAAR, another access link: nothing for the CMD to know. */
+static int move_here(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
+{
+    int err = gw_mn_set_station(mn, st);
+
+    saw(mn, seen);
+    if (err != 0) {
+        gw_mn_guard(mn, mn->maar->lm->cfg->timers.detach_guard);
+        return err;
+    }
+    gw_timer_stop(mn->maar->lm->timers, &mn->guard);
+    if (mn->state != GW_MN_SERVING)
+        return 0;
+    gw_mn_set_tag(mn);
+    gw_route_serve(mn->maar->lm, &mn->b, &mn->station, false, mn->tag);
+    gw_mn_advertise(mn);
+    gw_mn_put(mn);
+    return 0;
+}
+
+static int allowed(struct gw_maar *m, const struct gw_mnid *mnid, const struct gw_lladdr *ll)
+{
+    if (gw_lm_policy(m->lm->cfg, mnid, ll) == 1)
+        return 0;
+    m->lm->count[GW_CNT_REFUSED_POLICY]++;
+    return GW_EDENIED;
+}
+
+static int attach_known(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
+{
+    switch (mn->state) {
+    case GW_MN_REGISTERING:
+    case GW_MN_SERVING:
+        return move_here(mn, st, seen);
+    case GW_MN_REFUSED:
+        return GW_EDENIED;
+    case GW_MN_DEREGISTERING:
+    case GW_MN_PREVIOUS:
+    case GW_MN_RELEASING: /* gw_maar_attach has finished it */
+        break;
+    }
+    int err = allowed(mn->maar, &mn->b.mnid, &st->lladdr);
+    return err != 0 ? err : begin(mn, st, seen);
+}
+
+static bool plausible(const struct gw_maar *m, const struct gw_station_key *st)
+{
+    const struct gw_config *cfg = m->lm->cfg;
+
+    return st->iface < cfg->nifs && cfg->ifs[st->iface].side == GW_IF_ACCESS &&
+           (st->lladdr.len == 6 || st->lladdr.len == 8) && (st->lladdr.b[0] & 1) == 0;
+}
+
+int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const struct gw_mnid *mnid,
+                   struct gw_time seen)
+{
+    struct gw_mnid eui = {.subtype = st->lladdr.len == 8 ? GW_MNID_EUI64 : GW_MNID_EUI48,
+                          .len = st->lladdr.len,
+                          .id = st->lladdr.b};
+
+    if (!plausible(m, st))
+        return GW_EINVAL;
+    if (seen.ns == 0 || gw_time_before(m->lm->now.mono, seen))
+        seen = m->lm->now.mono;
+    struct gw_maar_mn *at = gw_table_get(&m->by_station, st);
+    if (at != NULL && (mnid == NULL || gw_mnid_eq(mnid, &at->b.mnid)))
+        return came_back(at, seen);
+    if (mnid == NULL)
+        mnid = &eui;
+    if (at != NULL) { /* the same device under another name */
+        int err = gw_mn_deregister(at);
+        if (err != 0)
+            return err;
+    }
+    struct gw_binding *b = gw_binding_get(&m->bs, mnid);
+    if (b != NULL && gw_maar_mn(b)->state == GW_MN_RELEASING) {
+        gw_mn_answer_owed(gw_maar_mn(b), GW_ST_ACCEPTED);
+        gw_mn_free(gw_maar_mn(b));
+        b = NULL;
+    }
+    if (b != NULL)
+        return attach_known(gw_maar_mn(b), st, seen);
+    int err = allowed(m, mnid, &st->lladdr);
+    return err != 0 ? err : attach_new(m, st, mnid, seen);
+}
+
+int gw_maar_detach(struct gw_maar *m, const struct gw_station_key *st)
+{
+    struct gw_maar_mn *mn = gw_table_get(&m->by_station, st);
+
+    if (mn == NULL)
+        return GW_ENOENT;
+    if (!gw_timer_is_set(&mn->guard))
+        gw_mn_guard(mn, m->lm->cfg->timers.detach_guard);
+    return 0;
+}
+
+void gw_maar_link_down(struct gw_maar *m, uint32_t iface)
+{
+    struct gw_maar_mn *mn;
+
+    for (size_t i = 0; (mn = gw_table_next(&m->by_station, &i)) != NULL;)
+        if (mn->station.iface == iface && !gw_timer_is_set(&mn->guard))
+            gw_mn_guard(mn, m->lm->cfg->timers.detach_guard);
+}
+
+bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st)
+{
+    struct gw_maar_mn *mn = gw_table_get(&m->by_station, st);
+
+    if (mn == NULL)
+        return false;
+    mn->seen = m->lm->now.mono; /* no attachment event: a frame may have been under way for long */
+    if (gw_timer_is_set(&mn->guard) && mn->state != GW_MN_REFUSED)
+        gw_timer_stop(m->lm->timers, &mn->guard);
+    return true;
+}
+
+int gw_maar_first_packet(struct gw_maar *m, const struct gw_prefix *p, bool uplink,
+                         struct gw_time seen)
+{
+    struct gw_anchor *a = gw_anchor_get(&m->bs, p);
+
+    if (a == NULL)
+        return GW_ENOENT;
+    struct gw_maar_mn *mn = gw_maar_mn(a->binding);
+    if (uplink)
+        mn->seen = m->lm->now.mono;
+    gw_handover_step(gw_mn_row(mn), uplink ? GW_HO_FIRST_UPLINK : GW_HO_FIRST_DOWNLINK, seen);
+    return 0;
+}

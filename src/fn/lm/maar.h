@@ -1,0 +1,120 @@
+/* maar.h: the MAAR's half of RFC 8885: registers the stations on its access links with the CMD
+ * (the S-MAAR's part), and keeps the prefixes it anchors reachable for mobile nodes that went on
+ * (the P-MAAR's part). One entry per mobile node known here, in one of the states below.
+ *
+ * Left to others: hearing stations and speaking ND (src/fn/access), forwarding (src/fn/route),
+ * peers and authentication (src/node/signal.c).
+ *
+ * Decisions of this implementation:
+ * - The Timestamp is the time of attachment, not of sending: it orders attachments, also when
+ *   messages are retransmitted. The CMD hands it on to the P-MAARs, which compare it with what
+ *   they saw themselves, so a late message never takes a station from where it is now.
+ * - A temporary BCE is not durable; after a crash the CMD's PBA names the prefix that this MAAR
+ *   gave the node before, and the MAAR takes it back.
+ * - A refresh names every anchor (67, 69, 70), so that a CMD that lost its store rebuilds the
+ *   binding from it.
+ * - A MAAR that cannot reach its CMD goes on serving and goes on trying.
+ */
+#ifndef GW_FN_LM_MAAR_H
+#define GW_FN_LM_MAAR_H
+
+#include "fn/access/access.h"
+#include "fn/alloc/pool.h"
+#include "fn/lm/binding.h"
+
+enum gw_mn_state {
+    GW_MN_REGISTERING,   /* seen; the CMD has not answered: a temporary BCE */
+    GW_MN_SERVING,       /* this is its S-MAAR */
+    GW_MN_DEREGISTERING, /* gone; the CMD has not answered */
+    GW_MN_PREVIOUS,      /* this is a P-MAAR: the own prefix tunnels to the S-MAAR */
+    GW_MN_RELEASING,     /* the CMD released it; waiting for the packet path */
+    GW_MN_REFUSED,       /* not admitted; remembered for a while so as not to ask again at once */
+};
+const char *gw_mn_state_name(enum gw_mn_state s); /* "serving" */
+
+struct gw_maar_mn {
+    struct gw_binding b;
+    struct gw_maar *maar;
+    enum gw_mn_state state;
+    bool on_link; /* station is valid and in the table */
+    struct gw_station_key station;
+    struct gw_anchor *own;   /* the prefix from my pool; NULL when REFUSED */
+    struct gw_exchange ex;   /* with the CMD */
+    struct gw_timer refresh; /* SERVING: when to refresh */
+    struct gw_timer guard;   /* running: the station is believed gone (or, REFUSED: forget) */
+    struct gw_timer transit; /* PREVIOUS: when the transit prefixes go */
+    bool was_previous;       /* REGISTERING: there is forwarding to go back to on refusal */
+    bool corrected;          /* the Timestamp has been corrected by the CMD's clock once */
+    uint8_t tries;           /* prefixes refused by the CMD in this attachment */
+    bool programmed;         /* the packet path has confirmed what was said last */
+    struct gw_time seen;     /* last sign of life */
+    uint64_t event;          /* Timestamp of the last attachment seen, in force or not */
+    uint64_t tag;            /* the intent that is waited for; 0: none */
+    uint64_t row;            /* of the handover in progress, see gw_handovers_get */
+    struct {                 /* the CMD's PBU that is answered when the packet path is done */
+        bool due;
+        uint16_t seq, lifetime;
+        uint8_t hi, att;
+        uint64_t timestamp;
+        struct gw_addr cmd, serving;
+    } owed;
+};
+
+struct gw_maar {
+    struct gw_lm *lm;
+    struct gw_bindings bs;
+    struct gw_table by_station, by_tag;
+    struct gw_pools pools;
+    struct gw_access *access;
+};
+
+int gw_maar_init(struct gw_maar *m, struct gw_lm *lm, struct gw_access *access, uint64_t seed);
+void gw_maar_free(struct gw_maar *m);
+
+/* mnid NULL: EUI-48 (or EUI-64) of the link-layer address. 0, GW_EDENIED, GW_EFULL, GW_ENOMEM,
+ * GW_EINVAL (no such interface, not an access interface, no link-layer address). */
+int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const struct gw_mnid *mnid,
+                   struct gw_time seen);
+/* Starts the guard; 0 or GW_ENOENT. */
+int gw_maar_detach(struct gw_maar *m, const struct gw_station_key *st);
+void gw_maar_link_down(struct gw_maar *m, uint32_t iface);
+/* A sign of life of a station; true when it is known. */
+bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st);
+
+/* Messages from a peer that may be a CMD. 0 or why it was refused. */
+int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh);
+int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh);
+
+int gw_maar_plane_done(struct gw_maar *m, uint64_t tag, int result);
+int gw_maar_first_packet(struct gw_maar *m, const struct gw_prefix *p, bool uplink,
+                         struct gw_time seen);
+
+/* One durable record (its key's first octet is 'M'). */
+int gw_maar_restore(struct gw_maar *m, const void *value, size_t len);
+/* Says every intent and every advertisement again. */
+void gw_maar_say_all(struct gw_maar *m);
+/* After restoring: registers the stations that were served again, paced. */
+void gw_maar_resume(struct gw_maar *m);
+/* Puts every record again: after a put may have been lost for want of memory. */
+void gw_maar_put_all(struct gw_maar *m);
+
+/* Within the MAAR (maar.c, maar_reg.c, maar_prev.c, maar_store.c). */
+struct gw_maar_mn *gw_maar_mn(struct gw_binding *b);
+void gw_mn_free(struct gw_maar_mn *mn);   /* with its prefix; not its record */
+void gw_mn_forget(struct gw_maar_mn *mn); /* the same, and its record, station, forwarding */
+void gw_mn_put(struct gw_maar_mn *mn);
+void gw_mn_del_record(struct gw_maar_mn *mn);
+void gw_mn_set_tag(struct gw_maar_mn *mn);      /* a new tag, or 0 without memory */
+void gw_mn_drop_station(struct gw_maar_mn *mn); /* from tables, forwarding and access */
+int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st);
+void gw_mn_advertise(struct gw_maar_mn *mn); /* its anchors to the access function */
+int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given);
+void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a); /* with its forwarding */
+int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay);
+int gw_mn_deregister(struct gw_maar_mn *mn);
+void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span);
+void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay);
+void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status);
+struct gw_handover *gw_mn_row(struct gw_maar_mn *mn);
+
+#endif

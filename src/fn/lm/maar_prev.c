@@ -1,0 +1,315 @@
+/* maar_prev.c: the P-MAAR: what the CMD's PBUs tell an anchor (RFC 8885 §3.4, §3.5). With a
+ * Serving MAAR option the mobile node is there now; with lifetime 0 its session is over and the
+ * prefix is free again. The PBA leaves when the packet path has done it.
+ */
+#include "base/text.h"
+#include "fn/lm/maar.h"
+#include "fn/route/route.h"
+
+struct notice {
+    struct gw_addr cmd;
+    struct gw_mnid mnid;
+    struct gw_prefix hnp;
+    struct gw_addr serving; /* zero: none */
+    uint64_t timestamp;
+    uint16_t seq, lifetime;
+    uint8_t hi, att;
+};
+
+static void answer(struct gw_maar *m, const struct notice *n, uint8_t status)
+{
+    struct gw_lm *lm = m->lm;
+    struct gw_mh *out = lm->out;
+
+    out->type = GW_MH_BA;
+    out->nopts = 0;
+    out->ba = (struct gw_mh_ba){
+        .status = status, .flags = GW_BA_P | GW_BA_D, .seq = n->seq, .lifetime = n->lifetime};
+    bool fits = gw_lm_add_mnid(out, &n->mnid) && gw_lm_add_prefix(out, GW_OPT_HNP, &n->hnp) &&
+                gw_lm_add_code(out, GW_OPT_HI, n->hi) && gw_lm_add_code(out, GW_OPT_ATT, n->att) &&
+                gw_lm_add_u64(out, GW_OPT_TIMESTAMP, n->timestamp);
+    if (fits && !gw_addr_is_zero(&n->serving))
+        fits = gw_lm_add_addr(out, GW_OPT_SERVING_MAAR, &n->serving);
+    if (fits)
+        (void)lm->ops->send(lm->user, GW_ROLE_MAAR, &n->cmd, out);
+}
+
+void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status)
+{
+    if (!mn->owed.due)
+        return;
+    mn->owed.due = false;
+    answer(mn->maar,
+           &(struct notice){.cmd = mn->owed.cmd,
+                            .mnid = mn->b.mnid,
+                            .hnp = mn->own->prefix,
+                            .serving = mn->owed.serving,
+                            .timestamp = mn->owed.timestamp,
+                            .seq = mn->owed.seq,
+                            .lifetime = mn->owed.lifetime,
+                            .hi = mn->owed.hi,
+                            .att = mn->owed.att},
+           status);
+    gw_handover_step(gw_mn_row(mn), GW_HO_PBA_SENT, mn->maar->lm->now.mono);
+}
+
+static void owe(struct gw_maar_mn *mn, const struct notice *n)
+{
+    mn->owed.due = true;
+    mn->owed.cmd = n->cmd;
+    mn->owed.serving = n->serving;
+    mn->owed.timestamp = n->timestamp;
+    mn->owed.seq = n->seq;
+    mn->owed.lifetime = n->lifetime;
+    mn->owed.hi = n->hi;
+    mn->owed.att = n->att;
+}
+
+static void transit_over(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_maar_mn *mn = t->owner;
+
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->state == GW_ANCHOR_TRANSIT)
+            gw_mn_drop_anchor(mn, a);
+    }
+    gw_mn_put(mn);
+}
+
+static void start_transit(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    bool any = false;
+
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
+        if (a == mn->own)
+            continue;
+        a->state = GW_ANCHOR_TRANSIT;
+        any = true;
+    }
+    mn->transit.fire = transit_over;
+    mn->transit.owner = mn;
+    if (any && gw_timer_set(lm->timers, &mn->transit,
+                            gw_time_add(lm->now.mono, lm->cfg->timers.transit)) != 0)
+        transit_over(&mn->transit, NULL); /* without a timer there is no transit */
+}
+
+static void demote(struct gw_maar_mn *mn, const struct notice *n)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    bool served = mn->state == GW_MN_SERVING || mn->state == GW_MN_REGISTERING;
+
+    gw_exchange_stop(&mn->ex);
+    gw_timer_stop(lm->timers, &mn->refresh);
+    gw_timer_stop(lm->timers, &mn->guard);
+    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_PREVIOUS, &mn->b.mnid);
+    mn->row = row->number;
+    row->from = served && !mn->was_previous ? lm->cfg->addr : mn->b.serving;
+    row->to = n->serving;
+    row->sequence = n->seq;
+    gw_handover_step(row, GW_HO_PBU_RECEIVED, lm->now.mono);
+    mn->state = GW_MN_PREVIOUS;
+    mn->was_previous = false;
+    mn->b.serving = n->serving;
+    mn->b.attached = n->timestamp;
+    mn->b.seq = n->seq;
+    mn->b.lifetime = n->lifetime;
+    if (served)
+        start_transit(mn);
+    gw_mn_set_tag(mn);
+    gw_route_move(lm, &mn->b, mn->tag);
+    gw_mn_drop_station(mn);
+    gw_mn_put(mn);
+    owe(mn, n);
+}
+
+/* Lost here, known there: an anchor without its record takes its prefix back. */
+static struct gw_maar_mn *recreate(struct gw_maar *m, const struct notice *n)
+{
+    int err;
+    struct gw_binding *b = gw_binding_new(&m->bs, sizeof(struct gw_maar_mn), &n->mnid, &err);
+
+    if (b == NULL)
+        return NULL;
+    struct gw_maar_mn *mn = gw_maar_mn(b);
+    mn->maar = m;
+    mn->state = GW_MN_PREVIOUS;
+    if (gw_mn_take_prefix(mn, &n->hnp) == 0)
+        return mn;
+    gw_mn_free(mn);
+    return NULL;
+}
+
+/* The node is back here already, the CMD just does not know yet: the newer attachment stands. */
+static bool stale(const struct gw_maar_mn *mn, const struct notice *n)
+{
+    return n->timestamp < mn->b.attached;
+}
+
+/* The same notice once more: our answer was lost, is not due yet, or the packet path failed. */
+static void again(struct gw_maar_mn *mn, const struct notice *n)
+{
+    mn->b.serving = n->serving;
+    owe(mn, n);
+    if (!mn->programmed && mn->tag == 0) {
+        gw_mn_set_tag(mn);
+        gw_route_move(mn->maar->lm, &mn->b, mn->tag);
+    }
+    if (mn->tag == 0)
+        gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
+}
+
+static int moved(struct gw_maar_mn *mn, const struct notice *n)
+{
+    struct gw_maar *m = mn->maar;
+    bool here = mn->on_link;
+    struct gw_station_key st = mn->station;
+
+    if (mn->state == GW_MN_PREVIOUS && mn->b.attached == n->timestamp) {
+        again(mn, n);
+        return 0;
+    }
+    uint64_t event = mn->event;
+    demote(mn, n);
+    if (mn->tag == 0) /* no memory to wait for the packet path */
+        gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
+    if (here && event > n->timestamp)
+        return gw_maar_attach(m, &st, &mn->b.mnid, m->lm->now.mono);
+    return 0;
+}
+
+static int released(struct gw_maar_mn *mn, const struct notice *n)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
+    owe(mn, n);
+    if (mn->state == GW_MN_RELEASING)
+        return 0;
+    gw_exchange_stop(&mn->ex);
+    gw_timer_stop(lm->timers, &mn->refresh);
+    gw_timer_stop(lm->timers, &mn->guard);
+    gw_timer_stop(lm->timers, &mn->transit);
+    mn->state = GW_MN_RELEASING;
+    mn->row = 0;
+    gw_mn_drop_station(mn);
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a != mn->own)
+            gw_mn_drop_anchor(mn, a);
+    }
+    gw_mn_set_tag(mn);
+    gw_route_drop_prefix(lm, &mn->own->prefix, mn->tag);
+    gw_mn_del_record(mn);
+    lm->count[GW_CNT_DEREGISTERED]++;
+    if (mn->tag == 0) { /* no memory to wait for the packet path */
+        gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
+        gw_mn_free(mn);
+    }
+    return 0;
+}
+
+static int to_known(struct gw_maar_mn *mn, const struct notice *n)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
+    if (mn->state == GW_MN_REFUSED || !gw_prefix_eq(&mn->own->prefix, &n->hnp)) {
+        lm->count[GW_CNT_REFUSED_PREFIX]++;
+        answer(mn->maar, n, n->lifetime == 0 ? GW_ST_ACCEPTED : GW_ST_PREFIX_MISMATCH);
+        return 0;
+    }
+    if (stale(mn, n)) {
+        lm->count[GW_CNT_STALE]++;
+        if (mn->state != GW_MN_PREVIOUS) /* else: overtaken by a later notice */
+            answer(mn->maar, n, GW_ST_ACCEPTED);
+        return 0;
+    }
+    if (n->lifetime == 0)
+        return released(mn, n);
+    if (mn->state == GW_MN_RELEASING) { /* the CMD has thought better of it */
+        mn->maar->lm->count[GW_CNT_STALE]++;
+        return 0;
+    }
+    return moved(mn, n);
+}
+
+static int to_unknown(struct gw_maar *m, const struct notice *n)
+{
+    struct gw_maar_mn *mn;
+
+    if (n->lifetime == 0) {
+        answer(m, n, GW_ST_ACCEPTED);
+        return 0;
+    }
+    mn = recreate(m, n);
+    if (mn != NULL)
+        return moved(mn, n);
+    m->lm->count[GW_CNT_REFUSED_PREFIX]++;
+    answer(m, n, GW_ST_HNP_NOT_AUTHORISED);
+    return GW_EDENIED;
+}
+
+static uint8_t check(struct gw_maar *m, const struct notice *n)
+{
+    const struct gw_cfg_peer *s = m->lm->ops->peer(m->lm->user, &n->serving);
+
+    if (n->lifetime == 0)
+        return GW_ST_ACCEPTED;
+    if (s == NULL || (s->roles & GW_ROLE_MAAR) == 0 || gw_addr_eq(&n->serving, &m->lm->cfg->addr)) {
+        m->lm->count[GW_CNT_REFUSED_PEER]++;
+        return GW_ST_UNSPECIFIED;
+    }
+    return GW_ST_ACCEPTED;
+}
+
+int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh)
+{
+    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *hnp = gw_lm_opt(mh, GW_OPT_HNP);
+    const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
+    const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
+    const struct gw_opt *hi = gw_lm_opt(mh, GW_OPT_HI), *att = gw_lm_opt(mh, GW_OPT_ATT);
+
+    if (id == NULL || hnp == NULL || ts == NULL || !gw_addr_eq(from, &m->lm->cfg->cmd)) {
+        m->lm->count[GW_CNT_MALFORMED]++;
+        return GW_EFORMAT;
+    }
+    struct notice n = {.cmd = *from,
+                       .mnid = id->mnid,
+                       .hnp = hnp->prefix,
+                       .timestamp = ts->u64,
+                       .seq = mh->bu.seq,
+                       .lifetime = mh->bu.lifetime,
+                       .hi = hi != NULL ? hi->code : GW_HI_UNKNOWN,
+                       .att = att != NULL ? att->code : 0};
+    if (s != NULL)
+        n.serving = s->addr;
+    uint8_t status = check(m, &n);
+    if (status != GW_ST_ACCEPTED) {
+        answer(m, &n, status);
+        return GW_EDENIED;
+    }
+    struct gw_binding *b = gw_binding_get(&m->bs, &n.mnid);
+    return b != NULL ? to_known(gw_maar_mn(b), &n) : to_unknown(m, &n);
+}
+
+int gw_maar_plane_done(struct gw_maar *m, uint64_t tag, int result)
+{
+    struct gw_maar_mn *mn = gw_table_del(&m->by_tag, &tag);
+
+    if (mn == NULL)
+        return GW_ENOENT;
+    mn->tag = 0;
+    mn->programmed = result == 0;
+    if (result != 0)
+        m->lm->count[GW_CNT_PLANE_FAILED]++;
+    else
+        gw_handover_step(gw_mn_row(mn), GW_HO_PLANE_PROGRAMMED, m->lm->now.mono);
+    if (mn->state == GW_MN_RELEASING) {
+        gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
+        gw_mn_free(mn);
+    } else if (mn->state == GW_MN_PREVIOUS) {
+        gw_mn_answer_owed(mn, result == 0 ? GW_ST_ACCEPTED : GW_ST_NO_RESOURCES);
+    }
+    return 0;
+}

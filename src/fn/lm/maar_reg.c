@@ -1,0 +1,377 @@
+/* maar_reg.c: the S-MAAR towards the CMD: registration, refresh and de-registration PBUs, and what
+ * their PBAs say (RFC 8885 §3.1, §3.4, §3.5; RFC 5213 §6.9). The PBA is the authority on which
+ * anchors a mobile node has; every one names them all.
+ */
+#include "base/text.h"
+#include "fn/lm/maar.h"
+#include "fn/route/route.h"
+
+/* RFC 5213 §8.5: IEEE 802.3, which is what the access links are. */
+#define ATT_ETHERNET 3
+#define PREFIX_TRIES 8
+/* A Timestamp correction below this is no reason to try again: 1 ms in 1/65536 s. */
+#define CLOCK_SLACK 65
+
+static bool add_anchors(struct gw_maar_mn *mn, struct gw_mh *m)
+{
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
+        struct gw_lm_previous p = gw_anchor_values(a);
+        if (a != mn->own && a->state == GW_ANCHOR_SETTLED && !gw_lm_add_previous(m, &p))
+            return false;
+    }
+    return true;
+}
+
+/* One PBU to the CMD, built from what is true now: a retransmission is never out of date. */
+static void transmit(void *owner)
+{
+    struct gw_maar_mn *mn = owner;
+    struct gw_lm *lm = mn->maar->lm;
+    const struct gw_config *cfg = lm->cfg;
+    struct gw_mh *m = lm->out;
+    bool leave = mn->state == GW_MN_DEREGISTERING;
+
+    m->type = GW_MH_BU;
+    m->nopts = 0;
+    m->bu = (struct gw_mh_bu){.seq = mn->ex.seq,
+                              .flags = GW_BU_A | GW_BU_P | GW_BU_D,
+                              .lifetime = leave ? 0 : gw_lm_lifetime_units(cfg->timers.lifetime)};
+    bool fits =
+        gw_lm_add_mnid(m, &mn->b.mnid) && gw_lm_add_prefix(m, GW_OPT_HNP, &mn->own->prefix) &&
+        gw_lm_add_code(m, GW_OPT_HI, mn->b.hi) && gw_lm_add_code(m, GW_OPT_ATT, ATT_ETHERNET) &&
+        gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &mn->b.lladdr) &&
+        gw_lm_add_u64(m, GW_OPT_TIMESTAMP, mn->b.attached) &&
+        gw_lm_add_addr(m, GW_OPT_DLIF_LINK_LOCAL, &cfg->dlif.link_local) &&
+        gw_lm_add_lladdr(m, GW_OPT_DLIF_LLADDR, &cfg->dlif.lladdr);
+    if (fits && mn->b.hi == GW_HI_REREGISTRATION && !leave)
+        fits = add_anchors(mn, m);
+    if (fits && lm->ops->send(lm->user, GW_ROLE_MAAR, &cfg->cmd, m) == 0)
+        gw_handover_step(gw_mn_row(mn), GW_HO_PBU_SENT, lm->now.mono);
+}
+
+int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay)
+{
+    mn->b.hi = hi;
+    mn->b.att = ATT_ETHERNET;
+    mn->b.seq++;
+    return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
+}
+
+/* Only an S-MAAR ends a session (RFC 8885 §3.5); what never was one is forgotten by the CMD's
+ * answer just the same. */
+int gw_mn_deregister(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    enum gw_mn_state before = mn->state;
+
+    mn->state = GW_MN_DEREGISTERING;
+    mn->b.seq++;
+    int err = gw_exchange_start(&mn->ex, lm, mn->b.seq, transmit, mn, (struct gw_time){0});
+    if (err != 0) {
+        mn->state = before;
+        return err;
+    }
+    gw_timer_stop(lm->timers, &mn->guard);
+    gw_timer_stop(lm->timers, &mn->refresh);
+    mn->row = 0;
+    gw_mn_drop_station(mn);
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a != mn->own)
+            gw_mn_drop_anchor(mn, a);
+    }
+    gw_route_drop_prefix(lm, &mn->own->prefix, 0);
+    gw_mn_put(mn);
+    lm->count[GW_CNT_DETACHED]++;
+    return 0;
+}
+
+static void refresh_due(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_maar_mn *mn = t->owner;
+    struct gw_lm *lm = mn->maar->lm;
+
+    if (mn->state == GW_MN_SERVING &&
+        gw_mn_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) != 0)
+        (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
+}
+
+/* `refresh` before the end; never later than half of a short lifetime. */
+static void arm_refresh(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    struct gw_time span = gw_lm_lifetime_span(mn->b.lifetime), before = lm->cfg->timers.refresh;
+
+    mn->b.expires = gw_time_add(lm->now.mono, span);
+    span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
+    mn->refresh.fire = refresh_due;
+    mn->refresh.owner = mn;
+    if (gw_timer_set(lm->timers, &mn->refresh, gw_time_add(lm->now.mono, span)) != 0)
+        lm->count[GW_CNT_NO_MEMORY]++;
+}
+
+void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
+    mn->refresh.fire = refresh_due;
+    mn->refresh.owner = mn;
+    if (gw_mn_register(mn, GW_HI_REREGISTRATION, delay) != 0)
+        (void)gw_timer_set(lm->timers, &mn->refresh,
+                           gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
+}
+
+/* A prefix named by the CMD may still be another's here: what is only in transit gives way. */
+static struct gw_anchor *place_for(struct gw_maar_mn *mn, const struct gw_lm_previous *p)
+{
+    struct gw_bindings *bs = &mn->maar->bs;
+    struct gw_anchor *a = gw_anchor_get(bs, &p->prefix);
+    int err;
+
+    if (a != NULL && a->binding != &mn->b && a->state == GW_ANCHOR_TRANSIT) {
+        gw_mn_drop_anchor(gw_maar_mn(a->binding), a);
+        a = NULL;
+    }
+    if (a == NULL)
+        return gw_anchor_add(bs, &mn->b, p, &err);
+    if (a->binding == &mn->b && a != mn->own)
+        return a;
+    mn->maar->lm->count[GW_CNT_PREFIX_CONFLICT]++;
+    return NULL;
+}
+
+/* One anchor named in a PBA; true when something is different now. */
+static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
+{
+    const struct gw_config *cfg = mn->maar->lm->cfg;
+    struct gw_lm *lm = mn->maar->lm;
+    const struct gw_cfg_peer *peer = lm->ops->peer(lm->user, &p->maar);
+
+    if (gw_addr_eq(&p->maar, &cfg->addr))
+        return false;
+    if (peer == NULL || (peer->roles & GW_ROLE_MAAR) == 0) { /* no tunnel with strangers */
+        mn->maar->lm->count[GW_CNT_UNKNOWN_PEER]++;
+        return false;
+    }
+    if (p->lladdr.len == 0)
+        p->lladdr = cfg->dlif.lladdr;
+    uint16_t before = mn->b.nanchors;
+    struct gw_anchor *a = place_for(mn, p);
+    if (a == NULL)
+        return false;
+    bool changed = mn->b.nanchors != before || a->state != GW_ANCHOR_SETTLED ||
+                   !gw_addr_eq(&a->maar, &p->maar);
+    a->maar = p->maar;
+    a->link_local = p->link_local;
+    a->lladdr = p->lladdr;
+    a->state = GW_ANCHOR_SETTLED;
+    a->mark = true;
+    gw_anchor_to_back(a);
+    return changed;
+}
+
+/* The PBA's list becomes the list. true when it differs from before. */
+static bool accept_anchors(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    struct gw_lm_previous p;
+    bool changed = false;
+    size_t it = 0;
+
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next)
+        a->mark = a == mn->own;
+    for (uint32_t n = 0; n < GW_LM_PREVIOUS_MAX && gw_lm_next_previous(mh, &it, &p); n++)
+        changed |= accept_anchor(mn, &p);
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->mark)
+            continue;
+        gw_mn_drop_anchor(mn, a);
+        changed = true;
+    }
+    gw_anchor_to_front(mn->own);
+    return changed;
+}
+
+static void record_handover(struct gw_maar_mn *mn)
+{
+    struct gw_handover *row = gw_mn_row(mn);
+    const struct gw_anchor *last = mn->own->next;
+
+    if (row == NULL)
+        return;
+    gw_handover_step(row, GW_HO_PBA_RECEIVED, mn->maar->lm->now.mono);
+    row->previous = (uint16_t)(mn->b.nanchors - 1);
+    row->initial = last == NULL;
+    if (last != NULL)
+        row->from = last->maar;
+}
+
+/* The prefix the CMD granted: the one asked for, or the one it knows this MAAR gave the node
+ * before. GW_EINVAL when it is none of ours. */
+static int accept_prefix(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    const struct gw_opt *hnp = gw_lm_opt(mh, GW_OPT_HNP);
+
+    if (hnp == NULL)
+        return GW_EINVAL;
+    if (gw_prefix_eq(&hnp->prefix, &mn->own->prefix))
+        return 0;
+    struct gw_prefix old = mn->own->prefix;
+    int err = gw_mn_take_prefix(mn, &hnp->prefix);
+    if (err == 0)
+        gw_route_drop_prefix(mn->maar->lm, &old, 0);
+    return err != 0 ? err : 1;
+}
+
+static void refuse(struct gw_maar_mn *mn, uint8_t status)
+{
+    struct gw_maar *m = mn->maar;
+    char text[GW_MNID_TEXT_MAX];
+
+    m->lm->count[GW_CNT_REFUSED_BY_PEER]++;
+    gw_log(m->lm->log, GW_LOG_WARN, GW_CAT_LM, "registration-refused", "%s: the CMD says %s (%u)",
+           gw_fmt_mnid(&mn->b.mnid, text), gw_mh_status_name(status), status);
+    gw_exchange_stop(&mn->ex);
+    gw_timer_stop(m->lm->timers, &mn->refresh);
+    mn->row = 0;
+    gw_mn_drop_station(mn);
+    if (mn->was_previous) { /* the forwarding of before is still in place */
+        mn->state = GW_MN_PREVIOUS;
+        return;
+    }
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a == mn->own)
+            (void)gw_pools_release(&m->pools, &a->prefix);
+        gw_mn_drop_anchor(mn, a);
+    }
+    mn->own = NULL;
+    mn->state = GW_MN_REFUSED;
+    gw_mn_del_record(mn);
+    gw_mn_guard(mn, status == GW_ST_NO_RESOURCES ? m->lm->cfg->timers.initial_ack
+                                                 : m->lm->cfg->timers.max_ack);
+}
+
+static int accepted(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    bool fresh = mn->state == GW_MN_REGISTERING;
+    int prefix = accept_prefix(mn, mh);
+
+    if (prefix < 0) {
+        refuse(mn, GW_ST_PREFIX_MISMATCH);
+        return prefix;
+    }
+    gw_exchange_stop(&mn->ex);
+    mn->state = GW_MN_SERVING;
+    mn->was_previous = false;
+    mn->b.serving = lm->cfg->addr;
+    mn->b.lifetime = mh->ba.lifetime;
+    bool changed = accept_anchors(mn, mh) || prefix > 0 || fresh;
+    if (fresh)
+        record_handover(mn);
+    if (changed && mn->on_link) {
+        gw_mn_set_tag(mn);
+        gw_route_serve(lm, &mn->b, &mn->station, fresh, mn->tag);
+        gw_mn_advertise(mn);
+    }
+    arm_refresh(mn);
+    gw_mn_put(mn);
+    lm->count[fresh ? GW_CNT_REGISTERED : GW_CNT_REFRESHED]++;
+    if (fresh && mn->b.nanchors > 1)
+        lm->count[GW_CNT_HANDOVER]++;
+    return 0;
+}
+
+/* The CMD knows a later attachment (157), or has another clock (156). Once per attachment the
+ * clock is corrected; after that the station is elsewhere until it shows itself here. */
+static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
+
+    lm->count[GW_CNT_REFUSED_BY_PEER]++;
+    gw_exchange_stop(&mn->ex);
+    if (ts != NULL && !mn->corrected && mn->state == GW_MN_REGISTERING) {
+        int64_t off = (int64_t)(ts->u64 - gw_lm_timestamp(lm->now.wall_ns));
+        mn->corrected = true;
+        if (off > CLOCK_SLACK || off < -CLOCK_SLACK) {
+            mn->b.attached += (uint64_t)off;
+            if (gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
+                return;
+        }
+    }
+    gw_timer_stop(lm->timers, &mn->refresh);
+    if (!gw_timer_is_set(&mn->guard))
+        gw_mn_guard(mn, lm->cfg->timers.detach_guard);
+}
+
+static void other_prefix(struct gw_maar_mn *mn, uint8_t status)
+{
+    mn->maar->lm->count[GW_CNT_REFUSED_BY_PEER]++;
+    if (mn->state != GW_MN_REGISTERING || ++mn->tries > PREFIX_TRIES ||
+        gw_mn_take_prefix(mn, NULL) != 0 ||
+        gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) != 0) {
+        mn->was_previous = false;
+        refuse(mn, status);
+    }
+}
+
+static void rejected(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    uint8_t status = mh->ba.status;
+
+    if (mn->state == GW_MN_DEREGISTERING && status != GW_ST_NO_RESOURCES)
+        gw_mn_forget(mn); /* there is nothing to end */
+    else if (status == GW_ST_TIMESTAMP_LOWER || status == GW_ST_TIMESTAMP_MISMATCH)
+        outdated(mn, mh);
+    else if (status == GW_ST_HNP_NOT_AUTHORISED)
+        other_prefix(mn, status);
+    else if (mn->state != GW_MN_REGISTERING && status == GW_ST_NO_RESOURCES)
+        mn->maar->lm->count[GW_CNT_REFUSED_BY_PEER]++; /* goes on trying, and serving */
+    else
+        refuse(mn, status);
+}
+
+/* The answer to a de-registration: over, or (non-zero lifetime) the session lives on elsewhere
+ * and this is a P-MAAR of it. */
+static void left(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
+    struct gw_lm *lm = mn->maar->lm;
+
+    if (mh->ba.lifetime == 0 || s == NULL || gw_addr_eq(&s->addr, &lm->cfg->addr)) {
+        lm->count[GW_CNT_DEREGISTERED]++;
+        gw_mn_forget(mn);
+        return;
+    }
+    gw_exchange_stop(&mn->ex);
+    mn->state = GW_MN_PREVIOUS;
+    mn->b.serving = s->addr;
+    gw_mn_set_tag(mn);
+    gw_route_move(lm, &mn->b, mn->tag);
+    gw_mn_put(mn);
+}
+
+int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh)
+{
+    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID);
+    struct gw_binding *b = id != NULL ? gw_binding_get(&m->bs, &id->mnid) : NULL;
+    struct gw_maar_mn *mn = b != NULL ? gw_maar_mn(b) : NULL;
+
+    if (mn == NULL || !gw_addr_eq(from, &m->lm->cfg->cmd) ||
+        !gw_exchange_matches(&mn->ex, mh->ba.seq)) {
+        m->lm->count[GW_CNT_UNMATCHED]++;
+        return GW_ENOENT;
+    }
+    if (mh->ba.status >= GW_ST_UNSPECIFIED)
+        rejected(mn, mh);
+    else if (mn->state == GW_MN_DEREGISTERING)
+        left(mn, mh);
+    else if (mh->ba.lifetime == 0)
+        refuse(mn, GW_ST_UNSPECIFIED);
+    else
+        return accepted(mn, mh);
+    return 0;
+}

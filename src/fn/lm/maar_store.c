@@ -1,0 +1,208 @@
+/* maar_store.c: what a MAAR remembers over a crash, and how it goes on afterwards. A record is
+ * the whole state of one mobile node that the CMD has acknowledged:
+ *
+ *     version 1 | binding (record.c) | state | on link | interface name | link-layer address
+ *
+ * under the key 'M' | MN-ID subtype | MN-ID. Interfaces are remembered by name: their order in
+ * the configuration may change.
+ */
+#include "fn/lm/maar.h"
+#include "fn/route/route.h"
+
+#define VERSION     1
+#define KEY_MAX     257
+#define RESUME_PACE GW_MSEC(2)
+
+static size_t record_key(const struct gw_binding *b, uint8_t key[static KEY_MAX])
+{
+    key[0] = 'M';
+    key[1] = b->mnid.subtype;
+    memcpy(key + 2, b->mnid.id, b->mnid.len);
+    return 2u + b->mnid.len;
+}
+
+static void write_station(struct gw_wr *w, const struct gw_maar_mn *mn)
+{
+    const char *name = mn->on_link ? mn->maar->lm->cfg->ifs[mn->station.iface].name : "";
+    size_t len = strnlen(name, 255);
+
+    gw_wr_u8(w, mn->on_link);
+    gw_wr_u8(w, (uint8_t)len);
+    gw_wr_put(w, name, len);
+    gw_wr_lladdr(w, &mn->station.lladdr);
+}
+
+void gw_mn_put(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    uint8_t key[KEY_MAX], value[GW_RECORD_MAX];
+    struct gw_wr w = gw_wr_make(value, sizeof value);
+
+    gw_wr_u8(&w, VERSION);
+    gw_binding_write(&w, &mn->b);
+    gw_wr_u8(&w, (uint8_t)mn->state);
+    write_station(&w, mn);
+    if (!w.bad)
+        lm->ops->put(lm->user, key, record_key(&mn->b, key), value, gw_wr_len(&w));
+}
+
+void gw_mn_del_record(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    uint8_t key[KEY_MAX];
+
+    lm->ops->del(lm->user, key, record_key(&mn->b, key));
+}
+
+static uint32_t iface_named(const struct gw_config *cfg, const uint8_t *name, size_t len)
+{
+    for (uint32_t i = 0; i < cfg->nifs; i++)
+        if (cfg->ifs[i].side == GW_IF_ACCESS && strlen(cfg->ifs[i].name) == len &&
+            memcmp(cfg->ifs[i].name, name, len) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+static int read_station(struct gw_rd *r, struct gw_maar_mn *mn)
+{
+    struct gw_station_key st = {0};
+    bool on_link = gw_rd_u8(r) != 0;
+    uint8_t len = gw_rd_u8(r);
+    const uint8_t *name = gw_rd_take(r, len);
+
+    gw_rd_lladdr(r, &st.lladdr);
+    if (r->bad || gw_rd_left(r) != 0)
+        return GW_EFORMAT;
+    st.iface = iface_named(mn->maar->lm->cfg, name, len);
+    if (!on_link || st.iface == UINT32_MAX)
+        return 0;
+    return gw_mn_set_station(mn, &st);
+}
+
+/* What was in transit before the crash has arrived or is lost. */
+static void drop_transit(struct gw_maar_mn *mn)
+{
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->state == GW_ANCHOR_TRANSIT)
+            gw_anchor_del(&mn->maar->bs, a);
+    }
+}
+
+static int read_mn(struct gw_rd *r, struct gw_maar_mn *mn)
+{
+    struct gw_maar *m = mn->maar;
+    int err = gw_binding_read(r, &m->bs, &mn->b);
+
+    if (err != 0)
+        return err;
+    uint8_t state = gw_rd_u8(r);
+    if (state != GW_MN_SERVING && state != GW_MN_PREVIOUS && state != GW_MN_DEREGISTERING)
+        return GW_EFORMAT;
+    mn->state = (enum gw_mn_state)state;
+    mn->event = mn->b.attached;
+    struct gw_anchor *own = gw_anchor_of(&mn->b, &m->lm->cfg->addr);
+    if (own == NULL)
+        return GW_EFORMAT;
+    err = gw_pools_reserve(&m->pools, &own->prefix);
+    if (err != 0)
+        return err;
+    mn->own = own;
+    drop_transit(mn);
+    return read_station(r, mn);
+}
+
+int gw_maar_restore(struct gw_maar *m, const void *value, size_t len)
+{
+    struct gw_rd r = gw_rd_make(value, len);
+    struct gw_mnid id;
+    int err;
+
+    if (gw_rd_u8(&r) != VERSION)
+        return GW_EVERSION;
+    if (!gw_binding_read_mnid(&r, &id))
+        return GW_EFORMAT;
+    struct gw_binding *b = gw_binding_new(&m->bs, sizeof(struct gw_maar_mn), &id, &err);
+    if (b == NULL)
+        return err;
+    struct gw_maar_mn *mn = gw_maar_mn(b);
+    mn->maar = m;
+    mn->seen = m->lm->now.mono;
+    err = read_mn(&r, mn);
+    if (err != 0)
+        gw_mn_free(mn);
+    return err;
+}
+
+static void say_moved(struct gw_maar_mn *mn)
+{
+    gw_mn_set_tag(mn);
+    gw_route_move(mn->maar->lm, &mn->b, mn->tag);
+}
+
+static void say(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
+    switch (mn->state) {
+    case GW_MN_SERVING:
+        if (!mn->on_link)
+            break;
+        gw_mn_set_tag(mn);
+        gw_route_serve(lm, &mn->b, &mn->station, false, mn->tag);
+        gw_mn_advertise(mn);
+        break;
+    case GW_MN_REGISTERING: /* until the CMD answers it is as it was */
+        if (mn->was_previous)
+            say_moved(mn);
+        break;
+    case GW_MN_PREVIOUS:
+        say_moved(mn);
+        break;
+    case GW_MN_DEREGISTERING:
+    case GW_MN_REFUSED:
+        break;
+    case GW_MN_RELEASING: /* what was to be removed will be by the sync: it is not named */
+        gw_mn_set_tag(mn);
+        gw_route_drop_prefix(lm, &mn->own->prefix, mn->tag);
+        break;
+    }
+}
+
+void gw_maar_say_all(struct gw_maar *m)
+{
+    struct gw_binding *b;
+
+    gw_route_peers(m->lm);
+    for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;)
+        say(gw_maar_mn(b));
+}
+
+void gw_maar_put_all(struct gw_maar *m)
+{
+    struct gw_binding *b;
+
+    for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;) {
+        struct gw_maar_mn *mn = gw_maar_mn(b);
+        if (mn->state == GW_MN_SERVING || mn->state == GW_MN_PREVIOUS ||
+            mn->state == GW_MN_DEREGISTERING)
+            gw_mn_put(mn);
+    }
+}
+
+void gw_maar_resume(struct gw_maar *m)
+{
+    struct gw_binding *b;
+    struct gw_time delay = {0};
+
+    for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;) {
+        struct gw_maar_mn *mn = gw_maar_mn(b);
+        if (mn->state == GW_MN_PREVIOUS)
+            continue;
+        if (mn->state == GW_MN_SERVING)
+            gw_mn_resume(mn, delay);
+        if (mn->state == GW_MN_DEREGISTERING || !mn->on_link)
+            gw_mn_guard(mn, gw_time_add(m->lm->cfg->timers.detach_guard, delay));
+        delay = gw_time_add(delay, RESUME_PACE);
+    }
+}

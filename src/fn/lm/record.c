@@ -1,0 +1,98 @@
+/* record.c: the durable form of a binding: what must be known again after a crash, in big endian,
+ * read with every length checked. The owner's record puts a version before it.
+ */
+#include "fn/lm/binding.h"
+
+void gw_wr_lladdr(struct gw_wr *w, const struct gw_lladdr *l)
+{
+    gw_wr_u8(w, l->len);
+    gw_wr_put(w, l->b, l->len);
+}
+
+bool gw_rd_lladdr(struct gw_rd *r, struct gw_lladdr *l)
+{
+    *l = (struct gw_lladdr){.len = gw_rd_u8(r)};
+    if (l->len > sizeof l->b)
+        r->bad = true;
+    return !r->bad && gw_rd_copy(r, l->b, l->len);
+}
+
+static void write_anchor(struct gw_wr *w, const struct gw_anchor *a)
+{
+    gw_wr_u8(w, (uint8_t)a->state);
+    gw_wr_u8(w, a->prefix.len);
+    gw_wr_put(w, a->prefix.addr.b, 16);
+    gw_wr_put(w, a->maar.b, 16);
+    gw_wr_put(w, a->link_local.b, 16);
+    gw_wr_lladdr(w, &a->lladdr);
+}
+
+static void write_anchors(struct gw_wr *w, const struct gw_anchor *a)
+{
+    if (a == NULL)
+        return;
+    write_anchors(w, a->next); /* last first: reading adds each in front */
+    write_anchor(w, a);
+}
+
+void gw_binding_write(struct gw_wr *w, const struct gw_binding *b)
+{
+    gw_wr_u8(w, b->mnid.subtype);
+    gw_wr_u8(w, b->mnid.len);
+    gw_wr_put(w, b->mnid.id, b->mnid.len);
+    gw_wr_put(w, b->serving.b, 16);
+    gw_wr_u64(w, b->attached);
+    gw_wr_u16(w, b->seq);
+    gw_wr_u16(w, b->lifetime);
+    gw_wr_u8(w, b->att);
+    gw_wr_u8(w, b->hi);
+    gw_wr_lladdr(w, &b->lladdr);
+    gw_wr_u16(w, b->nanchors);
+    write_anchors(w, b->anchors);
+}
+
+bool gw_binding_read_mnid(struct gw_rd *r, struct gw_mnid *mn)
+{
+    mn->subtype = gw_rd_u8(r);
+    mn->len = gw_rd_u8(r);
+    mn->id = gw_rd_take(r, mn->len);
+    return !r->bad;
+}
+
+static int read_anchor(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *b)
+{
+    struct gw_lm_previous p = {0};
+    struct gw_addr addr = {0};
+    int err;
+
+    uint8_t state = gw_rd_u8(r);
+    uint8_t len = gw_rd_u8(r);
+    gw_rd_copy(r, addr.b, 16);
+    gw_rd_copy(r, p.maar.b, 16);
+    gw_rd_copy(r, p.link_local.b, 16);
+    gw_rd_lladdr(r, &p.lladdr);
+    if (r->bad || len > 128 || state > GW_ANCHOR_TRANSIT)
+        return GW_EFORMAT;
+    p.prefix = gw_prefix_mask(addr, len);
+    struct gw_anchor *a = gw_anchor_add(bs, b, &p, &err);
+    if (a != NULL)
+        a->state = (enum gw_anchor_state)state;
+    return err;
+}
+
+int gw_binding_read(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *b)
+{
+    int err = 0;
+
+    gw_rd_copy(r, b->serving.b, 16);
+    b->attached = gw_rd_u64(r);
+    b->seq = gw_rd_u16(r);
+    b->lifetime = gw_rd_u16(r);
+    b->att = gw_rd_u8(r);
+    b->hi = gw_rd_u8(r);
+    gw_rd_lladdr(r, &b->lladdr);
+    uint16_t n = gw_rd_u16(r);
+    for (uint16_t i = 0; i < n && err == 0 && !r->bad; i++)
+        err = read_anchor(r, bs, b);
+    return r->bad ? GW_EFORMAT : err;
+}

@@ -1,0 +1,27 @@
+/* route.h: bindings become forwarding: what the packet path must do for the prefixes of one
+ * mobile node, said as intents (plane/intent.h). Every function says the whole wanted state of
+ * what it names, so saying it again is harmless.
+ *
+ * Left to others: when (src/fn/lm), how (src/plane).
+ */
+#ifndef GW_FN_ROUTE_ROUTE_H
+#define GW_FN_ROUTE_ROUTE_H
+
+#include "fn/lm/binding.h"
+
+/* Tunnels with the configured peers that may be MAARs, but for this node itself. */
+void gw_route_peers(struct gw_lm *lm);
+void gw_route_peer(struct gw_lm *lm, const struct gw_cfg_peer *p, bool wanted);
+
+/* The station is here: prefixes anchored here are LOCAL, the others SERVED. watch: report the
+ * first packets. The intent that comes last carries the tag. */
+void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st,
+                    bool watch, uint64_t tag);
+/* The mobile node is behind b->serving: every prefix is MOVED. The tag is on the one that is
+ * anchored here. */
+void gw_route_move(struct gw_lm *lm, const struct gw_binding *b, uint64_t tag);
+void gw_route_drop_prefix(struct gw_lm *lm, const struct gw_prefix *p, uint64_t tag);
+void gw_route_drop_station(struct gw_lm *lm, const struct gw_station_key *st);
+void gw_route_sync(struct gw_lm *lm);
+
+#endif

@@ -1,0 +1,291 @@
+/* node.c: a node's life: made of a configuration, fed with inputs and deadlines, reloaded. Each
+ * input goes to the function it is for; what comes out is in the queue.
+ */
+#include "node/node_int.h"
+
+#include "fn/route/route.h"
+
+#define HANDOVERS 512
+/* How soon to try again when a deadline could not be handled for want of memory. */
+#define STARVED GW_MSEC(50)
+/* Deadlines handled in one call; the rest is due at once. */
+#define EXPIRE_MOST 1024
+
+static void op_intent(void *user, const struct gw_intent *i)
+{
+    struct gw_node *n = user;
+    gw_queue_add(&n->queue, &(struct gw_action){.kind = GW_ACT_INTENT, .intent = *i});
+}
+
+static void store_op(struct gw_node *n, enum gw_action_kind kind, const void *key, size_t key_len,
+                     const void *value, size_t value_len)
+{
+    const void *k = gw_queue_copy(&n->queue, key, key_len);
+    const void *v = value != NULL ? gw_queue_copy(&n->queue, value, value_len) : NULL;
+
+    if (k == NULL || (value != NULL && v == NULL))
+        return;
+    gw_queue_add(&n->queue,
+                 &(struct gw_action){
+                     .kind = kind,
+                     .store = {.key = k, .value = v, .key_len = key_len, .value_len = value_len}});
+}
+
+static void op_put(void *user, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    store_op(user, GW_ACT_STORE_PUT, key, key_len, value, value_len);
+}
+
+static void op_del(void *user, const void *key, size_t key_len)
+{
+    store_op(user, GW_ACT_STORE_DEL, key, key_len, NULL, 0);
+}
+
+static const struct gw_lm_ops lm_ops = {
+    .send = gw_signal_send,
+    .peer = gw_peer_cfg,
+    .intent = op_intent,
+    .put = op_put,
+    .del = op_del,
+};
+
+static void send_nd(void *user, uint32_t iface, const struct gw_lladdr *src,
+                    const struct gw_lladdr *dst, const uint8_t *data, size_t len)
+{
+    struct gw_node *n = user;
+    const uint8_t *copy = gw_queue_copy(&n->queue, data, len);
+
+    if (copy != NULL)
+        gw_queue_add(
+            &n->queue,
+            &(struct gw_action){
+                .kind = GW_ACT_SEND_ND,
+                .nd = {.iface = iface, .src = *src, .dst = *dst, .data = copy, .len = len}});
+}
+
+/* The node as a peer of itself, with its own pools. */
+static int make_self(struct gw_node *n, const struct gw_config *c)
+{
+    n->self = (struct gw_cfg_peer){
+        .name = c->name, .addr = c->addr, .roles = c->roles, .npools = c->npools};
+    if (c->npools == 0)
+        return 0;
+    n->self.pools = gw_new(n->al, c->npools * sizeof *n->self.pools);
+    if (n->self.pools == NULL)
+        return GW_ENOMEM;
+    for (size_t i = 0; i < c->npools; i++)
+        n->self.pools[i] = c->pools[i].prefix;
+    return 0;
+}
+
+static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
+{
+    struct gw_access_env env = {
+        .al = n->al, .timers = &n->timers, .now = &n->lm.now.mono, .send = send_nd, .user = n};
+
+    gw_access_init(&n->access, c, &env, seed ^ 0x6e64u);
+    gw_cmd_init(&n->cmd, &n->lm, seed ^ 0x636du);
+    int err = gw_maar_init(&n->maar, &n->lm, &n->access, seed ^ 0x6d61u);
+    if (err == 0)
+        err = gw_handovers_init(&n->lm.handovers, n->al, HANDOVERS);
+    if (err == 0)
+        err = make_self(n, c);
+    if (err == 0)
+        err = gw_peers_load(n, c, &n->peers);
+    return err;
+}
+
+struct gw_node *gw_node_new(const struct gw_config *c, const struct gw_alloc *al,
+                            const struct gw_log *log, uint64_t seed, struct gw_now now)
+{
+    struct gw_node *n = gw_new(al, sizeof *n);
+
+    if (n == NULL)
+        return NULL;
+    n->al = al;
+    n->cfg = c;
+    n->log = log;
+    n->born = gw_ntp_time(now.wall_ns);
+    gw_timers_init(&n->timers, al);
+    gw_queue_init(&n->queue, al);
+    n->lm = (struct gw_lm){.cfg = c,
+                           .al = al,
+                           .log = log,
+                           .timers = &n->timers,
+                           .now = now,
+                           .seed = seed,
+                           .ops = &lm_ops,
+                           .user = n,
+                           .out = &n->out};
+    if (init(n, c, seed) == 0)
+        return n;
+    gw_node_free(n);
+    return NULL;
+}
+
+void gw_node_free(struct gw_node *n)
+{
+    if (n == NULL)
+        return;
+    gw_maar_free(&n->maar);
+    gw_cmd_free(&n->cmd);
+    gw_access_free(&n->access);
+    gw_handovers_free(&n->lm.handovers);
+    if (n->peers.ops != NULL)
+        gw_peers_free(n, &n->peers);
+    gw_free(n->al, n->self.pools, n->self.npools * sizeof *n->self.pools);
+    gw_signal_drop_loop(n);
+    gw_queue_free(&n->queue);
+    gw_timers_free(&n->timers);
+    gw_free(n->al, n, sizeof *n);
+}
+
+static int restore(struct gw_node *n, const struct gw_input *in)
+{
+    const uint8_t *key = in->restore.key;
+    int err = GW_EFORMAT;
+
+    if (n->started)
+        return GW_EINVAL;
+    if (in->restore.key_len >= 2 && key[0] == 'M' && (n->cfg->roles & GW_ROLE_MAAR) != 0)
+        err = gw_maar_restore(&n->maar, in->restore.value, in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == 'C' && (n->cfg->roles & GW_ROLE_CMD) != 0)
+        err = gw_cmd_restore(&n->cmd, in->restore.value, in->restore.value_len);
+    if (err != 0) {
+        n->lm.count[GW_CNT_RECORD_BAD]++;
+        gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",
+               gw_err_name(err));
+    }
+    return err;
+}
+
+static int start(struct gw_node *n)
+{
+    if (n->started)
+        return GW_EINVAL;
+    if ((n->cfg->roles & GW_ROLE_MAAR) != 0) {
+        gw_maar_say_all(&n->maar);
+        gw_route_sync(&n->lm);
+        gw_maar_resume(&n->maar);
+    }
+    if ((n->cfg->roles & GW_ROLE_CMD) != 0)
+        gw_cmd_resume(&n->cmd);
+    n->started = true;
+    return n->queue.lost == 0 ? 0 : GW_ENOMEM;
+}
+
+static int nd(struct gw_node *n, const struct gw_input *in)
+{
+    struct gw_station_key st = {.iface = in->nd.iface, .lladdr = in->nd.src};
+
+    switch (gw_access_input_nd(&n->access, in->nd.iface, &in->nd.src, in->nd.data, in->nd.len)) {
+    case GW_ACCESS_IGNORED:
+        return GW_EFORMAT;
+    case GW_ACCESS_SEEN:
+    case GW_ACCESS_ANSWERED:
+        (void)gw_maar_alive(&n->maar, &st);
+        return 0;
+    case GW_ACCESS_UNKNOWN:
+    case GW_ACCESS_RS_UNKNOWN:
+        break;
+    }
+    return gw_maar_attach(&n->maar, &st, NULL, n->lm.now.mono);
+}
+
+static int maar_input(struct gw_node *n, const struct gw_input *in)
+{
+    struct gw_maar *m = &n->maar;
+
+    switch (in->kind) {
+    case GW_IN_ND:
+        return nd(n, in);
+    case GW_IN_ATTACH:
+        return gw_maar_attach(m, &in->attach.station, in->attach.mnid, in->attach.seen);
+    case GW_IN_DETACH:
+        return gw_maar_detach(m, &in->attach.station);
+    case GW_IN_LINK_DOWN:
+        gw_maar_link_down(m, in->link.iface);
+        return 0;
+    case GW_IN_PLANE_DONE:
+        return gw_maar_plane_done(m, in->plane.tag, in->plane.result);
+    case GW_IN_FIRST_PKT:
+        return gw_maar_first_packet(m, &in->first.prefix, in->first.uplink, in->first.seen);
+    case GW_IN_MH:
+    case GW_IN_RESTORE:
+    case GW_IN_START:
+    case GW_IN_STOP:
+        break;
+    }
+    return GW_EINVAL;
+}
+
+static int input(struct gw_node *n, const struct gw_input *in)
+{
+    switch (in->kind) {
+    case GW_IN_RESTORE:
+        return restore(n, in);
+    case GW_IN_START:
+        return start(n);
+    case GW_IN_STOP: /* what is durable is stored already; the packet path is the driver's */
+        return 0;
+    case GW_IN_MH:
+        return n->started ? gw_signal_input(n, &in->mh.addrs, in->mh.data, in->mh.len) : GW_EINVAL;
+    case GW_IN_ND:
+    case GW_IN_ATTACH:
+    case GW_IN_DETACH:
+    case GW_IN_LINK_DOWN:
+    case GW_IN_PLANE_DONE:
+    case GW_IN_FIRST_PKT:
+        break;
+    }
+    if (!n->started || (n->cfg->roles & GW_ROLE_MAAR) == 0)
+        return GW_EINVAL;
+    return maar_input(n, in);
+}
+
+int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)
+{
+    n->lm.now = now;
+    gw_queue_recycle(&n->queue);
+    int err = gw_queue_reserve(&n->queue);
+    if (err != 0) {
+        n->lm.count[GW_CNT_NO_MEMORY]++;
+        return err;
+    }
+    err = input(n, in);
+    gw_signal_drain(n);
+    return err;
+}
+
+struct gw_time gw_node_deadline(const struct gw_node *n)
+{
+    struct gw_time next = gw_timers_next(&n->timers);
+
+    if (n->starved) {
+        struct gw_time later = gw_time_add(n->lm.now.mono, STARVED);
+        return gw_time_before(next, later) ? later : next;
+    }
+    return next;
+}
+
+void gw_node_expire(struct gw_node *n, struct gw_now now)
+{
+    n->lm.now = now;
+    n->starved = false;
+    gw_queue_recycle(&n->queue);
+    for (int i = 0; i < EXPIRE_MOST; i++) {
+        if (gw_queue_reserve(&n->queue) != 0) {
+            n->lm.count[GW_CNT_NO_MEMORY]++;
+            n->starved = true;
+            return;
+        }
+        if (gw_timers_run(&n->timers, now.mono, 1, n) == 0)
+            return;
+        gw_signal_drain(n);
+    }
+}
+
+bool gw_node_next_action(struct gw_node *n, struct gw_action *act)
+{
+    return gw_queue_next(&n->queue, act);
+}

@@ -1,0 +1,79 @@
+/* node_int.h: what the files of src/node share. */
+#ifndef GW_NODE_NODE_INT_H
+#define GW_NODE_NODE_INT_H
+
+#include "fn/lm/cmd.h"
+#include "fn/lm/maar.h"
+#include "node/node.h"
+#include "node/queue.h"
+
+#define GW_REPLAY 64 /* identifiers remembered per peer */
+
+/* Mesg-IDs taken from a peer (RFC 4285 §6), ascending. What is at or below the floor is old. */
+struct gw_replay {
+    uint64_t floor;
+    uint64_t id[GW_REPLAY];
+    size_t used;
+};
+/* RFC 4285 / RFC 5905 64-bit NTP timestamp of a wall-clock time, or of a span. */
+uint64_t gw_ntp_time(int64_t wall_ns);
+int64_t gw_ntp_span(int64_t ns);
+/* 0 or GW_EREPLAY; taking it in is gw_replay_take, after everything else about the message has
+ * been checked. */
+int gw_replay_check(const struct gw_replay *r, uint64_t id, uint64_t now, int64_t window);
+void gw_replay_take(struct gw_replay *r, uint64_t id);
+
+/* A configured peer, or this node itself. */
+struct gw_peer {
+    struct gw_addr addr; /* the key */
+    const struct gw_cfg_peer *cfg;
+    struct gw_replay replay;
+    uint64_t in, out, refused;    /* messages */
+    struct gw_time last_in;       /* authenticated; 0: never */
+    struct gw_time answer_window; /* of error answers, which cost an attacker nothing */
+    uint32_t answers;
+    uint64_t served, moved; /* scratch of show.c */
+};
+
+/* A message from this node to itself: one of its roles to another. */
+struct gw_loop {
+    struct gw_loop *next;
+    enum gw_role as;
+    size_t len;
+    uint8_t data[];
+};
+
+struct gw_node {
+    const struct gw_alloc *al;
+    const struct gw_config *cfg;
+    const struct gw_log *log;
+    struct gw_timers timers;
+    struct gw_lm lm;
+    struct gw_queue queue;
+    struct gw_table peers; /* struct gw_peer, owned */
+    struct gw_cfg_peer self;
+    struct gw_access access;
+    struct gw_maar maar;
+    struct gw_cmd cmd;
+    uint64_t last_mesgid; /* sent */
+    uint64_t born;        /* NTP time of the start: older messages may have been seen before it */
+    bool started;
+    bool starved; /* a deadline could not be handled for want of memory */
+    struct gw_loop *loop, *loop_last;
+    struct gw_mh in, out;
+};
+
+/* signal.c */
+int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8_t *data,
+                    size_t len);
+int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct gw_mh *m);
+void gw_signal_drain(struct gw_node *n); /* delivers messages to itself */
+void gw_signal_drop_loop(struct gw_node *n);
+
+/* peer.c */
+int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);
+void gw_peers_free(struct gw_node *n, struct gw_table *t);
+struct gw_peer *gw_peer_get(const struct gw_node *n, const struct gw_addr *a);
+const struct gw_cfg_peer *gw_peer_cfg(void *node, const struct gw_addr *a);
+
+#endif

@@ -1,0 +1,128 @@
+/* peer.c: the peers of a node: who may speak to it, and what it has heard from each (replay
+ * protection, RFC 4285 §6 and doc/protocol.md). The node itself is one of them, for a process that
+ * is a MAAR and the CMD.
+ */
+#include "node/node_int.h"
+
+#define NTP_UNIX 2208988800u /* 1970 in seconds since 1900 */
+
+uint64_t gw_ntp_time(int64_t wall_ns)
+{
+    uint64_t ns = wall_ns > 0 ? (uint64_t)wall_ns : 0;
+    uint64_t s = ns / 1000000000u + NTP_UNIX, frac = (ns % 1000000000u << 32) / 1000000000u;
+
+    return s << 32 | frac;
+}
+
+int64_t gw_ntp_span(int64_t ns)
+{
+    int64_t s = ns / 1000000000;
+
+    return s > INT32_MAX ? INT64_MAX : s * 4294967296 + (ns % 1000000000 * 4294967296) / 1000000000;
+}
+
+/* Era-safe: the difference of two NTP times is right while they are within 68 years. */
+static int64_t later(uint64_t a, uint64_t b)
+{
+    return (int64_t)(a - b);
+}
+
+int gw_replay_check(const struct gw_replay *r, uint64_t id, uint64_t now, int64_t window)
+{
+    int64_t d = later(id, now);
+
+    if (d > window || d < -window || later(id, r->floor) <= 0)
+        return GW_EREPLAY;
+    for (size_t i = r->used; i > 0 && later(r->id[i - 1], id) >= 0; i--)
+        if (r->id[i - 1] == id)
+            return GW_EREPLAY;
+    return 0;
+}
+
+void gw_replay_take(struct gw_replay *r, uint64_t id)
+{
+    size_t i;
+
+    if (r->used == GW_REPLAY) { /* the oldest becomes the floor, or this one, if it is older */
+        if (later(r->id[0], id) > 0) {
+            r->floor = id;
+            return;
+        }
+        r->floor = r->id[0];
+        memmove(r->id, r->id + 1, (GW_REPLAY - 1) * sizeof r->id[0]);
+        r->used--;
+    }
+    for (i = r->used; i > 0 && later(r->id[i - 1], id) > 0; i--)
+        r->id[i] = r->id[i - 1];
+    r->id[i] = id;
+    r->used++;
+}
+
+static uint64_t addr_hash(const void *key, uint64_t seed)
+{
+    return gw_hash(key, sizeof(struct gw_addr), seed);
+}
+static bool addr_eq(const void *key, const void *obj)
+{
+    return gw_addr_eq(key, &((const struct gw_peer *)obj)->addr);
+}
+static const void *addr_key(const void *obj)
+{
+    return &((const struct gw_peer *)obj)->addr;
+}
+static const struct gw_table_ops ops = {.hash = addr_hash, .eq = addr_eq, .key = addr_key};
+
+/* A peer that stays keeps what it was heard saying: a reload opens no hole. */
+static int add(struct gw_node *n, struct gw_table *t, const struct gw_cfg_peer *cfg)
+{
+    const struct gw_peer *old = gw_peer_get(n, &cfg->addr);
+    struct gw_peer *p = gw_new(n->al, sizeof *p);
+
+    if (p == NULL)
+        return GW_ENOMEM;
+    if (old != NULL)
+        *p = *old;
+    else
+        p->replay.floor = n->born;
+    p->addr = cfg->addr;
+    p->cfg = cfg;
+    int err = gw_table_put(t, p);
+    if (err != 0)
+        gw_free(n->al, p, sizeof *p);
+    return err == GW_EEXIST ? 0 : err;
+}
+
+int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out)
+{
+    int err = 0;
+
+    gw_table_init(out, n->al, &ops, 0, n->lm.seed);
+    for (size_t i = 0; i < cfg->npeers && err == 0; i++)
+        err = add(n, out, &cfg->peers[i]);
+    if (err == 0)
+        err = add(n, out, &n->self);
+    if (err != 0)
+        gw_peers_free(n, out);
+    return err;
+}
+
+void gw_peers_free(struct gw_node *n, struct gw_table *t)
+{
+    struct gw_peer *p;
+
+    for (size_t i = 0; (p = gw_table_next(t, &i)) != NULL;)
+        gw_free(n->al, p, sizeof *p);
+    gw_table_free(t);
+}
+
+struct gw_peer *gw_peer_get(const struct gw_node *n, const struct gw_addr *a)
+{
+    return n->peers.ops != NULL ? gw_table_get(&n->peers, a) : NULL;
+}
+
+const struct gw_cfg_peer *gw_peer_cfg(void *node, const struct gw_addr *a)
+{
+    const struct gw_peer *p = gw_peer_get(node, a);
+
+    return p != NULL ? p->cfg : NULL;
+}

@@ -1,0 +1,274 @@
+/* show.c: what `godwit show` shows of a node: rows of names and values, in no particular order.
+ */
+#include "node/node_int.h"
+
+static void show_maar_binding(const struct gw_maar_mn *mn, struct gw_emit *e, struct gw_now now)
+{
+    const struct gw_binding *b = &mn->b;
+    bool timed = mn->state == GW_MN_SERVING;
+
+    gw_emit_obj(e, NULL);
+    gw_emit_mnid(e, "mn", &b->mnid);
+    gw_emit_str(e, "role", "maar");
+    gw_emit_str(e, "state", gw_mn_state_name(mn->state));
+    gw_emit_addr(e, "serving", &b->serving);
+    if (mn->own != NULL)
+        gw_emit_prefix(e, "prefix", &mn->own->prefix);
+    gw_emit_num(e, "sequence", b->seq);
+    gw_emit_num(e, "expires_ms", timed ? (b->expires.ns - now.mono.ns) / 1000000 : -1);
+    gw_emit_bool(e, "pending", mn->ex.pending);
+    gw_emit_num(e, "anchors", b->nanchors);
+    gw_emit_obj_end(e);
+}
+
+static void show_cmd_binding(const struct gw_cmd_mn *mn, struct gw_emit *e, struct gw_now now)
+{
+    const struct gw_binding *b = &mn->b;
+    bool served = !gw_addr_is_zero(&b->serving);
+
+    gw_emit_obj(e, NULL);
+    gw_emit_mnid(e, "mn", &b->mnid);
+    gw_emit_str(e, "role", "cmd");
+    gw_emit_str(e, "state", served ? "bound" : "releasing");
+    gw_emit_addr(e, "serving", &b->serving);
+    gw_emit_num(e, "sequence", b->seq);
+    gw_emit_num(e, "expires_ms", served ? (b->expires.ns - now.mono.ns) / 1000000 : -1);
+    gw_emit_num(e, "anchors", b->nanchors);
+    gw_emit_arr(e, "anchored");
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
+        gw_emit_obj(e, NULL);
+        gw_emit_addr(e, "maar", &a->maar);
+        gw_emit_prefix(e, "prefix", &a->prefix);
+        gw_emit_str(e, "state", gw_anchor_state_name(a->state));
+        gw_emit_bool(e, "pending", a->ex.pending);
+        gw_emit_obj_end(e);
+    }
+    gw_emit_arr_end(e);
+    gw_emit_obj_end(e);
+}
+
+static void show_bindings(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
+{
+    struct gw_binding *b;
+
+    for (size_t i = 0; (b = gw_table_next(&n->maar.bs.by_mnid, &i)) != NULL;)
+        show_maar_binding(gw_maar_mn(b), e, now);
+    for (size_t i = 0; (b = gw_table_next(&n->cmd.bs.by_mnid, &i)) != NULL;)
+        show_cmd_binding(gw_cmd_mn(b), e, now);
+}
+
+static void show_stations(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
+{
+    const struct gw_maar_mn *mn;
+
+    for (size_t i = 0; (mn = gw_table_next(&n->maar.by_station, &i)) != NULL;) {
+        const struct gw_cfg_if *ifc = &n->cfg->ifs[mn->station.iface];
+        gw_emit_obj(e, NULL);
+        gw_emit_str(e, "interface", ifc->name);
+        gw_emit_str(e, "ap", ifc->ap != NULL ? ifc->ap : ifc->name);
+        gw_emit_lladdr(e, "lladdr", &mn->station.lladdr);
+        gw_emit_mnid(e, "mn", &mn->b.mnid);
+        gw_emit_str(e, "state",
+                    gw_timer_is_set(&mn->guard) ? "leaving" : gw_mn_state_name(mn->state));
+        gw_emit_num(e, "idle_ms", (now.mono.ns - mn->seen.ns) / 1000000);
+        gw_emit_obj_end(e);
+    }
+}
+
+/* What the packet path has been told of a prefix. */
+static const char *prefix_kind(const struct gw_maar_mn *mn, const struct gw_anchor *a)
+{
+    switch (mn->state) {
+    case GW_MN_SERVING:
+        return a == mn->own ? "local" : "served";
+    case GW_MN_PREVIOUS:
+        return a == mn->own ? "moved" : "transit";
+    case GW_MN_REGISTERING:
+        return mn->was_previous ? "moved" : "reserved";
+    case GW_MN_DEREGISTERING:
+    case GW_MN_RELEASING:
+    case GW_MN_REFUSED:
+        break;
+    }
+    return "releasing";
+}
+
+static void show_prefixes(const struct gw_node *n, struct gw_emit *e)
+{
+    const struct gw_anchor *a;
+
+    for (size_t i = 0; (a = gw_table_next(&n->maar.bs.by_prefix, &i)) != NULL;) {
+        const struct gw_maar_mn *mn = gw_maar_mn(a->binding);
+        gw_emit_obj(e, NULL);
+        gw_emit_prefix(e, "prefix", &a->prefix);
+        gw_emit_str(e, "kind", prefix_kind(mn, a));
+        gw_emit_mnid(e, "mn", &a->binding->mnid);
+        gw_emit_addr(e, "anchor", &a->maar);
+        gw_emit_addr(e, "serving", &a->binding->serving);
+        gw_emit_obj_end(e);
+    }
+    for (size_t i = 0; (a = gw_table_next(&n->cmd.bs.by_prefix, &i)) != NULL;) {
+        gw_emit_obj(e, NULL);
+        gw_emit_prefix(e, "prefix", &a->prefix);
+        gw_emit_str(e, "kind", gw_anchor_state_name(a->state));
+        gw_emit_mnid(e, "mn", &a->binding->mnid);
+        gw_emit_addr(e, "anchor", &a->maar);
+        gw_emit_addr(e, "serving", &a->binding->serving);
+        gw_emit_obj_end(e);
+    }
+}
+
+/* Prefixes that use the tunnel with each peer: from it for SERVED, towards it for MOVED. One pass
+ * over the prefixes; the numbers are left with the peers. */
+static void count_tunnels(const struct gw_node *n)
+{
+    const struct gw_anchor *a;
+    struct gw_peer *p;
+
+    for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;)
+        p->served = p->moved = 0;
+    for (size_t i = 0; (a = gw_table_next(&n->maar.bs.by_prefix, &i)) != NULL;) {
+        const struct gw_maar_mn *mn = gw_maar_mn(a->binding);
+        bool here = mn->state == GW_MN_SERVING;
+        if (!here && mn->state != GW_MN_PREVIOUS)
+            continue;
+        p = gw_peer_get(n, here ? &a->maar : &mn->b.serving);
+        if (p != NULL && here)
+            p->served++;
+        else if (p != NULL)
+            p->moved++;
+    }
+}
+
+static void show_tunnels(const struct gw_node *n, struct gw_emit *e)
+{
+    const struct gw_peer *p;
+
+    if ((n->cfg->roles & GW_ROLE_MAAR) == 0)
+        return;
+    count_tunnels(n);
+    for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
+        if (p->cfg == &n->self || (p->cfg->roles & GW_ROLE_MAAR) == 0)
+            continue;
+        gw_emit_obj(e, NULL);
+        gw_emit_str(e, "peer", p->cfg->name);
+        gw_emit_addr(e, "local", &n->cfg->addr);
+        gw_emit_addr(e, "remote", &p->addr);
+        gw_emit_num(e, "mtu", n->cfg->core_mtu);
+        gw_emit_num(e, "served", (int64_t)p->served);
+        gw_emit_num(e, "moved", (int64_t)p->moved);
+        gw_emit_obj_end(e);
+    }
+}
+
+static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
+{
+    const struct gw_peer *p;
+
+    for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
+        if (p->cfg == &n->self)
+            continue;
+        gw_emit_obj(e, NULL);
+        gw_emit_str(e, "name", p->cfg->name);
+        gw_emit_addr(e, "address", &p->addr);
+        gw_emit_arr(e, "roles");
+        if ((p->cfg->roles & GW_ROLE_MAAR) != 0)
+            gw_emit_str(e, NULL, "maar");
+        if ((p->cfg->roles & GW_ROLE_CMD) != 0)
+            gw_emit_str(e, NULL, "cmd");
+        gw_emit_arr_end(e);
+        gw_emit_num(e, "messages_in", (int64_t)p->in);
+        gw_emit_num(e, "messages_out", (int64_t)p->out);
+        gw_emit_num(e, "refused", (int64_t)p->refused);
+        gw_emit_num(e, "last_heard_ms",
+                    p->last_in.ns != 0 ? (now.mono.ns - p->last_in.ns) / 1000000 : -1);
+        gw_emit_obj_end(e);
+    }
+}
+
+static void show_counters(const struct gw_node *n, struct gw_emit *e)
+{
+    const struct gw_access_counters *a = &n->access.count;
+
+    for (int i = 0; i < GW_CNT_MAX; i++)
+        gw_emit_num(e, gw_count_name((enum gw_count)i), (int64_t)n->lm.count[i]);
+    gw_emit_num(e, "pending", n->lm.pending);
+    gw_emit_num(e, "prefixes-taken", (int64_t)gw_pools_count(&n->maar.pools));
+    gw_emit_num(e, "actions-lost", (int64_t)n->queue.lost);
+    gw_emit_num(e, "nd-rs", (int64_t)a->rs);
+    gw_emit_num(e, "nd-ns", (int64_t)a->ns);
+    gw_emit_num(e, "nd-na", (int64_t)a->na);
+    gw_emit_num(e, "nd-ra-sent", (int64_t)a->ra_sent);
+    gw_emit_num(e, "nd-na-sent", (int64_t)a->na_sent);
+    gw_emit_num(e, "nd-ns-sent", (int64_t)a->ns_sent);
+    gw_emit_num(e, "nd-invalid", (int64_t)a->invalid);
+    gw_emit_num(e, "nd-limited", (int64_t)a->limited);
+}
+
+static void show_steps(const struct gw_handover *h, struct gw_emit *e)
+{
+    gw_emit_obj(e, "steps");
+    for (int s = 0; s < GW_HO_STEPS; s++)
+        if (h->step[s].ns != 0)
+            gw_emit_num(e, gw_ho_step_name((enum gw_ho_step)s), h->step[s].ns);
+    gw_emit_obj_end(e);
+    if (h->role != GW_HO_CMD)
+        return;
+    gw_emit_arr(e, "previous_maars");
+    for (uint16_t i = 0; i < h->nprev; i++) {
+        gw_emit_obj(e, NULL);
+        gw_emit_addr(e, "maar", &h->prev[i].maar);
+        gw_emit_num(e, "pbu_sent", h->prev[i].pbu_sent.ns);
+        gw_emit_num(e, "pba_received", h->prev[i].pba_received.ns);
+        gw_emit_obj_end(e);
+    }
+    gw_emit_arr_end(e);
+}
+
+static void show_handovers(const struct gw_node *n, struct gw_emit *e)
+{
+    const struct gw_handover *h;
+
+    for (uint64_t i = 0; (h = gw_handovers_next(&n->lm.handovers, &i)) != NULL;) {
+        struct gw_mnid mn = {.subtype = h->mnid_subtype, .len = h->mnid_len, .id = h->mnid};
+        gw_emit_obj(e, NULL);
+        gw_emit_num(e, "number", (int64_t)h->number);
+        gw_emit_mnid(e, "mn", &mn);
+        gw_emit_str(e, "role", gw_ho_role_name(h->role));
+        gw_emit_bool(e, "initial", h->initial);
+        if (!gw_addr_is_zero(&h->from))
+            gw_emit_addr(e, "from", &h->from);
+        gw_emit_addr(e, "to", &h->to);
+        gw_emit_num(e, "previous", h->previous);
+        gw_emit_num(e, "sequence", h->sequence);
+        show_steps(h, e);
+        gw_emit_obj_end(e);
+    }
+}
+
+void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e, struct gw_now now)
+{
+    switch (what) {
+    case GW_SHOW_BINDINGS:
+        show_bindings(n, e, now);
+        break;
+    case GW_SHOW_STATIONS:
+        show_stations(n, e, now);
+        break;
+    case GW_SHOW_PREFIXES:
+        show_prefixes(n, e);
+        break;
+    case GW_SHOW_TUNNELS:
+        show_tunnels(n, e);
+        break;
+    case GW_SHOW_PEERS:
+        show_peers(n, e, now);
+        break;
+    case GW_SHOW_COUNTERS:
+        show_counters(n, e);
+        break;
+    case GW_SHOW_HANDOVERS:
+        show_handovers(n, e);
+        break;
+    }
+}

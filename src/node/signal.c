@@ -1,0 +1,263 @@
+/* signal.c: Mobility Header messages between nodes: parsing, peers, authentication, replay, and
+ * which function a message is for (RFC 6275 §9.2, RFC 4285, RFC 8885). Whatever fails here is
+ * counted and dropped without a trace in the state.
+ *
+ * A message to this node itself (a process that is a MAAR and the CMD) is encoded and parsed like
+ * any other but needs no authentication: it never leaves the process.
+ */
+#include "base/text.h"
+#include "node/node_int.h"
+
+#define ANSWERS_PER_SECOND 10
+
+static uint64_t next_mesgid(struct gw_node *n)
+{
+    uint64_t wall = gw_ntp_time(n->lm.now.wall_ns);
+
+    n->last_mesgid = n->last_mesgid < wall ? wall : n->last_mesgid + 1;
+    return n->last_mesgid;
+}
+
+static void count_out(struct gw_node *n, uint8_t type)
+{
+    if (type == GW_MH_BU)
+        n->lm.count[GW_CNT_OUT_PBU]++;
+    else if (type == GW_MH_BA)
+        n->lm.count[GW_CNT_OUT_PBA]++;
+}
+
+static int send_to_self(struct gw_node *n, enum gw_role as, const struct gw_mh *m)
+{
+    struct gw_mh_addrs addrs = {.src = n->cfg->addr, .dst = n->cfg->addr};
+    uint8_t buf[GW_MH_MAX];
+    int len = gw_mh_write(&n->cfg->codec, &addrs, m, buf, sizeof buf);
+
+    if (len < 0)
+        return len;
+    struct gw_loop *l = gw_new(n->al, sizeof *l + (size_t)len);
+    if (l == NULL)
+        return GW_ENOMEM;
+    l->as = as;
+    l->len = (size_t)len;
+    memcpy(l->data, buf, l->len);
+    if (n->loop_last != NULL)
+        n->loop_last->next = l;
+    else
+        n->loop = l;
+    n->loop_last = l;
+    return 0;
+}
+
+static void emit(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8_t *buf, size_t len)
+{
+    const uint8_t *copy = gw_queue_copy(&n->queue, buf, len);
+
+    if (copy != NULL)
+        gw_queue_add(&n->queue,
+                     &(struct gw_action){.kind = GW_ACT_SEND_MH,
+                                         .mh = {.addrs = *addrs, .data = copy, .len = len}});
+}
+
+int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct gw_mh *m)
+{
+    struct gw_node *n = node;
+    struct gw_mh_addrs addrs = {.src = n->cfg->addr, .dst = *to};
+    uint8_t buf[GW_MH_MAX];
+    struct gw_peer *p = gw_peer_get(n, to);
+
+    if (p == NULL || (p->cfg != &n->self && p->cfg->nkeys == 0))
+        return GW_ENOENT;
+    count_out(n, m->type);
+    p->out++;
+    if (p->cfg == &n->self)
+        return send_to_self(n, as, m);
+    struct gw_opt *id = gw_mh_add(m, GW_OPT_MESGID);
+    if (id == NULL)
+        return GW_ESHORT;
+    id->u64 = next_mesgid(n);
+    int len = gw_mh_write_auth(&n->cfg->codec, &addrs, m, &p->cfg->keys[0], buf, sizeof buf);
+    if (len < 0) {
+        gw_log(n->log, GW_LOG_ERROR, GW_CAT_SIGNAL, "write-failed", "a message to %s: %s",
+               p->cfg->name, gw_err_name(len));
+        return len;
+    }
+    emit(n, &addrs, buf, (size_t)len);
+    return 0;
+}
+
+/* RFC 6275 §9.2; only to peers, and not often: what is answered here is not authenticated. */
+static void complain(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
+                     const struct gw_parse_result *r, const uint8_t *data, size_t len)
+{
+    struct gw_mh_addrs back = {.src = n->cfg->addr, .dst = addrs->src};
+    uint8_t buf[64];
+
+    if (r->answer == GW_ANSWER_NONE)
+        return;
+    if (!gw_time_before(n->lm.now.mono, gw_time_add(p->answer_window, GW_SEC(1)))) {
+        p->answer_window = n->lm.now.mono;
+        p->answers = 0;
+    }
+    if (p->answers++ >= ANSWERS_PER_SECOND) {
+        n->lm.count[GW_CNT_ANSWER_LIMITED]++;
+        return;
+    }
+    if (r->answer == GW_ANSWER_BE_UNKNOWN_TYPE) {
+        n->out.type = GW_MH_BE;
+        n->out.nopts = 0;
+        n->out.be = (struct gw_mh_be){.status = 2};
+        int wrote = gw_mh_write(&n->cfg->codec, &back, &n->out, buf, sizeof buf);
+        if (wrote > 0) {
+            emit(n, &back, buf, (size_t)wrote);
+            n->lm.count[GW_CNT_OUT_BE]++;
+        }
+        return;
+    }
+    const uint8_t *copy = gw_queue_copy(&n->queue, data, len < GW_MH_MAX ? len : GW_MH_MAX);
+    if (copy == NULL)
+        return;
+    gw_queue_add(&n->queue,
+                 &(struct gw_action){.kind = GW_ACT_PARAM_PROBLEM,
+                                     .problem = {.addrs = back,
+                                                 .pointer = r->offset,
+                                                 .data = copy,
+                                                 .len = len < GW_MH_MAX ? len : GW_MH_MAX}});
+    n->lm.count[GW_CNT_OUT_PROBLEM]++;
+}
+
+static void count_in(struct gw_node *n)
+{
+    switch (n->in.type) {
+    case GW_MH_BU:
+        n->lm.count[GW_CNT_IN_PBU]++;
+        break;
+    case GW_MH_BA:
+        n->lm.count[GW_CNT_IN_PBA]++;
+        break;
+    case GW_MH_BE:
+        n->lm.count[GW_CNT_IN_BE]++;
+        break;
+    default:
+        n->lm.count[GW_CNT_IN_OTHER]++;
+        break;
+    }
+}
+
+static int drop(struct gw_node *n, enum gw_count why, int err)
+{
+    n->lm.count[why]++;
+    return err;
+}
+
+/* The half of location management that a message is for; `as` is the role it was sent in when
+ * that is known. */
+static int dispatch(struct gw_node *n, const struct gw_peer *p, enum gw_role to)
+{
+    const struct gw_mh *m = &n->in;
+    bool pbu = m->type == GW_MH_BU;
+
+    if (!pbu && m->type != GW_MH_BA)
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    /* CATS messages will be told apart by C here, before what RFC 5213 asks for. */
+    if (pbu ? (m->bu.flags & GW_BU_P) == 0
+            : (m->ba.flags & (GW_BA_P | GW_BA_D)) != (GW_BA_P | GW_BA_D))
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    if (to == GW_ROLE_CMD)
+        return pbu ? gw_cmd_pbu(&n->cmd, p->cfg, m) : gw_cmd_pba(&n->cmd, p->cfg, m);
+    if (pbu && (m->bu.flags & GW_BU_D) == 0)
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    return pbu ? gw_maar_pbu(&n->maar, &p->addr, m) : gw_maar_pba(&n->maar, &p->addr, m);
+}
+
+/* Authenticated, once. 0, GW_EAUTH or GW_EREPLAY. */
+static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
+                 const uint8_t *data, size_t len)
+{
+    const struct gw_opt *id = gw_lm_opt(&n->in, GW_OPT_MESGID);
+    int err = gw_mh_check_auth(addrs, &n->in, data, len, p->cfg->keys, p->cfg->nkeys);
+
+    if (err != 0) {
+        p->refused++;
+        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "auth-failed",
+               "a message of %s fails authentication", p->cfg->name);
+        return drop(n, GW_CNT_AUTH_FAILED, GW_EAUTH);
+    }
+    if (id == NULL || gw_replay_check(&p->replay, id->u64, gw_ntp_time(n->lm.now.wall_ns),
+                                      gw_ntp_span(n->cfg->timers.replay_window.ns)) != 0) {
+        p->refused++;
+        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "replay",
+               "a message of %s is old or comes again, or its clock is wrong", p->cfg->name);
+        return drop(n, GW_CNT_REPLAY, GW_EREPLAY);
+    }
+    gw_replay_take(&p->replay, id->u64);
+    p->last_in = n->lm.now.mono;
+    p->in++;
+    return 0;
+}
+
+int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8_t *data,
+                    size_t len)
+{
+    struct gw_peer *p = gw_peer_get(n, &addrs->src);
+    char text[GW_TEXT_MAX];
+
+    if (p == NULL || p->cfg == &n->self) {
+        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "unknown-peer", "a message from %s",
+               gw_fmt_addr(&addrs->src, text));
+        return drop(n, GW_CNT_UNKNOWN_PEER, GW_EDENIED);
+    }
+    struct gw_parse_result r = gw_mh_parse(&n->cfg->codec, addrs, data, len, &n->in);
+    if (r.code != GW_PARSE_OK) {
+        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "malformed", "a message of %s, octet %u: %s",
+               p->cfg->name, r.offset, r.why != NULL ? r.why : "");
+        p->refused++;
+        if (r.code == GW_PARSE_ERROR)
+            complain(n, p, addrs, &r, data, len);
+        return drop(n, r.code == GW_PARSE_IGNORE ? GW_CNT_IGNORED : GW_CNT_MALFORMED, GW_EFORMAT);
+    }
+    int err = admit(n, p, addrs, data, len);
+    if (err != 0)
+        return err;
+    count_in(n);
+    if ((n->cfg->roles & GW_ROLE_MAAR) != 0 && gw_addr_eq(&addrs->src, &n->cfg->cmd))
+        return dispatch(n, p, GW_ROLE_MAAR);
+    if ((n->cfg->roles & GW_ROLE_CMD) != 0)
+        return dispatch(n, p, GW_ROLE_CMD);
+    return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
+}
+
+static void deliver(struct gw_node *n, const struct gw_loop *l)
+{
+    struct gw_mh_addrs addrs = {.src = n->cfg->addr, .dst = n->cfg->addr};
+    struct gw_peer *self = gw_peer_get(n, &n->cfg->addr);
+    struct gw_parse_result r = gw_mh_parse(&n->cfg->codec, &addrs, l->data, l->len, &n->in);
+
+    if (r.code != GW_PARSE_OK || self == NULL)
+        return;
+    self->in++;
+    self->last_in = n->lm.now.mono;
+    count_in(n);
+    (void)dispatch(n, self, l->as == GW_ROLE_MAAR ? GW_ROLE_CMD : GW_ROLE_MAAR);
+}
+
+void gw_signal_drain(struct gw_node *n)
+{
+    while (n->loop != NULL && gw_queue_reserve(&n->queue) == 0) {
+        struct gw_loop *l = n->loop;
+        n->loop = l->next;
+        if (n->loop == NULL)
+            n->loop_last = NULL;
+        deliver(n, l);
+        gw_free(n->al, l, sizeof *l + l->len);
+    }
+}
+
+void gw_signal_drop_loop(struct gw_node *n)
+{
+    while (n->loop != NULL) {
+        struct gw_loop *l = n->loop;
+        n->loop = l->next;
+        gw_free(n->al, l, sizeof *l + l->len);
+    }
+    n->loop_last = NULL;
+}
