@@ -1,0 +1,266 @@
+/* test_driver.c: the order in which the daemon carries actions out. The node and the system around
+ * driver.c are stand-ins that write down what happens; the store is a real front with a back end
+ * that does the same. The whole daemon is judged in tests/e2e.
+ */
+#include "daemon/daemon.h"
+#include "sys/mh_socket.h"
+#include "sys/nd_socket.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static char diary[1024];
+static bool medium_full;
+
+static void note(const char *fmt, ...) GW_PRINTF(1, 2);
+static void note(const char *fmt, ...)
+{
+    size_t used = strlen(diary);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(diary + used, sizeof diary - used, fmt, args);
+    va_end(args);
+}
+
+/* ---- the node: a script of actions per input ---- */
+
+struct gw_node {
+    const struct gw_action *script;
+    size_t left;
+    const struct gw_action *after_plane; /* what a PLANE_DONE makes it want */
+};
+
+int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)
+{
+    (void)now;
+    if (in->kind != GW_IN_PLANE_DONE)
+        return 0;
+    note("done%d,%d ", (int)in->plane.tag, in->plane.result);
+    assert_int_equal(n->left, 0); /* only when nothing is waiting to be carried out */
+    if (n->after_plane != NULL) {
+        n->script = n->after_plane;
+        n->left = 1;
+        n->after_plane = NULL;
+    }
+    return 0;
+}
+
+bool gw_node_next_action(struct gw_node *n, struct gw_action *act)
+{
+    if (n->left == 0)
+        return false;
+    *act = *n->script++;
+    n->left--;
+    return true;
+}
+
+/* ---- the system ---- */
+
+int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
+{
+    (void)b;
+    note("intent ");
+    return in->kind == GW_INTENT_PREFIX_SET ? GW_EFULL : 0;
+}
+
+int gw_mh_send(int fd, const struct gw_mh_addrs *addrs, const uint8_t *data, size_t len)
+{
+    (void)fd;
+    (void)addrs;
+    note("send%.*s ", (int)len, (const char *)data);
+    return 0;
+}
+
+int gw_nd_send(int fd, const struct gw_lladdr *src, const struct gw_lladdr *dst,
+               const uint8_t *packet, size_t len)
+{
+    (void)fd;
+    (void)src;
+    (void)dst;
+    note("nd%.*s ", (int)len, (const char *)packet);
+    return 0;
+}
+
+static int noting_put(void *self, const void *key, size_t key_len, const void *value,
+                      size_t value_len, struct gw_store_why *why)
+{
+    note("put%.*s ", (int)key_len, (const char *)key);
+    return gw_store_memory.put(self, key, key_len, value, value_len, why);
+}
+
+static int noting_commit(void *self, struct gw_store_why *why)
+{
+    note(medium_full ? "commit-failed " : "commit ");
+    (void)self;
+    strcpy(why->text, "full");
+    return medium_full ? GW_EFULL : 0;
+}
+
+/* ---- */
+
+struct env {
+    struct gwd d;
+    struct gw_node node;
+    struct gwd_if ifs[1];
+};
+
+static struct env *env_make(void)
+{
+    static struct env e;
+    static struct gw_store_ops ops;
+    struct gw_store_why why;
+    e = (struct env){0};
+    ops = gw_store_memory;
+    ops.put = noting_put;
+    ops.commit = noting_commit;
+    diary[0] = '\0';
+    medium_full = false;
+    e.d.node = &e.node;
+    e.d.icmp_fd = -1;
+    e.d.ifs = e.ifs;
+    e.d.nifs = 1;
+    assert_int_equal(gw_store_open(&ops, "", &gw_alloc_libc, &e.d.store, &why), 0);
+    return &e;
+}
+
+static void env_free(struct env *e)
+{
+    gw_store_close(e->d.store);
+    free(e->d.queue.buf);
+    free(e->d.done);
+}
+
+static void play(struct env *e, const struct gw_action *script, size_t n)
+{
+    const struct gw_input in = {.kind = GW_IN_START};
+    e->node.script = script;
+    e->node.left = n;
+    assert_int_equal(gwd_input(&e->d, &in, (struct gw_now){0}), 0);
+}
+
+static struct gw_action mh(const char *s)
+{
+    return (struct gw_action){.kind = GW_ACT_SEND_MH,
+                              .mh = {.data = (const uint8_t *)s, .len = strlen(s)}};
+}
+
+static struct gw_action put(const char *key)
+{
+    return (struct gw_action){
+        .kind = GW_ACT_STORE_PUT,
+        .store = {.key = key, .key_len = strlen(key), .value = "v", .value_len = 1}};
+}
+
+static struct gw_action nd(const char *s, uint32_t iface)
+{
+    return (struct gw_action){.kind = GW_ACT_SEND_ND,
+                              .nd = {.iface = iface, .data = (const uint8_t *)s, .len = strlen(s)}};
+}
+
+static struct gw_action intent(enum gw_intent_kind kind, uint64_t tag)
+{
+    return (struct gw_action){.kind = GW_ACT_INTENT, .intent = {.kind = kind, .tag = tag}};
+}
+
+static void test_nothing_to_commit_nothing_to_wait_for(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {mh("A"), nd("R", 0), mh("B")};
+    play(e, script, 3);
+    assert_string_equal(diary, "sendA ndR sendB ");
+    gwd_flush(&e->d);
+    assert_string_equal(diary, "sendA ndR sendB ");
+    assert_int_equal(e->d.count.mh_sent, 2);
+    env_free(e);
+}
+
+static void test_records_are_durable_before_messages(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {mh("A"), put("1"), mh("B"), nd("R", 0), put("2"), mh("C")};
+    play(e, script, 6);
+    play(e, script, 1); /* another input of the same iteration must not overtake */
+    assert_string_equal(diary, "sendA ndR ");
+    gwd_flush(&e->d);
+    assert_string_equal(diary, "sendA ndR put1 put2 commit sendB sendC sendA ");
+    assert_int_equal(e->d.count.store_commits, 1); /* one transaction for the batch */
+    assert_true(e->d.store_dirty);
+    play(e, script, 1);
+    assert_non_null(strstr(diary, "sendC sendA sendA "));
+    env_free(e);
+}
+
+static void test_full_medium_does_not_stop_signalling(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {put("1"), mh("A")};
+    medium_full = true;
+    play(e, script, 2);
+    gwd_flush(&e->d);
+    assert_string_equal(diary, "put1 commit-failed sendA ");
+    assert_int_equal(e->d.count.store_errors, 1);
+    medium_full = false;
+    gwd_flush(&e->d); /* the record has not been forgotten */
+    assert_string_equal(diary, "put1 commit-failed sendA put1 commit ");
+    env_free(e);
+}
+
+static void test_results_of_intents_return_last(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {intent(GW_INTENT_STATION_SET, 7),
+                                       intent(GW_INTENT_PREFIX_SET, 8), intent(GW_INTENT_SYNC, 0),
+                                       nd("R", 0)};
+    const struct gw_action next = intent(GW_INTENT_PEER_SET, 9);
+    e->node.after_plane = &next;
+    play(e, script, 4);
+    assert_string_equal(diary, "intent intent intent ndR done7,0 intent done8,-5 done9,0 ");
+    assert_int_equal(e->d.count.intents, 4);
+    assert_int_equal(e->d.count.intent_errors, 1);
+    env_free(e);
+}
+
+static void test_unknown_interface(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {nd("R", 1)};
+    play(e, script, 1);
+    assert_string_equal(diary, "");
+    assert_int_equal(e->d.count.nd_send_errors, 1);
+    env_free(e);
+}
+
+static void test_problems_are_rate_limited(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {
+        {.kind = GW_ACT_PARAM_PROBLEM, .problem = {.data = (const uint8_t *)"", .len = 0}}};
+    for (int i = 0; i < 100; i++)
+        play(e, script, 1);
+    assert_in_range(e->d.count.param_problems_limited, 1, 99); /* the bucket: test_icmp.c */
+    env_free(e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_to_commit_nothing_to_wait_for),
+        cmocka_unit_test(test_records_are_durable_before_messages),
+        cmocka_unit_test(test_full_medium_does_not_stop_signalling),
+        cmocka_unit_test(test_results_of_intents_return_last),
+        cmocka_unit_test(test_unknown_interface),
+        cmocka_unit_test(test_problems_are_rate_limited),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
