@@ -50,6 +50,7 @@ def node_config(topology, node, keys, run_dir, pin_dir):
         "node": identity,
         "interfaces": _interfaces(topology, node),
         "peers": [_peer(n, keys[frozenset((n.name, node.name))]) for n in daemons if n is not node],
+        "policy": topology.policy,
         "daemon": {
             "control-socket": f"{run_dir}/{node.name}.sock",
             "state-directory": f"{run_dir}/{node.name}.state",
@@ -58,5 +59,4 @@ def node_config(topology, node, keys, run_dir, pin_dir):
     }
     if node.role == "maar":
         config["pools"] = [{"prefix": p, "node-prefix-length": 64} for p in node.pools]
-        config["policy"] = topology.policy
     return {"godwit": merge(config, topology.godwit)}

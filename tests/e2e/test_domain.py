@@ -178,8 +178,7 @@ def test_a_carrier_flap_is_survived(domain, tmp_path):
     assert get.finish(60) == {"ok": True, "bytes": size, "sha256_ok": True, "error": ""}
 
 
-TIMES = ("age", "age_ns", "expires", "expires_ns", "expires_in_ms", "lifetime_left", "since",
-         "last_seen", "sequence", "timestamp", "refresh", "state_since", "packets", "octets", "bytes")
+TIMES = ("expires_ms", "sequence")
 
 
 def binding_view(d):
