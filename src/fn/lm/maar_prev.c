@@ -175,9 +175,11 @@ static int moved(struct gw_maar_mn *mn, const struct notice *n)
     demote(mn, n);
     if (mn->tag == 0) /* no memory to wait for the packet path */
         gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
-    if (here && event > n->timestamp)
-        return gw_maar_attach(m, &st, &mn->b.mnid, m->lm->now.mono);
-    return 0;
+    if (!here || event <= n->timestamp)
+        return 0;
+    /* It has been seen here after the attachment that this notice is about: it is back. */
+    struct gw_time ago = {m->lm->now.wall_ns - gw_lm_timestamp_ns(event)};
+    return gw_maar_attach(m, &st, &mn->b.mnid, gw_time_sub(m->lm->now.mono, ago));
 }
 
 static int released(struct gw_maar_mn *mn, const struct notice *n)
