@@ -11,6 +11,8 @@
 
 #include "base/text.h"
 
+#define TUNNEL_HEADER 40u /* octets, RFC 2473 without options */
+
 void gw_conf_fault(struct gw_conf_errors *err, const struct lyd_node *at, const char *fmt, ...)
 {
     struct gw_conf_path p;
@@ -23,15 +25,16 @@ void gw_conf_fault(struct gw_conf_errors *err, const struct lyd_node *at, const 
     gw_conf_error(err, gw_conf_line(at), gw_conf_path_of(at, &p), "%s", what);
 }
 
-/* What must be in a node and is not. */
-static void absent(struct gw_conf_errors *err, const struct lyd_node *in, const char *name,
-                   const char *expected)
+/* An error about a member that is not there, or about a list and not one of its entries. */
+static void fault_in(struct gw_conf_errors *err, const struct lyd_node *in, const char *name,
+                     const char *what)
 {
+    const struct lyd_node *first = gw_conf_child(in, name);
     struct gw_conf_path p;
 
     gw_conf_path_of(in, &p);
     gw_conf_path_name(&p, name);
-    gw_conf_error(err, gw_conf_line(in), p.text, "is missing, expected %s", expected);
+    gw_conf_error(err, gw_conf_line(first != NULL ? first : in), p.text, "%s", what);
 }
 
 unsigned gw_conf_roles(const struct lyd_node *node)
@@ -96,8 +99,9 @@ static void check_cmd(const struct lyd_node *tree, struct gw_conf_errors *err)
     struct gw_addr a;
 
     if (!gw_conf_addr(node, "cmd", &a)) {
-        absent(err, node, "cmd",
-               "the address of the central mobility database, which the role maar needs");
+        fault_in(err, node, "cmd",
+                 "is missing, expected the address of the central mobility database, which the "
+                 "role maar needs");
         return;
     }
     peer = peer_at(tree, &a);
@@ -115,36 +119,26 @@ static void check_cmd(const struct lyd_node *tree, struct gw_conf_errors *err)
 
 static void check_maar(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
-    const struct lyd_node *ifs = gw_conf_child(tree, "interfaces");
-
     check_cmd(tree, err);
     if (gw_conf_child(tree, "pools") == NULL)
-        absent(err, tree, "pools", "at least one, which the role maar needs");
-    if (ifs == NULL) {
-        absent(err, tree, "interfaces",
-               "one of side access and one of side core at least, which "
-               "the role maar needs");
-        return;
-    }
+        fault_in(err, tree, "pools",
+                 "is missing, expected at least one, which the role maar needs");
     if (!has_side(tree, GW_IF_ACCESS))
-        gw_conf_fault(err, ifs,
-                      "none has side access, expected at least one, which the role maar "
-                      "needs");
+        fault_in(err, tree, "interfaces",
+                 "none has side access, expected at least one, which the role maar needs");
     if (!has_side(tree, GW_IF_CORE))
-        gw_conf_fault(err, ifs,
-                      "none has side core, expected at least one, which the role maar "
-                      "needs");
+        fault_in(err, tree, "interfaces",
+                 "none has side core, expected at least one, which the role maar needs");
 }
 
 static void check_not_maar(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *cmd = gw_conf_child(gw_conf_child(tree, "node"), "cmd");
-    const struct lyd_node *pools = gw_conf_child(tree, "pools");
 
     if (cmd != NULL)
         gw_conf_fault(err, cmd, "is only for the role maar, expected nothing");
-    if (pools != NULL)
-        gw_conf_fault(err, pools, "pools are only for the role maar, expected none");
+    if (gw_conf_child(tree, "pools") != NULL)
+        fault_in(err, tree, "pools", "are only for the role maar, expected none");
 }
 
 static void check_roles(const struct lyd_node *tree, struct gw_conf_errors *err)
@@ -217,24 +211,26 @@ static void check_peers(const struct lyd_node *tree, struct gw_conf_errors *err)
 
 /* ---- numbers that go together ---- */
 
-static void check_mtu(const struct lyd_node *tree, struct gw_conf_errors *err)
-{
-    const struct lyd_node *mtu = gw_conf_child(tree, "mtu");
-    const struct lyd_node *access = gw_conf_child(mtu, "access");
-    unsigned room = gw_conf_u32(mtu, "core");
-
-    if (access != NULL && gw_conf_child(mtu, "core") != NULL &&
-        gw_conf_u32(mtu, "access") + 40 > room)
-        gw_conf_fault(err, access,
-                      "%s and the 40 octets of a tunnel's header do not fit into the "
-                      "core MTU of %u, expected at most %u",
-                      lyd_get_value(access), room, room - 40);
-}
-
 /* Which of two to blame: the one that the file gives. */
 static const struct lyd_node *given(const struct lyd_node *a, const struct lyd_node *b)
 {
     return a->priv != NULL || b->priv == NULL ? a : b;
+}
+
+static void check_mtu(const struct lyd_node *tree, struct gw_conf_errors *err)
+{
+    const struct lyd_node *mtu = gw_conf_child(tree, "mtu");
+    const struct lyd_node *access = gw_conf_child(mtu, "access");
+    const struct lyd_node *core = gw_conf_child(mtu, "core");
+
+    if (access == NULL || core == NULL ||
+        gw_conf_u32(mtu, "access") + TUNNEL_HEADER <= gw_conf_u32(mtu, "core"))
+        return;
+    gw_conf_fault(err, given(access, core),
+                  "the access MTU of %s and the %u octets of a tunnel's header do not fit into the "
+                  "core MTU of %s, expected an access MTU of at most %u",
+                  lyd_get_value(access), TUNNEL_HEADER, lyd_get_value(core),
+                  gw_conf_u32(mtu, "core") - TUNNEL_HEADER);
 }
 
 /* `a` at most (or below) `b`; both are in `in`. */

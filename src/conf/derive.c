@@ -20,7 +20,8 @@ static void change(struct lyd_node *leaf, const char *text, struct gw_conf_error
         err->nomem = true;
     else
         gw_conf_error(err, gw_conf_line(leaf), gw_conf_path_of(leaf, &p),
-                      "is too long once the name of the node is in it: %zu octets", strlen(text));
+                      "is %zu octets long with the name of the node in it, expected less",
+                      strlen(text));
 }
 
 /* The path with the node's name for %n, to be freed. */

@@ -219,10 +219,9 @@ static void put_string(struct words *w, const struct lysc_type_str *t)
     }
     put(w, "a text");
     if (t->length != NULL) {
-        put(w, " of");
+        put(w, " with a length");
         const struct lysc_type plain = {.basetype = LY_TYPE_UINT64};
         put_range(w, &plain, t->length);
-        put(w, " characters");
     }
 }
 

@@ -188,7 +188,8 @@ static bool is_again(struct walk *w, struct lyd_node *n)
 
     if (lyd_find_sibling_first(lyd_child(lyd_parent(n)), n, &first) != LY_SUCCESS || first == n)
         return false;
-    fail(w, gw_conf_line(n), "is there twice, first in line %u", gw_conf_line(first));
+    fail(w, gw_conf_line(n), "is there twice, first in line %u, expected once",
+         gw_conf_line(first));
     lyd_free_tree(n);
     return true;
 }
@@ -466,7 +467,7 @@ static void walk_pair(struct walk *w, const struct spot *s, struct fy_node_pair 
     gw_conf_path_name(&w->path, inner.schema->name);
     unsigned first = seen_in_line(ms, inner.schema);
     if (first != 0) {
-        fail(w, inner.line, "is there twice, first in line %u", first);
+        fail(w, inner.line, "is there twice, first in line %u, expected once", first);
     } else {
         note_seen(ms, inner.schema, inner.line);
         walk_node(w, &inner);

@@ -1,0 +1,226 @@
+/* files_test.c: configuration and key files that are not there, not files, too large, or open to
+ * others.
+ */
+#include "conf_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KEY "000102030405060708090a0b0c0d0e0f"
+
+static char dir[] = "/tmp/godwit-conf-XXXXXX";
+
+static const char *in_dir(const char *name)
+{
+    static char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+    FILE *f = fopen(in_dir(name), "we");
+
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(in_dir(name), mode), 0);
+}
+
+/* minimal.yaml with another key. */
+static void put_config(const char *key, mode_t mode)
+{
+    char *text = read_text(TEST_DIR "/good/minimal.yaml"), changed[4096];
+    const char *at = strstr(text, "secret: " KEY);
+
+    assert_non_null(at);
+    (void)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, key,
+                   at + strlen("secret: " KEY));
+    put("node.yaml", changed, mode);
+    free(text);
+}
+
+static int load(struct lines *l, struct gw_config **c)
+{
+    struct gw_conf_report report = report_into(l);
+
+    return gw_conf_load_file(in_dir("node.yaml"), &report, c);
+}
+
+static void assert_refused(int error, const char *text)
+{
+    struct lines l;
+    struct gw_config *c = NULL;
+
+    assert_int_equal(load(&l, &c), error);
+    assert_null(c);
+    if (strstr(l.errors, text) == NULL)
+        print_message("not in: %s", l.errors);
+    assert_non_null(strstr(l.errors, text));
+    assert_null(strstr(l.errors, "00010203"));
+}
+
+static void test_no_file(void **state)
+{
+    (void)state;
+    (void)unlink(in_dir("node.yaml"));
+    assert_refused(GW_ESYS, "node.yaml:1: /: cannot be read: No such file or directory, expected");
+}
+
+static void test_directory(void **state)
+{
+    (void)state;
+    (void)unlink(in_dir("node.yaml"));
+    assert_int_equal(mkdir(in_dir("node.yaml"), 0700), 0);
+    assert_refused(GW_ESYS, "node.yaml:1: /: cannot be read: is a directory, expected");
+    assert_int_equal(rmdir(in_dir("node.yaml")), 0);
+}
+
+static void test_fifo(void **state)
+{
+    (void)state;
+    (void)unlink(in_dir("node.yaml"));
+    assert_int_equal(mkfifo(in_dir("node.yaml"), 0600), 0);
+    assert_refused(GW_ESYS, "cannot be read: is not a file, expected");
+    assert_int_equal(unlink(in_dir("node.yaml")), 0);
+}
+
+static void test_no_permission(void **state)
+{
+    (void)state;
+    bool root = geteuid() == 0;
+
+    put_config("secret: " KEY, root ? 0600 : 0);
+    assert_int_equal(chmod(dir, 0755), 0);
+    if (root) /* who may read everything */
+        assert_int_equal(seteuid(65534), 0);
+    assert_refused(GW_ESYS, "cannot be read: Permission denied, expected");
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+}
+
+static void test_too_large(void **state)
+{
+    (void)state;
+    put("node.yaml", "godwit:\n", 0600);
+    assert_int_equal(truncate(in_dir("node.yaml"), GW_CONF_MAX_SIZE + 1), 0);
+    assert_refused(GW_ESYS, "is too large, expected");
+}
+
+static void test_key_file(void **state)
+{
+    struct lines l;
+    struct gw_config *c = NULL;
+
+    (void)state;
+    put("a.key", "  \n" KEY "\r\n\n", 0600);
+    put_config("secret-file: a.key", 0644); /* no key in it: it may be read */
+    assert_int_equal(load(&l, &c), 0);
+    assert_string_equal(l.warnings, "");
+    assert_int_equal(c->peers[0].keys[0].len, 16);
+    for (uint8_t i = 0; i < 16; i++)
+        assert_int_equal(c->peers[0].keys[0].secret[i], i);
+    gw_config_free(c);
+}
+
+/* The normal form names the file by its absolute path and does not hold the key. */
+static void test_key_file_in_normal_form(void **state)
+{
+    const struct gw_conf_report silent = {0};
+    char *text = NULL, want[256];
+
+    (void)state;
+    put("a.key", KEY, 0640);
+    put_config("secret-file: a.key", 0600);
+    assert_int_equal(gw_conf_show_file(in_dir("node.yaml"), false, &silent, &text), 0);
+    (void)snprintf(want, sizeof want, "secret-file: \"%s/a.key\"\n", dir);
+    assert_non_null(strstr(text, want));
+    assert_null(strstr(text, "00010203"));
+    free(text);
+}
+
+static void test_bad_key_files(void **state)
+{
+    char large[2048];
+
+    (void)state;
+    (void)memset(large, 'a', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    put_config("secret-file: a.key", 0600);
+    (void)unlink(in_dir("a.key"));
+    assert_refused(GW_EFORMAT, "a.key: No such file or directory, expected a file with a key");
+    assert_refused(GW_EFORMAT, "node.yaml:11: /godwit/peers[name='cmd']/keys[spi='256']/"
+                               "secret-file: ");
+    put("a.key", KEY, 0604);
+    assert_refused(GW_EFORMAT, "a.key: is open to others (its mode), expected mode 0600");
+    put("a.key", KEY "0", 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad key (not shown), expected 16 to 64 octets");
+    put("a.key", KEY " " KEY, 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad key (not shown)");
+    put("a.key", "", 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad key (not shown)");
+    put("a.key", large, 0600);
+    assert_refused(GW_EFORMAT, "a.key: is too large, expected");
+}
+
+static void test_exposed_key(void **state)
+{
+    struct lines l;
+    struct gw_config *c = NULL;
+
+    (void)state;
+    put_config("secret: " KEY, 0600);
+    assert_int_equal(load(&l, &c), 0);
+    assert_string_equal(l.warnings, "");
+    gw_config_free(c);
+    put_config("secret: " KEY, 0644);
+    assert_int_equal(load(&l, &c), 0);
+    assert_non_null(strstr(l.warnings, "node.yaml:11: /godwit/peers[name='cmd']/keys[spi='256']/"
+                                       "secret: warning: a key is in a file that others can read"));
+    gw_config_free(c);
+}
+
+/* Without a way to read files there is none that could be read. */
+static void test_no_reader(void **state)
+{
+    struct lines l;
+    struct gw_conf_report report = report_into(&l);
+    struct gw_config *c = NULL;
+
+    (void)state;
+    put_config("secret-file: /etc/passwd", 0600);
+    char *text = read_text(in_dir("node.yaml"));
+    const struct gw_conf_source src = {.name = "t", .text = text, .len = strlen(text)};
+    assert_int_equal(gw_conf_load_text(NULL, &src, &report, &c), GW_EFORMAT);
+    assert_non_null(strstr(l.errors, "files cannot be read here"));
+    free(text);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) == NULL;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    (void)unlink(in_dir("node.yaml"));
+    (void)unlink(in_dir("a.key"));
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_file),       cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_fifo),          cmocka_unit_test(test_no_permission),
+        cmocka_unit_test(test_too_large),     cmocka_unit_test(test_key_file),
+        cmocka_unit_test(test_bad_key_files), cmocka_unit_test(test_key_file_in_normal_form),
+        cmocka_unit_test(test_exposed_key),   cmocka_unit_test(test_no_reader),
+    };
+    return cmocka_run_group_tests_name("conf_files", tests, make_dir, remove_dir);
+}
