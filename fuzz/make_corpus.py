@@ -1,0 +1,40 @@
+#!/usr/bin/python3
+"""Writes the seeds of the fuzzers' corpora from the golden files and a few texts.
+
+usage: make_corpus.py [DIRECTORY]   (default: corpus/ beside this file)
+"""
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+GOLDEN = HERE.parent / "tests/golden"
+TEXTS = ["2001:db8::1", "::", "2001:db8:1000::/48", "::/0", "02:00:5e:00:01:01",
+         "02:00:5e:00:01:02:03:04", "fe80::1%eth0", "2001:db8::/129"]
+
+
+def octets(path):
+    lines = path.read_text(encoding="ascii").splitlines()
+    return bytes.fromhex(" ".join(line for line in lines if not line.startswith("#")))
+
+
+def main(target):
+    seeds = {}
+    for part in ("mh", "auth"):
+        for path in (GOLDEN / part).glob("*.hex"):
+            choice = 1 if "as-drawn" in path.read_text(encoding="ascii") else 4
+            seeds["fuzz_mh", path.stem] = bytes([choice]) + octets(path)
+    for path in (GOLDEN / "nd").glob("*.hex"):
+        seeds["fuzz_nd", path.stem] = octets(path)
+    for path in (GOLDEN / "packet").glob("*.hex"):
+        seeds["fuzz_ip6", path.stem] = octets(path)
+    for i, text in enumerate(TEXTS):
+        seeds["fuzz_text", f"text-{i}"] = text.encode()
+    seeds["fuzz_table", "fill-and-empty"] = bytes(
+        b for step in (0, 2, 1, 3) for key in range(64) for b in (key, step | key << 2 & 0xfc))
+    for (fuzzer, name), data in seeds.items():
+        path = target / fuzzer / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "corpus")
