@@ -31,21 +31,21 @@ struct gw_nd_map {
 struct gw_nd {
     struct gw_addr src, dst;
     enum gw_nd_type type;
-    /* NS, NA */
-    struct gw_addr target;
-    bool router, solicited, override; /* NA flags */
     /* RA */
-    uint8_t hop_limit;
-    bool managed, other;
     enum gw_rtr_pref pref;
-    uint16_t router_lifetime_s;
     uint32_t reachable_ms, retrans_ms;
     uint32_t mtu; /* 0: no MTU option */
+    uint16_t router_lifetime_s;
+    uint8_t hop_limit;
+    bool managed, other;
     uint8_t npio, nrio;
     struct gw_nd_pio pio[GW_ND_PIOS];
     struct gw_nd_rio rio[GW_ND_RIOS];
-    bool has_map;
     struct gw_nd_map map;
+    bool has_map;
+    /* NS, NA */
+    bool router, solicited, override; /* NA flags */
+    struct gw_addr target;
     /* options 1 and 2; len 0: absent */
     struct gw_lladdr slla, tlla;
 };

@@ -94,7 +94,7 @@ static void test_home_address(void **state)
         uint8_t opts[24] = {0, 2, 1, 2, 0, 0, 201, 16};
         struct packet p = begin();
         if (variant == 1)
-            memcpy(opts + 2, "\0\0\0\0", 4);
+            memset(opts + 2, 0, 4); /* four times Pad1 */
         memcpy(opts + 8, home, 16);
         append(&p, 60, opts, sizeof opts);
         append(&p, GW_IPPROTO_MH, mh, sizeof mh);
