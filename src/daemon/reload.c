@@ -1,8 +1,8 @@
 /* reload.c: another configuration in a running daemon. All or nothing: a file with errors, or one
  * that changes what cannot change, leaves the old configuration at work and says why.
  */
-#include "conf/conf.h"
 #include "daemon/daemon.h"
+#include "conf/conf.h"
 #include "sys/clock.h"
 
 #include <errno.h>
@@ -43,11 +43,11 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
     const struct gw_config *old = r->d->conf;
     size_t before = json_array_size(r->problems);
     if (strcmp(old->daemon.control_socket, c->daemon.control_socket) != 0)
-        refused(r, "daemon/control-socket", why);
+        refused(r, "/daemon/control-socket", why);
     if (strcmp(old->daemon.state_dir, c->daemon.state_dir) != 0)
-        refused(r, "daemon/state-directory", why);
+        refused(r, "/daemon/state-directory", why);
     if (strcmp(old->daemon.pin_dir, c->daemon.pin_dir) != 0)
-        refused(r, "daemon/pin-directory", why);
+        refused(r, "/daemon/pin-directory", why);
     return json_array_size(r->problems) > before ? GW_EINVAL : 0;
 }
 

@@ -5,8 +5,6 @@
 #include "daemon/daemon.h"
 #include "sys/clock.h"
 
-#include "base/text.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -111,16 +109,16 @@ static int open_plane(struct gwd *d)
     return 0;
 }
 
-static void pool_routes(struct gwd *d, bool add)
+/* With them, or (n = 0) without; a failure is no reason not to serve. */
+static void pool_routes(struct gwd *d, size_t n)
 {
-    char text[GW_TEXT_MAX];
-    for (size_t i = 0; i < d->conf->npools; i++) {
-        const struct gw_prefix *pool = &d->conf->pools[i].prefix;
-        if (gw_nl_pool_route(pool, add) < 0)
-            gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_NODE, "pool-route", "%s %s: %s",
-                   add ? "cannot add unreachable route" : "cannot remove route",
-                   gw_fmt_prefix(pool, text), strerror(errno));
-    }
+    struct gw_prefix *pools = calloc(n + 1, sizeof *pools);
+    for (size_t i = 0; pools != NULL && i < n; i++)
+        pools[i] = d->conf->pools[i].prefix;
+    if (pools == NULL || gw_nl_pool_routes(pools, n) < 0)
+        gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_NODE, "pool-routes",
+               "cannot set the unreachable routes of the pools: %s", strerror(errno));
+    free(pools);
 }
 
 static int restore_record(void *user, const void *key, size_t key_len, const void *value,
@@ -225,7 +223,7 @@ int gwd_start(struct gwd *d)
         err = steps[i](d);
     if (err < 0)
         return err;
-    pool_routes(d, true);
+    pool_routes(d, d->conf->npools);
     gwd_links_refresh(d);
     start_housekeeping(d);
     gw_log(&d->logger.log, GW_LOG_NOTICE, GW_CAT_NODE, "started", "%s, from %s", d->conf->name,
@@ -271,7 +269,7 @@ void gwd_stop(struct gwd *d)
     gwd_io_close(d);
     close_loop(d);
     if (on_stop == GW_STOP_REMOVE && !failed)
-        pool_routes(d, false);
+        pool_routes(d, 0);
     gw_bpf_close(d->bpf, on_stop);
     if (d->store != NULL && gw_store_sync(d->store, &why) < 0)
         gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "sync-failed", "%s", why.text);

@@ -154,54 +154,52 @@ int gw_nl_dispatch(int fd, gw_nl_fn *fn, void *user)
     return 0;
 }
 
-/* Sends a request and reads until its end (NLMSG_DONE of a dump, or the acknowledgement). */
-static int transact(struct nlmsghdr *nlh, gw_nl_fn *fn, void *user)
+/* Sends a request and reads until its end (that of a dump, or the acknowledgement). */
+static int transact(struct nlmsghdr *nlh, mnl_cb_t each, void *user)
 {
     char buf[BUFFER_SIZE];
-    int err = GW_ESYS;
+    int rc = MNL_CB_ERROR;
     struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (nl == NULL)
         return GW_ESYS;
-    if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-        mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-        goto out;
-    for (bool done = false; !done;) {
+    if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
+        mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) >= 0)
+        rc = MNL_CB_OK;
+    while (rc > MNL_CB_STOP) {
         ssize_t n = mnl_socket_recvfrom(nl, buf, sizeof buf);
-        if (n <= 0)
-            goto out;
-        const struct nlmsghdr *first = (const struct nlmsghdr *)(const void *)buf;
-        if (gw_nl_parse(buf, (size_t)n, fn, user) < 0)
-            goto out;
-        int left = (int)n;
-        for (; mnl_nlmsg_ok(first, left); first = mnl_nlmsg_next(first, &left))
-            done |= first->nlmsg_type == NLMSG_DONE || first->nlmsg_type == NLMSG_ERROR;
+        rc = n > 0 ? mnl_cb_run(buf, (size_t)n, 0, 0, each, user) : MNL_CB_ERROR;
     }
-    err = 0;
-out:;
     int saved = errno;
     mnl_socket_close(nl);
     errno = saved;
-    return err;
+    return rc < 0 ? GW_ESYS : 0;
+}
+
+struct listener {
+    gw_nl_fn *fn;
+    void *user;
+};
+
+static int each_link(const struct nlmsghdr *nlh, void *user)
+{
+    const struct listener *l = user;
+    gw_nl_parse(nlh, nlh->nlmsg_len, l->fn, l->user);
+    return MNL_CB_OK;
 }
 
 int gw_nl_links(gw_nl_fn *fn, void *user)
 {
     _Alignas(struct nlmsghdr) char buf[256];
+    struct listener listener = {fn, user};
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
     nlh->nlmsg_type = RTM_GETLINK;
     nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof *ifi);
     ifi->ifi_family = AF_UNSPEC;
-    return transact(nlh, fn, user);
+    return transact(nlh, each_link, &listener);
 }
 
-static void ignore(void *user, const struct gw_nl_event *ev)
-{
-    (void)user;
-    (void)ev;
-}
-
-int gw_nl_pool_route(const struct gw_prefix *pool, bool add)
+static int pool_route(const struct gw_prefix *pool, bool add)
 {
     _Alignas(struct nlmsghdr) char buf[256];
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -217,8 +215,56 @@ int gw_nl_pool_route(const struct gw_prefix *pool, bool add)
                           .rtm_type = RTN_UNREACHABLE};
     mnl_attr_put(nlh, RTA_DST, sizeof pool->addr.b, pool->addr.b);
     mnl_attr_put_u32(nlh, RTA_PRIORITY, 0xfffffffe); /* whatever else is there goes first */
-    int err = transact(nlh, ignore, NULL);
+    int err = transact(nlh, NULL, NULL);
     return err < 0 && ((add && errno == EEXIST) || (!add && errno == ESRCH)) ? 0 : err;
+}
+
+struct stale {
+    const struct gw_prefix *pools;
+    size_t npools, nfound;
+    struct gw_prefix found[64]; /* more are found by the next start */
+};
+
+static int destination(const struct nlattr *attr, void *user)
+{
+    struct gw_prefix *p = user;
+    if (mnl_attr_get_type(attr) == RTA_DST && mnl_attr_get_payload_len(attr) == sizeof p->addr.b)
+        memcpy(p->addr.b, mnl_attr_get_payload(attr), sizeof p->addr.b);
+    return MNL_CB_OK;
+}
+
+static int each_route(const struct nlmsghdr *nlh, void *user)
+{
+    struct stale *s = user;
+    const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+    if (nlh->nlmsg_type != RTM_NEWROUTE || !holds(nlh, sizeof *rtm) ||
+        rtm->rtm_protocol != GW_NL_RTPROT || rtm->rtm_type != RTN_UNREACHABLE ||
+        s->nfound == sizeof s->found / sizeof *s->found)
+        return MNL_CB_OK;
+    struct gw_prefix p = {.len = rtm->rtm_dst_len};
+    mnl_attr_parse(nlh, sizeof *rtm, destination, &p);
+    for (size_t i = 0; i < s->npools; i++)
+        if (gw_prefix_eq(&p, &s->pools[i]))
+            return MNL_CB_OK;
+    s->found[s->nfound++] = p;
+    return MNL_CB_OK;
+}
+
+int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n)
+{
+    _Alignas(struct nlmsghdr) char buf[256];
+    struct stale stale = {.pools = pools, .npools = n};
+    struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+    nlh->nlmsg_type = RTM_GETROUTE;
+    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof *rtm);
+    rtm->rtm_family = AF_INET6;
+    int err = transact(nlh, each_route, &stale);
+    for (size_t i = 0; err == 0 && i < stale.nfound; i++)
+        err = pool_route(&stale.found[i], false);
+    for (size_t i = 0; err == 0 && i < n; i++)
+        err = pool_route(&pools[i], true);
+    return err;
 }
 
 int gw_sysctl_ipv6(const char *ifname, const char *key, const char *value)

@@ -37,10 +37,11 @@ int gw_nl_dispatch(int fd, gw_nl_fn *fn, void *user);
  * remembers them for minutes after they have left. 0 or GW_ESYS. */
 int gw_nl_links(gw_nl_fn *fn, void *user);
 
-/* Routes of type unreachable for a pool, marked as ours: a packet to a prefix nobody has must not
- * return to the core by the default route. Adding twice, or removing what is not there, is fine. */
+/* Routes of type unreachable for these pools and no others, marked as ours: a packet to a prefix
+ * nobody has must not return to the core by the default route. What an earlier process left for
+ * pools that are no longer here goes. 0, or GW_ESYS (errno); then some may be missing. */
 #define GW_NL_RTPROT 103
-int gw_nl_pool_route(const struct gw_prefix *pool, bool add);
+int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n);
 
 /* Writes /proc/sys/net/ipv6/conf/IFNAME/KEY. 0, or GW_ESYS (errno). */
 int gw_sysctl_ipv6(const char *ifname, const char *key, const char *value);
