@@ -10,10 +10,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct gw_conf_model *model; /* compiled once; the harness is one thread */
 
+static int read_secret(void *user, const char *path, char *buf, size_t size, size_t *len,
+                       const char **why)
+{
+    static const char key[] = "000102030405060708090a0b0c0d0e0f\n";
+
+    (void)user;
+    (void)path;
+    (void)why;
+    *len = sizeof key - 1 < size ? sizeof key - 1 : size;
+    memcpy(buf, key, *len);
+    return 0;
+}
+
 static char *show(const char *text, size_t len)
 {
     const struct gw_conf_report silent = {0};
-    const struct gw_conf_source src = {.name = "fuzz", .text = text, .len = len};
+    const struct gw_conf_source src = {
+        .name = "fuzz", .dir = "/d", .text = text, .len = len, .read_secret = read_secret};
     char *out = NULL;
 
     (void)gw_conf_show_text(model, &src, false, &silent, &out);

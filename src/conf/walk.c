@@ -338,6 +338,9 @@ static void walk_container(struct walk *w, const struct spot *s)
         set_line(n, s->line);
     inner.parent = n;
     walk_members(w, &inner);
+    /* libyang gives no defaults to a container that is there and empty. */
+    if (n != NULL && n != w->top && lyd_child(n) == NULL)
+        lyd_free_tree(n);
 }
 
 static void walk_node(struct walk *w, const struct spot *s)

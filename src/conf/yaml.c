@@ -35,6 +35,55 @@ static bool only_one(struct gw_yaml *y, struct gw_conf_errors *err)
     return true;
 }
 
+/* The length of the UTF-8 sequence at s (RFC 3629), 0 when it is none, and its character. */
+static size_t sequence(const unsigned char *s, size_t left, uint32_t *ch)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t len = s[0] < 0x80       ? 1
+                 : s[0] >> 5 == 6  ? 2
+                 : s[0] >> 4 == 14 ? 3
+                 : s[0] >> 3 == 30 ? 4
+                                   : 0;
+
+    if (len == 0 || len > left)
+        return 0;
+    *ch = len == 1 ? s[0] : s[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        *ch = *ch << 6 | (s[i] & 0x3f);
+    }
+    return *ch >= least[len] ? len : 0;
+}
+
+/* What YAML allows in a file (YAML 1.2.2 §5.1). */
+static bool is_allowed(uint32_t ch)
+{
+    if (ch < 0xa0)
+        return ch == '\t' || ch == '\n' || ch == '\r' || ch == 0x85 || (ch >= ' ' && ch < 0x7f);
+    return ch < 0xd800 || (ch >= 0xe000 && ch <= 0xfffd) || (ch >= 0x10000 && ch <= 0x10ffff);
+}
+
+/* libfyaml takes some octets that are no text for the end of the file. */
+static bool is_text(const char *text, size_t len, struct gw_conf_errors *err)
+{
+    const unsigned char *s = (const unsigned char *)text, *end = s + len;
+    unsigned line = 1;
+    uint32_t ch;
+
+    while (s < end) {
+        size_t n = sequence(s, (size_t)(end - s), &ch);
+        if (n == 0 || !is_allowed(ch)) {
+            gw_conf_error(err, line, "/", "not YAML: the octet 0x%02x is no text, expected UTF-8",
+                          *s);
+            return false;
+        }
+        line += *s == '\n';
+        s += n;
+    }
+    return true;
+}
+
 bool gw_yaml_parse(struct gw_yaml *y, const char *text, size_t len, struct gw_conf_errors *err)
 {
     /* Duplicate keys are found in the walk, which can name the path. */
@@ -42,6 +91,8 @@ bool gw_yaml_parse(struct gw_yaml *y, const char *text, size_t len, struct gw_co
                                         FYPCF_ALLOW_DUPLICATE_KEYS};
 
     *y = (struct gw_yaml){0};
+    if (!is_text(text, len, err))
+        return false;
     y->diag = fy_diag_create(&(struct fy_diag_cfg){.level = FYET_ERROR, .module_mask = ~0u});
     if (y->diag == NULL)
         goto nomem;
