@@ -1,4 +1,4 @@
-/* request.c: what a control request means (doc/reference.md has the JSON of the answers). The rows
+/* request.c: what a control request means (doc/daemon.md has the protocol). The rows
  * of `show` are the node's; the packet path's counts are added here, because only the driver knows
  * both.
  */
@@ -57,10 +57,10 @@ static void add_usage(struct gwd *d, json_t *row)
     const char *text = json_string_value(json_object_get(row, "prefix"));
     if (text == NULL || gw_parse_prefix(text, &prefix) < 0 || gw_bpf_usage(d->bpf, &prefix, &u) < 0)
         return;
-    json_object_set_new(row, "up-packets", json_integer((json_int_t)u.up_packets));
-    json_object_set_new(row, "up-octets", json_integer((json_int_t)u.up_octets));
-    json_object_set_new(row, "down-packets", json_integer((json_int_t)u.down_packets));
-    json_object_set_new(row, "down-octets", json_integer((json_int_t)u.down_octets));
+    json_object_set_new(row, "up_packets", json_integer((json_int_t)u.up_packets));
+    json_object_set_new(row, "up_octets", json_integer((json_int_t)u.up_octets));
+    json_object_set_new(row, "down_packets", json_integer((json_int_t)u.down_packets));
+    json_object_set_new(row, "down_octets", json_integer((json_int_t)u.down_octets));
 }
 
 static json_t *show_rows(struct gwd *d, enum gw_show what)
@@ -152,7 +152,7 @@ static json_t *status(struct gwd *d)
     return gwd_answer_ok(
         json_pack("{s:s, s:o, s:s, s:s, s:i, s:I, s:s, s:s, s:o}", "name", d->conf->name, "roles",
                   roles, "address", gw_fmt_addr(&d->conf->addr, addr), "version", GODWIT_VERSION,
-                  "pid", (int)getpid(), "uptime-ms", (json_int_t)(up.ns / 1000000), "config-file",
+                  "pid", (int)getpid(), "uptime_ms", (json_int_t)(up.ns / 1000000), "config_file",
                   d->conf_path, "pins", d->adopted ? "adopted" : "created", "hooks", hooks));
 }
 

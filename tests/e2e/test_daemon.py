@@ -211,8 +211,8 @@ def test_station_is_served(served):
     counters = served.show("counters")
     assert counters["daemon"]["mh-sent"] >= 1 and counters["daemon"]["mh-received"] >= 1
     assert counters["daemon"]["mh-send-errors"] == 0 == counters["daemon"]["store-errors"]
-    used = [p for p in served.show("prefixes") if p.get("up-packets", 0) >= 3]
-    assert used and used[0]["down-packets"] >= 3
+    used = [p for p in served.show("prefixes") if p.get("up_packets", 0) >= 3]
+    assert used and used[0]["down_packets"] >= 3
     assert len(served.show("handovers")) >= 1
     for what in ("tunnels", "peers"):
         assert isinstance(served.show(what), list)
