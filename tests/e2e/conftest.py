@@ -41,9 +41,24 @@ def leftovers(name):
 
 @pytest.fixture
 def clean(lab_name):
-    """Takes the test's lab down whatever happens, and fails the test if anything is left."""
+    """Takes the test's lab down whatever happens, and fails the test if anything is left or a
+    sanitizer had something to say."""
     from godwit_lab.domain import Lab
 
     yield
-    Lab(lab_name).down()
+    lab = Lab(lab_name)
+    said = complaints(lab) if lab.state.exists() else {}
+    lab.down()
     assert leftovers(lab_name) == []
+    assert said == {}
+
+
+def complaints(lab):
+    """Ends the daemons that run, so that leaks are reported, and reads what sanitizers said."""
+    running = lab.state.read()["processes"]
+    for node in lab.daemons():
+        if node in running:
+            lab.kill(node)
+    logs = {node: lab.log(node) for node in lab.daemons()}
+    return {node: log for node, log in logs.items()
+            if "Sanitizer" in log or "runtime error" in log}
