@@ -102,3 +102,16 @@ def registration(lladdr, hnp, src, dst, seq=1, lifetime=75, extra=(), **auth):
 def ip6(src, dst, payload, proto=135, hop_limit=64, length=None):
     return struct.pack("!IHBB", 6 << 28, len(payload) if length is None else length, proto,
                        hop_limit) + addr(src) + addr(dst) + payload
+
+
+def fragments(packet, identifier=8885, size=1200):
+    """The same packet in fragments of at most `size` octets of payload."""
+    proto, payload = packet[6], packet[40:]
+    made = []
+    for at in range(0, len(payload), size):
+        piece = payload[at:at + size]
+        more = at + size < len(payload)
+        header = struct.pack("!BBHI", proto, 0, at | more, identifier)
+        made.append(packet[:4] + struct.pack("!HB", len(piece) + 8, 44) + packet[7:40] + header
+                    + piece)
+    return made

@@ -15,7 +15,8 @@ import pytest
 import mhbuild as mh
 from enemy import (CMD, EVIL, MAAR1, MAAR2, MN1, SRV, Arena, Sniffer, unchanged, wait_for)
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
+pytestmark = [pytest.mark.sanitized,
+              pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
 GHOST = "02:00:00:00:0b:ad"  # a node that does not exist
 GHOST_HNP = "2001:db8:1fff:bad::"  # in MAAR 1's pool
 MAGIC = b"godwit-magic-" + secrets.token_bytes(8)
