@@ -39,6 +39,21 @@ static void test_prng_below(void **state)
     assert_int_equal(gw_prng_below(&a, 1), 0);
 }
 
+/* For n of three quarters of the range, a plain remainder would draw the first third half the time.
+ */
+static void test_prng_is_unbiased(void **state)
+{
+    const uint64_t quarter = (uint64_t)1 << 62;
+    struct gw_prng p;
+    unsigned low = 0;
+
+    (void)state;
+    gw_prng_seed(&p, 4);
+    for (int i = 0; i < 30000; i++)
+        low += gw_prng_below(&p, 3 * quarter) < quarter;
+    assert_in_range(low, 9500, 10500);
+}
+
 static void test_err_names(void **state)
 {
     (void)state;
@@ -164,8 +179,11 @@ static void test_emit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prng_reference), cmocka_unit_test(test_prng_below),
-        cmocka_unit_test(test_err_names),      cmocka_unit_test(test_log),
+        cmocka_unit_test(test_prng_reference),
+        cmocka_unit_test(test_prng_below),
+        cmocka_unit_test(test_prng_is_unbiased),
+        cmocka_unit_test(test_err_names),
+        cmocka_unit_test(test_log),
         cmocka_unit_test(test_emit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,9 @@ static void test_missing_or_not_last(void **state)
     assert_int_equal(check(buf, len, &key_a, 1), GW_EAUTH);
     len = sign(&key_a);
     assert_int_equal(check(buf, len, &key_a, 1), 0);
+    got.opt[got.nopts - 1].type = 200; /* the same octets by another name */
+    assert_int_equal(gw_mh_check_auth(&sample_addrs, &got, buf, (size_t)len, &key_a, 1), GW_EAUTH);
+    got.opt[got.nopts - 1].type = GW_OPT_AUTH;
     /* An option appended behind it by somebody in between. */
     m = got;
     struct gw_opt *o = gw_mh_add(&m, 200);

@@ -229,6 +229,31 @@ static void test_checksum_addresses(void **state)
                      GW_PARSE_OK);
 }
 
+/* Against the definition (RFC 1071), with odd lengths too: a last octet counts as followed by 0. */
+static void test_checksum_definition(void **state)
+{
+    uint8_t all[40 + 64];
+    struct gw_prng p;
+
+    (void)state;
+    gw_prng_seed(&p, 1071);
+    for (size_t len = 0; len < 64; len++) {
+        memcpy(all, &sample_addrs, 32);
+        for (size_t i = 32; i < sizeof all; i++)
+            all[i] = 0;
+        all[35] = (uint8_t)len;
+        all[39] = 135;
+        for (size_t i = 0; i < len; i++)
+            all[40 + i] = (uint8_t)gw_prng_u64(&p);
+        uint32_t sum = 0;
+        for (size_t i = 0; i < sizeof all; i += 2) {
+            sum += (uint32_t)(all[i] << 8 | all[i + 1]);
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        assert_int_equal(gw_ip6_checksum(&sample_addrs, 135, all + 40, len), ~sum & 0xffff);
+    }
+}
+
 static void test_finding_options(void **state)
 {
     static struct gw_mh m;
@@ -262,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_checksum_addresses),
+        cmocka_unit_test(test_checksum_definition),
         cmocka_unit_test(test_finding_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
