@@ -21,7 +21,7 @@ MNID, AUTH, MESG_ID, HNP, HI, ATT, MN_LL, TIMESTAMP = 8, 9, 10, 22, 23, 24, 25, 
 PREVIOUS, SERVING, DLIF_LOCAL, DLIF_LL = 67, 68, 69, 70
 
 
-def plan(name, maars=3, delay="0", mobile_nodes=1, godwit=None):
+def plan(name, maars=3, delay=0, loss=0, mobile_nodes=1, godwit=None):
     """A star: one CMD, MAARs with an access point each, a server; all on one core router."""
     names = [f"maar{i}" for i in range(1, maars + 1)]
     nodes = {"core": {"role": "router", "address": "2001:db8:f::f"},
@@ -32,7 +32,7 @@ def plan(name, maars=3, delay="0", mobile_nodes=1, godwit=None):
                        "pools": [f"2001:db8:{i}000::/36"]}
     return topology.from_dict({
         "nodes": nodes,
-        "links": [{"ends": [CMD, "core"], "delay": delay},
+        "links": [{"ends": [CMD, "core"], "delay": delay, "loss": loss},
                   *[{"ends": [n, "core"]} for n in (*names, SERVER)]],
         "access-points": {f"ap{i}": {"at": m} for i, m in enumerate(names, 1)},
         "mobile-nodes": {f"mn{i}": {"at": "ap1"} for i in range(1, mobile_nodes + 1)},
@@ -69,7 +69,8 @@ class Domain:
 
     def move(self, ap, carrier="keep"):
         """Moves and waits until every node has done its part."""
-        made = {**self.lab.move(MN, ap, carrier), "wall_ns": time.time_ns()}
+        made = self.lab.move(MN, ap, carrier)
+        made["wall_ns"] = made["begin_ns"] + time.time_ns() - time.monotonic_ns()
         maar = self.plan.maar_of(ap)
         if maar not in self.visited:
             self.visited.append(maar)
@@ -99,7 +100,7 @@ class Domain:
     def per_move(self):
         """Message types of each move, in the order captured, by tshark."""
         rows = signalling.tshark_fields(self.file, ["frame.time_epoch", "mip6.mhtype"])
-        begins = [m["wall_ns"] - (m["end_ns"] - m["begin_ns"]) for m in self.moves]
+        begins = [m["wall_ns"] for m in self.moves]
         found = [[] for _ in self.moves]
         for epoch, kind in rows:
             at = int(float(epoch) * 1e9)

@@ -209,6 +209,7 @@ def test_kill_9_during_a_download(domain, tmp_path, victim):
     had = get.received()
     wait_for("octets without the daemon", lambda: get.received() > had + 2_000_000, 5)
     d.lab.start(victim)
+    assert "adopted" in d.lab.log(victim)
     wait_for("the bindings as before", lambda: binding_view(d) == before, 15)
     started_ns = time.monotonic_ns()
     assert {n: settled(d.lab.show(n, "tunnels"), TIMES) for n in ("maar1", "maar2")} == tunnels
@@ -220,6 +221,52 @@ def test_kill_9_during_a_download(domain, tmp_path, victim):
     assert len(d.per_move()[-1]) == 6
     lost, _ = measure.udp_counts(d.echo.finish(), (killed_ns, started_ns))
     assert lost <= UDP_LOST_MAX, "the data path outlives the daemon"
+
+
+def test_a_move_while_the_cmd_is_down_is_made_good(domain, tmp_path):
+    d = domain(godwit={"timers": {"initial-ack": 0.2, "max-ack": 1.0}})
+    size = 15_000_000
+    sha = workload.make_file(tmp_path / "file", size)
+    workload.start_nginx(d.lab, SERVER, d.address(SERVER), [8000], tmp_path)
+    d.talk(d.usable("maar1"))
+    get = workload.Download(d.lab, MN, "get", d.address(SERVER), 8000,
+                            f"file?rate={32768 * 1000 // 20}", sha)
+    wait_for("the download", lambda: get.received() > 0, 5)
+    d.lab.kill(CMD, signal.SIGKILL)
+    move = d.lab.move(MN, "ap2")
+    wait_for("an attempt", lambda: d.lab.show("maar2", "bindings"), 5)
+    d.lab.start(CMD)
+    wait_for("maar2 serves", lambda: d.serves("maar2", move["begin_ns"]), 15)
+    assert [b["state"] for b in d.lab.show("maar2", "bindings")] == ["serving"]
+    assert get.finish(60) == {"ok": True, "bytes": size, "sha256_ok": True, "error": ""}
+
+
+def test_lost_signalling_is_sent_again(domain):
+    """A fifth of all messages to and from the CMD is lost; every handover succeeds all the same."""
+    d = domain(loss="20%", godwit={"timers": {"initial-ack": 0.1, "max-ack": 0.4,
+                                              "max-update-rate": 100}})
+    d.capture()
+    d.talk(d.usable("maar1"))
+    for ap in ("ap2", "ap3", "ap1", "ap2", "ap3", "ap1"):
+        d.move(ap)
+    d.stop_capture()
+    sent = [len(kinds) for kinds in d.per_move()]
+    assert sum(sent) > sum(2 * m["previous"] + 2 for m in d.moves), "no loss, no test"
+    (binding,) = d.lab.show(CMD, "bindings")
+    assert binding["serving"] == d.address("maar1") and binding["anchors"] == 3
+    assert signalling.malformed(d.file) == []
+
+
+def test_the_cmd_answers_before_it_has_heard_the_previous_maars(domain):
+    """RFC 8885 3.4, proxy mode: on a long link, the order on the wire shows it."""
+    d = domain(delay="10ms")
+    roam(d, ["ap2", "ap3"])
+    last = messages(d.file)[-6:]
+    cmd = d.address(CMD)
+    assert [m.kind for m in last if m.src == cmd] == [PBU, PBU, PBA] or \
+        [m.kind for m in last if m.src == cmd] == [PBA, PBU, PBU]
+    assert [m.src == cmd for m in last] == [False, True, True, True, False, False]
+    assert {m.dst for m in last if m.src == cmd} == {d.address(f"maar{i}") for i in (1, 2, 3)}
 
 
 @pytest.mark.parametrize("second_moves", [False, True])
