@@ -26,6 +26,8 @@ static void show_cmd_binding(const struct gw_cmd_mn *mn, struct gw_emit *e, stru
     const struct gw_binding *b = &mn->b;
     bool served = !gw_addr_is_zero(&b->serving);
 
+    if (b->anchors == NULL)
+        return; /* over; remembered for the sake of order only */
     gw_emit_obj(e, NULL);
     gw_emit_mnid(e, "mn", &b->mnid);
     gw_emit_str(e, "role", "cmd");

@@ -515,6 +515,14 @@ int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const str
     return w_input(w, to, &in);
 }
 
+bool w_busy(struct world *w)
+{
+    for (size_t i = 0; i < w->nnodes; i++)
+        if (w->n[i].node != NULL && w->n[i].node->lm.pending != 0)
+            return true;
+    return false;
+}
+
 struct gw_maar_mn *w_mn(struct world *w, size_t node, unsigned mn)
 {
     uint8_t buf[6];
@@ -617,7 +625,8 @@ void w_check_gone(struct world *w, unsigned mn)
     uint8_t buf[6];
     struct gw_mnid id = w_mnid(mn, buf);
 
-    assert_null(w_bce(w, mn));
+    struct gw_cmd_mn *bce = w_bce(w, mn);
+    assert_true(bce == NULL || bce->b.anchors == NULL); /* over, or remembered as ended */
     for (size_t i = 0; i < w->nnodes; i++) {
         assert_null(w_mn(w, i, mn));
         assert_false(w_has_station(w, i, mn));

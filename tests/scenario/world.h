@@ -91,6 +91,7 @@ int w_input(struct world *w, size_t node, const struct gw_input *in);
 /* A message as peer `from` would send it to `to`, signed with key or, NULL, the right one. */
 int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const struct gw_key *key);
 
+bool w_busy(struct world *w); /* somebody waits for an answer */
 struct gw_maar_mn *w_mn(struct world *w, size_t node, unsigned mn);
 struct gw_cmd_mn *w_bce(struct world *w, unsigned mn);
 const struct gw_intent *w_prefix(struct world *w, size_t node, const struct gw_prefix *p);

@@ -5,6 +5,10 @@
 
 #include "base/text.h"
 
+/* MinDelayBeforeBCEDelete, RFC 5213 §9.1: an ended session is remembered, without its data, so that
+ * a registration from before its end is still known to be old. */
+#define KEEP_ENDED GW_SEC(10)
+
 /* A PBU as it is worked on: the options by name, NULL when absent. */
 struct request {
     struct gw_cmd *cmd;
@@ -41,15 +45,17 @@ void gw_cmd_free(struct gw_cmd *c)
     gw_bindings_free(&c->bs, free_one);
 }
 
-/* The serving MAAR has gone silent. When there is no room to tell the others, it lives a little
- * longer. */
+/* The serving MAAR has gone silent, or the session ended long enough ago. When there is no room to
+ * tell the others, it lives a little longer. */
 static void expired(struct gw_timer *t, void *user)
 {
     (void)user;
     struct gw_cmd_mn *mn = t->owner;
     struct gw_lm *lm = mn->cmd->lm;
 
-    if (gw_addr_is_zero(&mn->b.serving)) {
+    if (mn->b.anchors == NULL) {
+        gw_binding_free(&mn->cmd->bs, &mn->b);
+    } else if (gw_addr_is_zero(&mn->b.serving)) {
         if (gw_cmd_retell(mn))
             gw_cmd_arm(mn);
     } else if (gw_lm_room(lm, gw_cmd_notices(mn, &mn->b.serving))) {
@@ -63,9 +69,12 @@ static void expired(struct gw_timer *t, void *user)
 void gw_cmd_arm(struct gw_cmd_mn *mn)
 {
     struct gw_lm *lm = mn->cmd->lm;
-    struct gw_time span = gw_addr_is_zero(&mn->b.serving) ? lm->cfg->timers.max_ack
-                                                          : gw_lm_lifetime_span(mn->b.lifetime);
+    struct gw_time span = gw_lm_lifetime_span(mn->b.lifetime);
 
+    if (mn->b.anchors == NULL)
+        span = KEEP_ENDED;
+    else if (gw_addr_is_zero(&mn->b.serving))
+        span = lm->cfg->timers.max_ack;
     mn->b.expires = gw_time_add(lm->now.mono, span);
     mn->expiry.fire = expired;
     mn->expiry.owner = mn;
@@ -358,13 +367,15 @@ static int leave(struct request *q)
         accept_leaving(q, NULL);
         return 0;
     }
-    if (!gw_addr_eq(&mn->b.serving, &q->peer->addr)) {
+    if (!gw_addr_eq(&mn->b.serving, &q->peer->addr) && q->ts->u64 <= mn->b.attached) {
         accept_leaving(q, gw_anchor_of(&mn->b, &q->peer->addr) != NULL ? &mn->b : NULL);
         return 0;
     }
     if (!gw_lm_room(lm, gw_cmd_notices(mn, &q->peer->addr)))
         return reject(q, GW_ST_NO_RESOURCES, GW_CNT_REFUSED_RESOURCES);
     lm->count[GW_CNT_DEREGISTERED]++;
+    mn->b.serving = q->peer->addr; /* or it was so last: its registration never arrived */
+    mn->b.attached = q->ts->u64;
     accept_leaving(q, NULL);
     gw_cmd_end(mn);
     return 0;

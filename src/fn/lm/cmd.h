@@ -11,7 +11,8 @@
  * - A prefix has one owner. It must come from the pools of the MAAR that brings it; a MAAR that
  *   has forgotten the prefix it gave a node before is told so by the HNP in the PBA.
  * - A de-registration by a MAAR that is not the serving one ends nothing: it is answered with a
- *   non-zero lifetime and the Serving MAAR option (§3.5, second solution).
+ *   non-zero lifetime and the Serving MAAR option (§3.5, second solution). Unless its attachment
+ *   is the later one: then its registration was lost, and it was the serving MAAR.
  * - A previous MAAR keeps being told (at max_ack) until it answers: it has no timer of its own.
  */
 #ifndef GW_FN_LM_CMD_H
@@ -21,7 +22,7 @@
 
 struct gw_cmd;
 struct gw_cmd_mn {
-    struct gw_binding b; /* serving zero: only anchors to be released are left */
+    struct gw_binding b; /* serving zero: the session is over, its anchors are being released */
     struct gw_cmd *cmd;
     struct gw_timer expiry;
     uint64_t row; /* of the last handover */
@@ -48,7 +49,9 @@ void gw_cmd_put_all(struct gw_cmd *c);
 /* Within the CMD (cmd.c, cmd_anchor.c). */
 struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);
 void gw_cmd_put(struct gw_cmd_mn *mn);
-void gw_cmd_settle(struct gw_cmd_mn *mn); /* stores it, or frees it when nothing is left */
+/* Stores it; without anchors it is remembered for a moment only, as ended. */
+/* Stores it; without anchors it is remembered for a moment only, as ended. May free it. */
+void gw_cmd_settle(struct gw_cmd_mn *mn);
 uint32_t gw_cmd_notices(const struct gw_cmd_mn *mn, const struct gw_addr *serving);
 /* Tells every anchor but the serving MAAR's: of the new place, or to let go. */
 void gw_cmd_notify(struct gw_cmd_mn *mn);

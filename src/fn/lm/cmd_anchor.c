@@ -82,7 +82,7 @@ void gw_cmd_end(struct gw_cmd_mn *mn)
         tell(mn, a, n++);
     }
     gw_cmd_arm(mn);
-    gw_cmd_settle(mn);
+    gw_cmd_settle(mn); /* may be the end of mn */
 }
 
 /* What could not be told for want of room or memory. true when something is left. */
@@ -165,8 +165,9 @@ void gw_cmd_settle(struct gw_cmd_mn *mn)
         return;
     }
     lm->ops->del(lm->user, key, record_key(&mn->b, key));
-    gw_timer_stop(lm->timers, &mn->expiry);
-    gw_binding_free(&mn->cmd->bs, &mn->b);
+    gw_cmd_arm(mn);
+    if (!gw_timer_is_set(&mn->expiry))
+        gw_binding_free(&mn->cmd->bs, &mn->b);
 }
 
 int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len)

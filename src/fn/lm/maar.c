@@ -257,6 +257,7 @@ static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct 
     struct gw_lm *lm = mn->maar->lm;
     enum gw_mn_state before = mn->state;
     uint64_t attached = mn->b.attached;
+    bool was_here = mn->on_link;
     int err = gw_mn_set_station(mn, st);
 
     if (err != 0)
@@ -265,7 +266,7 @@ static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct 
     mn->b.lladdr = st->lladdr;
     mn->b.attached = mn->event;
     mn->was_previous = before == GW_MN_PREVIOUS;
-    mn->corrected = false;
+    mn->corrected = mn->outdated = false;
     mn->tries = 0;
     mn->state = GW_MN_REGISTERING;
     struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
@@ -276,7 +277,8 @@ static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct 
         gw_mn_register(mn, mn->was_previous ? GW_HI_INTER_MAG : GW_HI_UNKNOWN, (struct gw_time){0});
     row->sequence = mn->b.seq;
     if (err != 0) {
-        clear_station(mn);
+        if (!was_here)
+            clear_station(mn);
         mn->state = before;
         mn->b.attached = attached;
         if (before == GW_MN_DEREGISTERING && !mn->ex.pending)
@@ -312,7 +314,11 @@ static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
 {
     bool was_gone = gw_timer_is_set(&mn->guard);
 
+    if (mn->outdated)
+        return begin(mn, &mn->station, seen);
     saw(mn, seen);
+    if (mn->state == GW_MN_REGISTERING)
+        mn->b.attached = mn->event; /* the next transmission says so */
     gw_timer_stop(mn->maar->lm->timers, &mn->guard);
     if (was_gone && mn->state == GW_MN_SERVING)
         (void)gw_access_advertise(mn->maar->access, &mn->station);
@@ -322,8 +328,9 @@ static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
 /* The same MAAR, another access link: nothing for the CMD to know. */
 static int move_here(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
 {
+    if (mn->outdated)
+        return begin(mn, st, seen);
     int err = gw_mn_set_station(mn, st);
-
     saw(mn, seen);
     if (err != 0) {
         gw_mn_guard(mn, mn->maar->lm->cfg->timers.detach_guard);
@@ -431,6 +438,8 @@ bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st)
 
     if (mn == NULL)
         return false;
+    if (mn->outdated)
+        return begin(mn, &mn->station, m->lm->now.mono) == 0;
     mn->seen = m->lm->now.mono; /* no attachment event: a frame may have been under way for long */
     if (gw_timer_is_set(&mn->guard) && mn->state != GW_MN_REFUSED)
         gw_timer_stop(m->lm->timers, &mn->guard);

@@ -111,7 +111,7 @@ static void demote(struct gw_maar_mn *mn, const struct notice *n)
     row->sequence = n->seq;
     gw_handover_step(row, GW_HO_PBU_RECEIVED, lm->now.mono);
     mn->state = GW_MN_PREVIOUS;
-    mn->was_previous = false;
+    mn->was_previous = mn->outdated = false;
     mn->b.serving = n->serving;
     mn->b.attached = n->timestamp;
     mn->b.seq = n->seq;
@@ -172,14 +172,19 @@ static int moved(struct gw_maar_mn *mn, const struct notice *n)
         return 0;
     }
     uint64_t event = mn->event;
+    bool leaving = gw_timer_is_set(&mn->guard);
     demote(mn, n);
     if (mn->tag == 0) /* no memory to wait for the packet path */
         gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
     if (!here || event <= n->timestamp)
         return 0;
-    /* It has been seen here after the attachment that this notice is about: it is back. */
+    /* It has been seen here after the attachment that this notice is about: it is back, or, if
+     * it has gone again since, this is the MAAR that has to end the session. */
     struct gw_time ago = {m->lm->now.wall_ns - gw_lm_timestamp_ns(event)};
-    return gw_maar_attach(m, &st, &mn->b.mnid, gw_time_sub(m->lm->now.mono, ago));
+    int err = gw_maar_attach(m, &st, &mn->b.mnid, gw_time_sub(m->lm->now.mono, ago));
+    if (err == 0 && leaving)
+        (void)gw_maar_detach(m, &st);
+    return err;
 }
 
 static int released(struct gw_maar_mn *mn, const struct notice *n)

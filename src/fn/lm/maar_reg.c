@@ -9,8 +9,8 @@
 /* RFC 5213 §8.5: IEEE 802.3, which is what the access links are. */
 #define ATT_ETHERNET 3
 #define PREFIX_TRIES 8
-/* A Timestamp correction below this is no reason to try again: 1 ms in 1/65536 s. */
-#define CLOCK_SLACK 65
+/* A difference below this is the way the answer took, or a clock as good as RFC 5213 asks for. */
+#define CLOCK_SLACK ((int64_t)GW_LM_TIMESTAMP_AHEAD)
 
 static bool add_anchors(struct gw_maar_mn *mn, struct gw_mh *m)
 {
@@ -31,6 +31,7 @@ static void transmit(void *owner)
     struct gw_mh *m = lm->out;
     bool leave = mn->state == GW_MN_DEREGISTERING;
 
+    mn->asked = mn->b.attached;
     m->type = GW_MH_BU;
     m->nopts = 0;
     m->bu = (struct gw_mh_bu){.seq = mn->ex.seq,
@@ -256,6 +257,7 @@ static void refuse(struct gw_maar_mn *mn, uint8_t status)
 static int accepted(struct gw_maar_mn *mn, const struct gw_mh *mh)
 {
     struct gw_lm *lm = mn->maar->lm;
+    const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
     bool fresh = mn->state == GW_MN_REGISTERING;
     int prefix = accept_prefix(mn, mh);
 
@@ -268,6 +270,8 @@ static int accepted(struct gw_maar_mn *mn, const struct gw_mh *mh)
     mn->was_previous = false;
     mn->b.serving = lm->cfg->addr;
     mn->b.lifetime = mh->ba.lifetime;
+    if (ts != NULL)
+        mn->b.attached = ts->u64; /* the one that is in force at the CMD */
     bool changed = accept_anchors(mn, mh) || prefix > 0 || fresh;
     if (fresh)
         record_handover(mn);
@@ -293,6 +297,11 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
 
     lm->count[GW_CNT_REFUSED_BY_PEER]++;
     gw_exchange_stop(&mn->ex);
+    if (mn->state == GW_MN_REGISTERING && mn->event > mn->asked) {
+        mn->b.attached = mn->event; /* it has been seen here again meanwhile */
+        if (gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
+            return;
+    }
     if (ts != NULL && !mn->corrected && mn->state == GW_MN_REGISTERING) {
         int64_t off = (int64_t)(ts->u64 - gw_lm_timestamp(lm->now.wall_ns));
         mn->corrected = true;
@@ -303,6 +312,7 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
         }
     }
     gw_timer_stop(lm->timers, &mn->refresh);
+    mn->outdated = true;
     if (!gw_timer_is_set(&mn->guard))
         gw_mn_guard(mn, lm->cfg->timers.detach_guard);
 }
