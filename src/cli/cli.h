@@ -30,6 +30,10 @@ int gw_cli_ask(const struct gw_cli *cli, json_t *request, json_t **result, char 
  * text when there are none. */
 void gw_cli_print(FILE *out, const char *what, const json_t *result);
 
+/* handover.c: rewrites the rows of `show handovers`: "steps" becomes "steps_us", microseconds since
+ * the row's first step, and so do the times of previous MAARs. */
+void gw_cli_relative_steps(json_t *rows);
+
 /* The commands. */
 int gw_cli_show(const struct gw_cli *cli);
 int gw_cli_status(const struct gw_cli *cli);

@@ -41,8 +41,11 @@ static int ask_and_print(const struct gw_cli *cli, json_t *request, const char *
         print_refusal(why, result);
     else if (cli->json)
         print_json(result, cli->watch > 0);
-    else
+    else {
+        if (strcmp(what, "handovers") == 0)
+            gw_cli_relative_steps(result);
         gw_cli_print(stdout, what, result);
+    }
     json_decref(result);
     json_decref(request);
     if (fflush(stdout) != 0 && status == GW_CLI_OK)

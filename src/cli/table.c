@@ -190,28 +190,58 @@ static void put_row(FILE *out, const struct table *t, const json_t *row)
     (void)fputc('\n', out);
 }
 
+/* A node's tables are hashed; people look for a name. */
+struct sorted {
+    char *name; /* the first cell */
+    const json_t *row;
+};
+
+static int by_name(const void *va, const void *vb)
+{
+    const struct sorted *a = va, *b = vb;
+
+    return a->name == NULL || b->name == NULL ? 0 : strverscmp(a->name, b->name);
+}
+
+/* The rows in the order to print them, or NULL: out of memory. */
+static struct sorted *sort_rows(const json_t *rows, const char *key, bool keep_order)
+{
+    size_t n = json_array_size(rows);
+    struct sorted *list = calloc(n, sizeof *list);
+
+    if (list == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        list[i].row = json_array_get(rows, i);
+        list[i].name = cell_text(json_object_get(list[i].row, key));
+    }
+    if (!keep_order)
+        qsort(list, n, sizeof *list, by_name);
+    return list;
+}
+
 static void print_rows(FILE *out, const char *what, const json_t *rows)
 {
     struct table t = {0};
-    json_t *row;
-    size_t i;
+    size_t n = json_array_size(rows);
 
-    if (json_array_size(rows) == 0) {
+    if (n == 0) {
         (void)fprintf(out, "no %s\n", what);
         return;
     }
-    json_array_foreach(rows, i, row) measure(&t, row);
-    if (t.n > 0)
-        put_heading(out, &t);
-    json_array_foreach(rows, i, row)
-    {
-        if (json_is_object(row)) {
-            put_row(out, &t, row);
-            continue;
-        }
-        put_cell(out, row);
-        (void)fputc('\n', out);
+    for (size_t i = 0; i < n; i++)
+        measure(&t, json_array_get(rows, i));
+    if (t.n == 0)
+        return;
+    struct sorted *list = sort_rows(rows, t.col[0].key, strcmp(what, "handovers") == 0);
+    if (list == NULL)
+        return;
+    put_heading(out, &t);
+    for (size_t i = 0; i < n; i++) {
+        put_row(out, &t, list[i].row);
+        free(list[i].name);
     }
+    free(list);
 }
 
 /* ---- objects ---- */

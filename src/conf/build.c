@@ -26,9 +26,10 @@ static void *get(struct build *b, size_t n, size_t size)
 
 static const char *copy_of(struct build *b, const char *text)
 {
-    char *copy = text != NULL ? get(b, strlen(text) + 1, 1) : NULL;
+    size_t size = text != NULL ? strlen(text) + 1 : 0;
+    char *copy = get(b, size, 1);
 
-    return copy != NULL ? strcpy(copy, text) : NULL;
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
 static void lladdr(const struct lyd_node *in, const char *name, struct gw_lladdr *out)

@@ -96,12 +96,20 @@ static void check_cmd(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *node = gw_conf_child(tree, "node");
     const struct lyd_node *leaf = gw_conf_child(node, "cmd"), *peer;
-    struct gw_addr a;
+    struct gw_addr a, own;
 
     if (!gw_conf_addr(node, "cmd", &a)) {
         fault_in(err, node, "cmd",
                  "is missing, expected the address of the central mobility database, which the "
                  "role maar needs");
+        return;
+    }
+    if (gw_conf_addr(node, "address", &own) && gw_addr_eq(&a, &own)) {
+        if ((gw_conf_roles(node) & GW_ROLE_CMD) == 0)
+            gw_conf_fault(err, leaf,
+                          "%s is this node's own address and it has not the role cmd, "
+                          "expected the address of a peer that has",
+                          lyd_get_value(leaf));
         return;
     }
     peer = peer_at(tree, &a);
@@ -176,7 +184,7 @@ static void check_peer_addresses(const struct lyd_node *tree, struct gw_conf_err
         if (a != NULL)
             addr[n++] = a;
     }
-    qsort(addr, n, sizeof *addr, by_address);
+    qsort(addr, n, sizeof(struct lyd_node *), by_address);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(lyd_get_value(addr[i]), lyd_get_value(addr[i - 1])) == 0)
             gw_conf_fault(err, addr[i],

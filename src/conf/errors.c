@@ -136,6 +136,6 @@ const char *gw_conf_quote(const char *text, size_t len, char buf[static GW_CONF_
         i--;
         at--;
     }
-    at = stpcpy(at, i < len ? "...\"" : "\"");
+    (void)stpcpy(at, i < len ? "...\"" : "\"");
     return buf;
 }
