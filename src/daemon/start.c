@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define SECOND_MS 1000
+#define SECOND_MS   1000
+#define GRACE_MS    2000
+#define GRACE_TRIES 40
 
 static int fail(struct gwd *d, enum gw_log_cat cat, const char *id, int err, const char *what,
                 const char *why)
@@ -19,10 +21,24 @@ static int fail(struct gwd *d, enum gw_log_cat cat, const char *id, int err, con
     return err;
 }
 
+/* Does somebody else have it for good? A daemon that was just killed takes a moment to be gone,
+ * and whoever starts it again does not always wait for that. */
+static bool still_taken(int err, unsigned *tries)
+{
+    if (err != GW_EEXIST || ++*tries > GRACE_TRIES)
+        return false;
+    uv_sleep(GRACE_MS / GRACE_TRIES);
+    return true;
+}
+
 static int open_control(struct gwd *d)
 {
     const char *path = d->conf->daemon.control_socket;
-    int err = gwd_control_open(&d->control, &d->loop, path, gwd_request, d);
+    unsigned tries = 0;
+    int err;
+    do
+        err = gwd_control_open(&d->control, &d->loop, path, gwd_request, d);
+    while (still_taken(err, &tries));
     if (err == GW_EEXIST)
         return fail(d, GW_CAT_NODE, "control-in-use", err, path,
                     "another daemon answers there (or it is no socket)");
@@ -35,9 +51,13 @@ static int open_control(struct gwd *d)
 
 static int open_store(struct gwd *d)
 {
+    const char *dir = d->conf->daemon.state_dir;
     struct gw_store_why why;
-    int err =
-        gw_store_open(&gw_store_lmdb, d->conf->daemon.state_dir, &gw_alloc_libc, &d->store, &why);
+    unsigned tries = 0;
+    int err;
+    do
+        err = gw_store_open(&gw_store_lmdb, dir, &gw_alloc_libc, &d->store, &why);
+    while (still_taken(err, &tries));
     return err < 0 ? fail(d, GW_CAT_STORE, "store-failed", err, "state directory", why.text) : 0;
 }
 
