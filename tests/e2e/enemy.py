@@ -12,7 +12,7 @@ import threading
 import time
 
 import yaml
-from conftest import BIN
+from conftest import BIN, complaints, leftovers
 from godwit_lab import netns, topology
 from godwit_lab.domain import Lab, wait_for
 
@@ -22,10 +22,10 @@ DAEMONS = ("cmd", "maar1", "maar2")
 POOL1, POOL2 = "2001:db8:1000::/36", "2001:db8:2000::/36"
 STATE = ("bindings", "stations", "prefixes", "tunnels", "peers")
 # What moves by itself: times, messages of a peer, what the packet path counts beside a prefix.
-MOVING = ("_ms", "messages_", "refused", "-packets", "-octets")
+MOVING = ("_ms", "messages_", "refused", "packets", "octets")
 
 
-def plan():
+def plan(hook):
     return topology.from_dict({
         "name": f"gG{os.getpid() % 100000}",
         "nodes": {
@@ -36,7 +36,8 @@ def plan():
             "srv": {"role": "server", "address": SRV},
             "evil": {"role": "server", "address": EVIL}},
         "links": [{"ends": [n, "core"]} for n in ("cmd", "maar1", "maar2", "srv", "evil")],
-        "access-points": {"ap1": {"at": "maar1"}, "ap2": {"at": "maar2"}},
+        "access-points": {"ap1": {"at": "maar1", "hook": hook},
+                          "ap2": {"at": "maar2", "hook": hook}},
         "mobile-nodes": {"mn1": {"at": "ap1", "lladdr": MN1}, "mn2": {"at": "ap1", "lladdr": MN2}},
         "policy": [{"lladdr": "02:00:*", "action": "allow"}, {"any": True, "action": "deny"}],
         "godwit": {"timers": {"replay-window": 4}},
@@ -53,15 +54,22 @@ def still(value):
 
 
 class Arena:
-    def __init__(self):
-        self.plan = plan()
+    """hook: which form of the packet path the access points run."""
+
+    def __init__(self, hook="auto"):
+        self.plan = plan(hook)
         self.lab = Lab(self.plan.name)
         self.lab.up(self.plan, BIN)
+        assert hook == "auto" or f"attached: ap1: {hook}" in self.lab.log("maar1")
         self.raw = self.socket("evil", socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
     def close(self):
+        """Takes it down; nothing may be left, and no sanitizer may have complained."""
         self.raw.close()
+        said = complaints(self.lab)
         self.lab.down()
+        assert leftovers(self.plan.name) == []
+        assert said == {}, said
 
     def socket(self, node, *args):
         with netns.Within(self.lab.namespace(node)):

@@ -22,9 +22,9 @@ GHOST_HNP = "2001:db8:1fff:bad::"  # in MAAR 1's pool
 MAGIC = b"godwit-magic-" + secrets.token_bytes(8)
 
 
-@pytest.fixture(scope="module")
-def arena():
-    made = Arena()
+@pytest.fixture(scope="module", params=["tc", "xdp"])
+def arena(request):
+    made = Arena(request.param)
     yield made
     made.close()
 
