@@ -1,0 +1,255 @@
+"""godwit's command line: exit statuses, where the daemon is looked for, what people see. The daemon
+here is a script that answers what a test wants, the wrong things above all; tests/e2e has real ones.
+"""
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import threading
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GODWIT = str(pathlib.Path(os.environ.get("GODWIT_BIN", ROOT / "build/release/bin")) / "godwit")
+CONF = ROOT / "tests/conf"
+SECRET = "000102030405060708090a0b0c0d0e0f"
+
+
+def godwit(*args, env=None):
+    return subprocess.run([GODWIT, *map(str, args)], capture_output=True, text=True, timeout=30,
+                          check=False, env={"PATH": "/usr/bin:/bin", **(env or {})})
+
+
+class Daemon:
+    """Answers each connection with the next of its answers and keeps the requests."""
+
+    def __init__(self, path, *answers):
+        self.requests, self.path = [], path
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve, args=(answers,), daemon=True)
+        self.thread.start()
+
+    def serve(self, answers):
+        for answer in answers:
+            connection, _ = self.listener.accept()
+            with connection:
+                text = b""
+                while not text.endswith(b"\n"):
+                    text += connection.recv(4096)
+                self.requests.append(json.loads(text))
+                if isinstance(answer, bytes):
+                    connection.sendall(answer)
+                else:
+                    connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def close(self):
+        self.thread.join(10)
+        self.listener.close()
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    made = []
+
+    def make(*answers):
+        made.append(Daemon(tmp_path / "d.sock", *answers))
+        return made[-1]
+
+    yield make
+    for d in made:
+        d.close()
+
+
+def ok(result=None):
+    return {"ok": True, "result": result}
+
+
+# ---- the command line ----
+
+@pytest.mark.parametrize("args", [
+    [], ["bindings"], ["show"], ["show", "everything"], ["show", "bindings", "peers"],
+    ["show", "bindings", "--mn-id", "x"], ["show", "bindings", "--watch=0"],
+    ["show", "bindings", "--watch=nan"], ["attach", "ap1"], ["attach", "ap1", "02:00"],
+    ["config"], ["config", "check"], ["config", "eat", "file"], ["config", "check", "f", "--json"],
+    ["--no-such-option"], ["decode"],
+])
+def test_wrong_command_line(args):
+    done = godwit(*args)
+    assert done.returncode == 2
+    assert done.stderr != "" and done.stdout == ""
+
+
+def test_help_and_version():
+    done = godwit("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    for word in ("show", "status", "attach", "detach", "reload", "config check", "config show",
+                 "decode"):
+        assert f"godwit {word}" in done.stdout
+    assert godwit("--version").stdout.startswith("godwit ")
+
+
+# ---- config ----
+
+def test_config_check():
+    assert godwit("config", "check", CONF / "good/cmd.yaml").returncode == 0
+    bad = CONF / "bad/many.yaml"
+    done = godwit("config", "check", bad)
+    assert (done.returncode, done.stdout) == (2, "")
+    wanted = (CONF / "bad/many.errors").read_text().splitlines()
+    said = [line for line in done.stderr.splitlines() if ": warning: " not in line]
+    assert said == [f"{bad}:{line}" for line in wanted]
+
+
+def test_config_of_no_file(tmp_path):
+    for path in (tmp_path / "none.yaml", tmp_path):
+        for verb in ("check", "show"):
+            done = godwit("config", verb, path)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr.startswith(f"{path}:1: /: cannot be read: ")
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "good").glob("*.yaml")), ids=lambda p: p.stem)
+def test_config_show_is_its_own_normal_form(path, tmp_path):
+    once = godwit("config", "show", path)
+    assert once.returncode == 0
+    again = tmp_path / "again.yaml"
+    again.write_text(once.stdout)
+    assert godwit("config", "show", again).stdout == once.stdout
+
+
+def test_config_show_hides_keys():
+    path = CONF / "good/minimal.yaml"
+    assert SECRET in godwit("config", "show", path).stdout
+    done = godwit("config", "show", path, "--hide-secrets")
+    assert done.returncode == 0
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_normal_form_is_yaml_of_others_too():
+    """PyYAML reads the same values, though it knows an older YAML."""
+    yaml = pytest.importorskip("yaml")
+    full = CONF / "good/full.yaml"
+    shown = yaml.safe_load(godwit("config", "show", full).stdout)["godwit"]
+    assert shown["interfaces"][0]["access-point"] == 'Röhre "3"\t\\'
+    assert shown["dlif"]["link-layer"].lower() == "02:00:5e:00:01:01"
+    assert shown["timers"]["replay-window"] == 1.125
+    assert shown["policy"][2] == {"any": True, "action": "deny"}
+
+
+# ---- the daemon ----
+
+ROWS = [
+    {"mn": "02:00:00:00:00:10", "sequence": 7, "anchored": [{"maar": "::1", "state": "bound"}]},
+    {"mn": "02:00:00:00:00:9", "sequence": 12345, "anchored": [], "pending": True},
+    {"mn": "evil\x1b[2J\n", "sequence": 1, "anchored": []},
+]
+
+
+def test_table(daemon):
+    d = daemon(ok(ROWS))
+    done = godwit("show", "bindings", "--socket", d.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["MN", "SEQUENCE", "ANCHORED", "PENDING"]
+    # sorted as people count, numbers to the right, nothing that steers a terminal
+    assert [line.split()[0] for line in lines[1:]] == [
+        "02:00:00:00:00:9", "02:00:00:00:00:10", "evil?[2J?"]
+    assert lines[1].split()[1:] == ["12345", "-", "yes"]
+    assert "maar=::1 state=bound" in lines[2]
+    assert len({line.index(number) + len(number)
+                for line, number in zip(lines[1:], ("12345", " 7", " 1"))}) == 1
+    assert d.requests == [{"cmd": "show", "what": "bindings"}]
+
+
+def test_json_is_the_answer(daemon):
+    d = daemon(ok(ROWS))
+    done = godwit("show", "bindings", "--json", "--socket", d.path)
+    assert json.loads(done.stdout) == ROWS
+
+
+def test_no_rows(daemon):
+    assert godwit("show", "stations", "--socket", daemon(ok([])).path).stdout == "no stations\n"
+
+
+def test_counters(daemon):
+    d = daemon(ok({"node": {"pbu-sent": 3}, "plane": {"drop-source": 14}}))
+    done = godwit("show", "counters", "--socket", d.path)
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["node.pbu-sent", "3"], ["plane.drop-source", "14"]]
+
+
+def test_handovers_are_relative(daemon):
+    steps = {"attachment_seen": 5_000_000_000, "pbu_sent": 5_000_120_000,
+             "pba_received": 5_001_000_000}
+    rows = [{"number": 9, "steps": {"pbu_sent": 3_000_000}},
+            {"number": 10, "steps": steps,
+             "previous_maars": [{"maar": "::1", "pbu_sent": 5_000_050_000, "pba_received": 0}]}]
+    d = daemon(ok(rows), ok(rows))
+    text = godwit("show", "handovers", "--socket", d.path).stdout
+    assert "attachment_seen=0 pbu_sent=120 pba_received=1000" in text
+    assert "maar=::1 pbu_sent=50" in text and "5000" not in text
+    assert [line.split()[0] for line in text.splitlines()] == ["NUMBER", "9", "10"]
+    assert json.loads(godwit("show", "handovers", "--json", "--socket", d.path).stdout) == rows
+
+
+def test_attach(daemon):
+    d = daemon(ok(), ok(), {"ok": False, "error": "no such interface"})
+    where = ("--socket", d.path)
+    assert godwit("attach", "ap1", "02:00:00:00:00:0A", "--mn-id", "a@b", *where).returncode == 0
+    assert godwit("detach", "ap1", "02:00:00:00:00:0a", *where).returncode == 0
+    done = godwit("attach", "ap9", "02:00:00:00:00:0a", *where)
+    assert (done.returncode, done.stderr) == (1, "godwit: no such interface\n")
+    assert d.requests[:2] == [
+        {"cmd": "attach", "interface": "ap1", "lladdr": "02:00:00:00:00:0a", "mn-id": "a@b"},
+        {"cmd": "detach", "interface": "ap1", "lladdr": "02:00:00:00:00:0a"}]
+
+
+def test_refused_reload_says_all(daemon):
+    d = daemon({"ok": False, "error": "the old configuration stays at work",
+                "problems": ["a.yaml:3: /godwit: x", "/node/name: y"]})
+    done = godwit("reload", "--socket", d.path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["godwit: the old configuration stays at work",
+                                        "a.yaml:3: /godwit: x", "/node/name: y"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"hello\n", b"[]\n", b"{}\n", b'{"ok":true', b"\xff\n"])
+def test_answers_of_no_daemon(daemon, answer):
+    done = godwit("status", "--socket", daemon(answer).path)
+    assert done.returncode == 1
+    assert done.stdout == "" and done.stderr.startswith("godwit: ")
+
+
+def test_where_the_daemon_is(daemon, tmp_path):
+    d = daemon(ok({"name": "a"}))
+    assert godwit("status", env={"GODWIT_SOCKET": str(d.path)}).stdout.split() == ["name", "a"]
+    for args, env in ((["--socket", tmp_path / "none"], {}), ([], {"GODWIT_SOCKET": "/none"}),
+                      (["-n", "no-such-node"], {"GODWIT_SOCKET": str(d.path)}),
+                      (["--socket", "/" + "x" * 200], {})):
+        done = godwit("status", *args, env=env)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("godwit: ")
+
+
+def test_nobody_listens(tmp_path):
+    path = tmp_path / "old.sock"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(path))
+    done = godwit("status", "--socket", path)
+    assert done.returncode == 1
+    assert "no daemon at" in done.stderr and "not running" in done.stderr
+
+
+def test_watch_goes_on(daemon):
+    """A failure in between is said and does not end it."""
+    d = daemon(ok([]), {"ok": False, "error": "busy"}, ok([{"name": "p"}]))
+    with subprocess.Popen([GODWIT, "show", "peers", "--watch", "0.05", "--json", "--socket",
+                           str(d.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        assert json.loads(process.stdout.readline()) == []
+        assert json.loads(process.stdout.readline()) == [{"name": "p"}]
+        process.kill()
+        assert "godwit: busy" in process.stderr.read()
