@@ -5,8 +5,11 @@ BEFORE_NS = NSEC // 2  # what happens so shortly before a move counts as the mov
 
 
 def windows(moves, end_ns):
-    """[(from, to)) of each handover, on the clock of the moves."""
-    begins = [m["begin_ns"] - BEFORE_NS for m in moves]
+    """[(from, to)) of each handover, on the clock of the moves. Moves in quick succession share
+    the time between them."""
+    gaps = [b["begin_ns"] - a["begin_ns"] for a, b in zip(moves, moves[1:])]
+    before = min([BEFORE_NS, *(gap // 2 for gap in gaps)])
+    begins = [m["begin_ns"] - before for m in moves]
     return list(zip(begins, begins[1:] + [end_ns]))
 
 
