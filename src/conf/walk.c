@@ -84,7 +84,7 @@ static bool prefix_is_exact(struct walk *w, const struct spot *s, const char *te
     addr[n] = '\0';
     if (gw_parse_addr(addr, &p.addr) != 0)
         return true;
-    p = gw_prefix_mask(p.addr, (uint8_t)atoi(slash + 1));
+    p = gw_prefix_mask(p.addr, (uint8_t)strtoul(slash + 1, NULL, 10));
     fail(w, s->line, "bad prefix %s: bits behind its length are set, expected %s",
          gw_conf_quote(text, strlen(text), quoted), gw_fmt_prefix(&p, want));
     return false;

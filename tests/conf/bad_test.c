@@ -127,9 +127,9 @@ static void test_changed_octets(void **state)
     assert_non_null(m);
     gw_prng_seed(&p, 1);
     for (int i = 0; i < 1000; i++) {
-        char *changed = malloc(len);
+        char *changed = malloc(len + 1);
         assert_non_null(changed);
-        memcpy(changed, text, len);
+        memcpy(changed, text, len + 1);
         for (uint64_t n = 1 + gw_prng_below(&p, 3); n > 0; n--)
             changed[gw_prng_below(&p, len)] = (char)gw_prng_below(&p, 256);
         load_quietly(m, changed, len);
