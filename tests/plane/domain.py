@@ -37,7 +37,7 @@ class Tool:
     """One path_tool. What it answers comes back from ask(); events pile up in .events."""
 
     def __init__(self, ns, address, interfaces, rebuild=False):
-        cmd = enter(ns) + " ".join(["exec" if False else "", f"{BIN}/path_tool",
+        cmd = enter(ns) + " ".join([f"{BIN}/path_tool",
                                     "-r" if rebuild else "", address, f"{PINS}/{ns}", *interfaces])
         self.events = []
         self.proc = subprocess.Popen(cmd.split(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -101,7 +101,9 @@ def veth(a, a_if, b, b_if):
 class Domain:
     spaces = ("mn", "S", "A", "srv")
 
-    def __init__(self):
+    def __init__(self, xdp=False):
+        """xdp: senders write their checksums themselves; veth leaves that to a card that XDP frames
+        never meet."""
         self.tools = []
         self.down()
         sh("mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf")
@@ -118,6 +120,9 @@ class Domain:
         veth("S", "core0", "A", "core0")
         veth("A", "core1", "srv", "eth0")
         self.address()
+        ends = (("mn", "eth0"), ("srv", "eth0"), ("S", "core0"), ("A", "core0"), ("A", "core1"))
+        for ns, dev in ends if xdp else ():
+            ns_sh(ns, f"ethtool -K {dev} tx off")
 
     def address(self):
         ns_sh("mn", f"ip link set eth0 address {MN_MAC}")

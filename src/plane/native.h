@@ -1,0 +1,75 @@
+/* native.h: the packet path without a kernel: path.h over ordinary hash tables, for the simulator
+ * and as the twin of the BPF programs in differential tests. Sans-I/O: frames in, frames out; what
+ * the kernel would know (routes, neighbours) is asked of the driver.
+ */
+#ifndef GW_PLANE_NATIVE_H
+#define GW_PLANE_NATIVE_H
+
+#include "base/alloc.h"
+#include "plane/icmp.h"
+#include "plane/intent.h"
+#include "plane/tables.h"
+
+struct gw_native;
+
+struct gw_native_if {
+    uint32_t ifindex; /* the driver's name for it; not 0 */
+    uint32_t mtu;
+    bool access;
+};
+
+struct gw_native_hop {
+    uint32_t ifindex;
+    uint8_t dst[6], src[6];
+    uint32_t mtu; /* when it is too small */
+};
+
+struct gw_native_ops {
+    /* Where to send a packet of len octets for dst: enum BPF_FIB_LKUP_RET_* (linux/bpf.h). */
+    int (*route)(void *user, const struct gw_addr *dst, uint32_t len, struct gw_native_hop *hop);
+    /* As in struct gw_bpf_ops; any may be NULL. */
+    void (*new_station)(void *user, const struct gw_station_key *key, struct gw_time seen);
+    void (*first_packet)(void *user, const struct gw_prefix *prefix, bool uplink,
+                         struct gw_time seen);
+    /* An ICMPv6 error is due about packet (gw_icmp_error_write makes it). */
+    void (*error)(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len);
+};
+
+struct gw_native_conf {
+    struct gw_addr addr;
+    size_t nifs;
+    const struct gw_native_if *ifs;   /* copied */
+    size_t stations, prefixes, peers; /* limits */
+    uint64_t seed;
+};
+
+/* NULL when the allocator refuses. */
+struct gw_native *gw_native_new(const struct gw_native_conf *c, const struct gw_native_ops *ops,
+                                void *user, const struct gw_alloc *al);
+void gw_native_free(struct gw_native *n);
+
+/* As gw_bpf_apply; GW_ENOMEM too. GW_INTENT_SYNC removes what was not set since the last one or
+ * since gw_native_restart. */
+int gw_native_apply(struct gw_native *n, const struct gw_intent *in);
+/* The node starts again over these tables: what it does not set again goes at SYNC. */
+void gw_native_restart(struct gw_native *n);
+
+/* A frame in the driver's buffer: headroom octets before data may be used (40 are needed). */
+struct gw_native_frame {
+    uint8_t *data;
+    size_t len, headroom;
+    uint32_t gso_size;
+};
+struct gw_native_result {
+    enum { GW_NATIVE_PASS, GW_NATIVE_DROP, GW_NATIVE_SEND } action;
+    enum gw_reason reason;
+    uint32_t ifindex; /* SEND */
+};
+struct gw_native_result gw_native_packet(struct gw_native *n, uint32_t ifindex,
+                                         struct gw_native_frame *f, struct gw_time now);
+
+struct gw_t_counter gw_native_counter(const struct gw_native *n, enum gw_reason r);
+/* The entry as the path sees it, or NULL. */
+const struct gw_t_prefix *gw_native_prefix(const struct gw_native *n, const struct gw_prefix *p);
+
+#endif
