@@ -25,9 +25,9 @@ STATE = ("bindings", "stations", "prefixes", "tunnels", "peers")
 MOVING = ("_ms", "messages_", "refused", "packets", "octets")
 
 
-def plan(hook):
+def plan(hook, limits):
     return topology.from_dict({
-        "name": f"gG{os.getpid() % 100000}",
+        "name": f"gG{os.getpid() % 100000}{'-lim' if limits else ''}",
         "nodes": {
             "core": {"role": "router", "address": "2001:db8:f::f"},
             "cmd": {"role": "cmd", "address": CMD},
@@ -40,7 +40,7 @@ def plan(hook):
                           "ap2": {"at": "maar2", "hook": hook}},
         "mobile-nodes": {"mn1": {"at": "ap1", "lladdr": MN1}, "mn2": {"at": "ap1", "lladdr": MN2}},
         "policy": [{"lladdr": "02:00:*", "action": "allow"}, {"any": True, "action": "deny"}],
-        "godwit": {"timers": {"replay-window": 4}},
+        "godwit": {"timers": {"replay-window": 4}, "limits": limits},
     })
 
 
@@ -56,8 +56,8 @@ def still(value):
 class Arena:
     """hook: which form of the packet path the access points run."""
 
-    def __init__(self, hook="auto"):
-        self.plan = plan(hook)
+    def __init__(self, hook="auto", limits=None):
+        self.plan = plan(hook, limits or {})
         self.lab = Lab(self.plan.name)
         self.lab.up(self.plan, BIN)
         assert hook == "auto" or f"attached: ap1: {hook}" in self.lab.log("maar1")

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import mhbuild as mh
-from enemy import CMD, EVIL, MAAR1, MAAR2, MN1, SRV, Arena, unchanged, wait_for
+from enemy import CMD, EVIL, MAAR1, MAAR2, MN1, MN2, SRV, Arena, unchanged, wait_for
 
 pytestmark = [pytest.mark.sanitized,
               pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
@@ -170,6 +170,7 @@ def test_fragments_and_headers_in_front(arena):
 def icmp6(src, dst, kind, body):
     data = bytes([kind, 0, 0, 0]) + body
     total = mh.addr(src) + mh.addr(dst) + struct.pack("!IHBB", len(data), 0, 0, 58) + data
+    total += bytes(len(total) % 2)
     value = sum(struct.unpack(f"!{len(total) // 2}H", total))
     while value >> 16:
         value = (value & 0xffff) + (value >> 16)
@@ -244,6 +245,54 @@ def test_flood_of_link_layer_addresses(arena):
         wait_for("reports bounded", lambda: arena.count(
             "maar1", "station-reports-bounded", "plane") > 0, 5)
     sock.close()
+
+
+def test_more_stations_than_there_is_room_for():
+    """One port pretends to be a crowd that the policy lets in: every table stays within its limit,
+    and who was there before keeps working."""
+    crowd = Arena(limits={"stations": 20, "bindings": 30, "pending": 10})
+    try:
+        crowd.settled()
+        sock = crowd.socket("mn1", socket.AF_PACKET, socket.SOCK_RAW)
+        sock.bind(("wlan0", 0))
+        for i in range(2000):
+            mac = struct.pack("!HI", 0x0200, 0x10000 + i)
+            sock.send(b"\x33\x33\0\0\0\2" + mac + b"\x86\xdd"
+                      + icmp6("fe80::1", "ff02::2", 133, bytes(4)))
+        wait_for("the limit", lambda: crowd.count("maar1", "limit-stations")
+                 + crowd.count("maar1", "limit-pending") > 0, 10)
+        crowd.serves()
+        assert len(crowd.lab.show("maar1", "stations")) <= 20
+        assert len(crowd.lab.show("maar1", "bindings")) <= 30
+        assert len(crowd.lab.show("cmd", "bindings")) <= 30
+        assert {MN1, MN2} <= {r["lladdr"] for r in crowd.lab.show("maar1", "stations")}
+        sock.close()
+    finally:
+        crowd.close()
+
+
+# -- errors from the network ----------------------------------------------------------------------
+
+def test_forged_packet_too_big(arena):
+    """An ICMPv6 error can be sent by anybody: below the minimum, about others' packets or cut short
+    it is not believed."""
+    def too_big(mtu, quote):
+        return icmp6(EVIL, MAAR1, 2, struct.pack("!I", mtu) + quote)
+    quote = mh.ip6(MAAR1, MAAR2, bytes(64), 41)
+    forged = [too_big(m, quote) for m in (0, 1, 68, 1279, 0xffffffff, 65536, 1500, 9000)]
+    forged += [too_big(1300, q) for q in (
+        mh.ip6(MAAR2, MAAR1, bytes(64), 41), mh.ip6(MAAR1, EVIL, bytes(64), 41),
+        mh.ip6(MAAR1, MAAR2, bytes(64), 17))]
+    forged += [too_big(1300, quote[:n]) for n in range(0, 40)]
+    with unchanged(arena):
+        before = arena.count("maar1", "peer-mtu-lowered", "plane")
+        for packet in forged:
+            arena.send(packet)
+        time.sleep(0.5)
+        assert arena.count("maar1", "peer-mtu-lowered", "plane") == before
+    arena.send(too_big(1400, quote))  # the one that a router on the path could have sent
+    wait_for("path MTU", lambda: arena.count("maar1", "peer-mtu-lowered", "plane") == before + 1, 5)
+    arena.serves()
 
 
 # -- the control socket ---------------------------------------------------------------------------

@@ -6,6 +6,7 @@ refusal is paired with the one change that would make it be believed.
 """
 import os
 import secrets
+import signal
 import socket
 import struct
 import time
@@ -118,6 +119,25 @@ def test_replayed(arena):
         time.sleep(5)  # longer than the replay window of the arena
         arena.expect_counted("cmd", to_cmd, "drop-replay")
         arena.expect_counted("maar1", to_maar1, "drop-replay")
+
+
+def test_replayed_to_a_daemon_that_forgot(arena):
+    """A restart opens no hole: what was said to the process before is not believed by the next."""
+    with Sniffer(arena, "core", "maar1", is_mh) as one, Sniffer(arena, "core", "maar2", is_mh) as two:
+        arena.round_trip()
+    old = [f[14:] for f in one.found + two.found]
+    assert len(old) >= 4
+
+    def bindings():
+        return [{k: v for k, v in b.items() if k != "sequence"}  # a restart takes a new number
+                for b in arena.state()["cmd"]["bindings"]]
+    arena.settled()
+    before = bindings()
+    arena.lab.kill("cmd", signal.SIGKILL)
+    arena.lab.start("cmd")
+    arena.expect_counted("cmd", old, "drop-replay")
+    assert bindings() == before
+    arena.round_trip()
 
 
 def test_old_or_future_message(arena):
