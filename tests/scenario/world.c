@@ -320,6 +320,11 @@ static void heard(struct w_node *n, const struct gw_action *a)
     n->last_ra[0] = nd;
 }
 
+static struct gw_now now_of(const struct world *w, size_t node)
+{
+    return (struct gw_now){w->now.mono, w->now.wall_ns + w->n[node].skew_ns};
+}
+
 void w_drain(struct world *w, size_t node)
 {
     struct w_node *n = &w->n[node];
@@ -351,7 +356,7 @@ int w_input(struct world *w, size_t node, const struct gw_input *in)
 {
     if (w->n[node].node == NULL)
         return GW_ENOENT;
-    int err = gw_node_input(w->n[node].node, in, w->now);
+    int err = gw_node_input(w->n[node].node, in, now_of(w, node));
     w_drain(w, node);
     return err;
 }
@@ -462,7 +467,7 @@ void w_run(struct world *w, struct gw_time span)
             deliver(w, ev);
         } else if (node != SIZE_MAX && !gw_time_before(end, at)) {
             advance(w, at);
-            gw_node_expire(w->n[node].node, w->now);
+            gw_node_expire(w->n[node].node, now_of(w, node));
             w_drain(w, node);
         } else {
             break;

@@ -29,6 +29,7 @@ struct w_node {
     struct gw_cfg_peer peers[W_NODES];
     struct gw_prefix peer_pools[W_NODES];
     struct gw_node *node; /* NULL: down */
+    int64_t skew_ns;      /* its wall clock is ahead by this */
     struct w_prefix prefix[W_PREFIXES];
     struct gw_station_key station[W_STATIONS];
     size_t nstations;

@@ -416,7 +416,10 @@ int gw_cmd_pbu(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw
         .att = gw_lm_opt(mh, GW_OPT_ATT),
         .llid = gw_lm_opt(mh, GW_OPT_MN_LLID),
         .ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP),
+        .id = {.subtype = GW_MNID_NAI},
     };
+    if (q.mnid != NULL && q.mnid->mnid.len == 0)
+        q.mnid = NULL; /* so it is said that it was missing (step 4); nobody is called that */
     if (q.mnid != NULL) {
         q.id = q.mnid->mnid;
         struct gw_binding *b = gw_binding_get(&c->bs, &q.id);

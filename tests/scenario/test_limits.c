@@ -1,0 +1,371 @@
+/* Limits, policy, pools, reload, records that are broken, a process that is a MAAR and the CMD,
+ * and what `godwit show` is given.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static void policy(void **state)
+{
+    (void)state;
+    static struct gw_cfg_policy rules[] = {
+        {.match = GW_MATCH_LLADDR, .pattern = "02:00:00:00:00:01", .allow = false},
+        {.match = GW_MATCH_LLADDR, .pattern = "02:00:00:00:00:0?", .allow = true},
+        {.match = GW_MATCH_MNID, .pattern = "*@Example.org", .allow = true},
+    };
+    struct world *w = w_new(2, 1);
+    struct gw_mnid nai = {GW_MNID_NAI, 15, (const uint8_t *)"bob@example.org"};
+    struct gw_input in = {.kind = GW_IN_ATTACH, .attach = {.station = w_station(99)}};
+
+    w->n[1].cfg.policy = rules;
+    w->n[1].cfg.npolicy = 3;
+    assert_int_equal(w_attach(w, 1, 1), GW_EDENIED);
+    assert_int_equal(w_attach(w, 1, 2), 0);
+    assert_int_equal(w_attach(w, 1, 99), GW_EDENIED); /* no rule: no */
+    assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_POLICY), 2);
+    in.attach.mnid = &nai;
+    assert_int_equal(w_input(w, 1, &in), 0);
+    w_run(w, GW_SEC(1));
+    w_check(w, 2, 1);
+    assert_non_null(gw_binding_get(&w->n[0].node->cmd.bs, &nai));
+    /* the CMD's own policy: 152 for a denial, 153 for nobody it knows; not asked again at once */
+    w->n[0].cfg.policy = rules;
+    w->n[0].cfg.npolicy = 3;
+    assert_int_equal(w_attach(w, 2, 1), 0);
+    assert_int_equal(w_attach(w, 2, 77), 0);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_POLICY), 2);
+    assert_int_equal(w_mn(w, 2, 1)->state, GW_MN_REFUSED);
+    assert_int_equal(w_attach(w, 2, 1), GW_EDENIED);
+    assert_false(w_has_station(w, 2, 1));
+    assert_int_equal(gw_pools_count(&w->n[2].node->maar.pools), 0);
+    w_run(w, GW_SEC(40));
+    w_check_gone(w, 1);
+    w_free(w);
+}
+
+static void pool(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 2);
+
+    w_crash(w, 1);
+    w->n[1].pool.prefix.len = 62; /* four prefixes */
+    w_boot(w, 1);
+    for (unsigned mn = 0; mn < 4; mn++)
+        assert_int_equal(w_attach(w, 1, mn), 0);
+    assert_int_equal(w_attach(w, 1, 4), GW_EFULL);
+    assert_int_equal(w_count(w, 1, GW_CNT_LIMIT_POOL), 1);
+    assert_null(w_mn(w, 1, 4));
+    w_run(w, GW_SEC(1));
+    (void)w_detach(w, 1, 2);
+    w_run(w, GW_SEC(5));
+    assert_int_equal(w_attach(w, 1, 4), 0);
+    w_run(w, GW_SEC(1));
+    w_check(w, 4, 1);
+    w_free(w);
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 3);
+
+    w_crash(w, 0);
+    w_crash(w, 1);
+    w->n[0].cfg.limits.bindings = 2;
+    w->n[1].cfg.limits.stations = 4;
+    w_boot(w, 0);
+    w_boot(w, 1);
+    w_run(w, GW_MSEC(1)); /* what was sent in the instant of the start might be a replay */
+    for (unsigned mn = 0; mn < 4; mn++)
+        assert_int_equal(w_attach(w, 1, mn), 0);
+    assert_int_equal(w_attach(w, 1, 4), GW_EFULL);
+    assert_int_equal(w_count(w, 1, GW_CNT_LIMIT_STATIONS), 1);
+    assert_null(w_mn(w, 1, 4));
+    w_run(w, GW_MSEC(500));
+    assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_BINDINGS), 2);
+    assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_RESOURCES), 2);
+    assert_non_null(w_bce(w, 1));
+    assert_null(w_bce(w, 2));
+    w_free(w);
+}
+
+static void pending(void **state)
+{
+    (void)state;
+    struct world *w = w_new(3, 4);
+
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    (void)w_attach(w, 2, 1);
+    w_run(w, GW_SEC(1));
+    w->n[0].cfg.limits.pending = 1; /* two previous MAARs would have to be told */
+    (void)w_attach(w, 3, 1);
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_PENDING), 1);
+    assert_true(gw_addr_eq(&w_bce(w, 1)->b.serving, &w->n[2].cfg.addr)); /* unchanged */
+    assert_int_equal(w_bce(w, 1)->b.nanchors, 2);
+    w->n[0].cfg.limits.pending = 100;
+    w_run(w, GW_SEC(2));
+    (void)w_attach(w, 3, 1);
+    w_run(w, GW_SEC(5));
+    w_check(w, 1, 3);
+    w->n[3].cfg.limits.pending = 0;
+    assert_int_equal(w_attach(w, 3, 2), GW_EFULL);
+    assert_null(w_mn(w, 3, 2));
+    w_free(w);
+}
+
+/* More previous MAARs than allowed: the oldest is released, and 2n+2 still holds. */
+static void previous(void **state)
+{
+    (void)state;
+    struct world *w = w_new(4, 5);
+
+    for (size_t i = 0; i < w->nnodes; i++)
+        w->n[i].cfg.limits.previous_maars = 2;
+    for (size_t i = 1; i <= 3; i++) {
+        (void)w_attach(w, i, 1);
+        w_run(w, GW_SEC(4));
+    }
+    unsigned before = w->messages;
+    (void)w_attach(w, 4, 1);
+    w_run(w, GW_SEC(4));
+    assert_int_equal(w->messages - before, 8);
+    assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_PREVIOUS), 1);
+    assert_null(w_mn(w, 1, 1));
+    w_check(w, 1, 4);
+    assert_int_equal(w_bce(w, 1)->b.nanchors, 3);
+    w_check_all(w);
+    w_free(w);
+}
+
+/* MAX_UPDATE_RATE: no binding makes a MAAR send more than three PBUs in a second. */
+static void rate(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 6);
+
+    w->n[1].cfg.timers.initial_ack = GW_MSEC(10);
+    w->n[1].cfg.timers.max_ack = GW_MSEC(20);
+    w_crash(w, 0);
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_MSEC(990));
+    assert_int_equal(w->sent[GW_MH_BU], 3);
+    w_run(w, GW_MSEC(1000));
+    assert_int_equal(w->sent[GW_MH_BU], 6);
+    assert_true(w_count(w, 1, GW_CNT_RATE_DELAYED) > 0);
+    w_free(w);
+}
+
+static void backoff(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 7);
+
+    w_crash(w, 0);
+    (void)w_attach(w, 1, 1); /* at 0, 1, 3, 7, 15, 31, 63, 95, 127 s */
+    w_run(w, GW_SEC(64));
+    assert_int_equal(w->sent[GW_MH_BU], 7);
+    w_run(w, GW_SEC(64));
+    assert_int_equal(w->sent[GW_MH_BU], 9);
+    w_free(w);
+}
+
+static unsigned refusals;
+static const char *refused_path;
+static void refuse(void *user, const char *path, const char *why)
+{
+    (void)user;
+    assert_non_null(why);
+    refused_path = path;
+    refusals++;
+}
+
+static void reload(void **state)
+{
+    (void)state;
+    struct world *w = w_new(3, 8);
+    struct gw_config c = w->n[1].cfg;
+
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    c.name = "other";
+    c.npools = 0;
+    refusals = 0;
+    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w->now), GW_EINVAL);
+    assert_int_equal(refusals, 2);
+    assert_string_equal(refused_path, "/pools");
+    c = w->n[1].cfg;
+    c.npeers--; /* maar3 is no peer any more */
+    c.limits.stations = 1;
+    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w->now), 0);
+    struct gw_action a;
+    unsigned gone = 0;
+    while (gw_node_next_action(w->n[1].node, &a))
+        gone += a.kind == GW_ACT_INTENT && a.intent.kind == GW_INTENT_PEER_DEL &&
+                gw_addr_eq(&a.intent.peer.addr, &w->n[3].cfg.addr);
+    assert_int_equal(gone, 1);
+    assert_int_equal(w_attach(w, 1, 2), GW_EFULL);
+    w_check(w, 1, 1);
+    w_run(w, GW_SEC(100)); /* signalling goes on with the peer that stayed */
+    w_check(w, 1, 1);
+    w_crash(w, 1);
+    w_boot(w, 1);
+    w_free(w);
+}
+
+/* Every octet of a record changed, and every length cut: refused or harmless, never worse. */
+static void broken_records(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 9);
+
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    (void)w_attach(w, 2, 1);
+    w_run(w, GW_SEC(1));
+    for (size_t node = 0; node < 3; node++) {
+        struct w_record *r = w->n[node].record[0], good = *r;
+        assert_int_equal(w->n[node].nrecords, 1);
+        for (size_t i = 0; i < 2 * good.value_len; i++) {
+            *r = good;
+            if (i < good.value_len)
+                r->value_len = i;
+            else
+                r->value[i - good.value_len] ^= 0xff;
+            w_crash(w, node);
+            w_boot(w, node);
+            if (i < good.value_len)
+                assert_int_equal(w_count(w, node, GW_CNT_RECORD_BAD), 1);
+            w->n[node].nrecords = 0;
+            w->n[node].record[w->n[node].nrecords++] = r;
+        }
+        *r = good;
+        w_crash(w, node);
+        w_boot(w, node);
+    }
+    for (size_t i = 0; i < w->nev; i++)
+        w->ev[i]->node = 0; /* what was sent meanwhile is not of interest */
+    w_free(w);
+}
+
+/* One process is MAAR 1 and the CMD: its messages to itself take the same way but the network. */
+static void both_roles(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 10);
+    struct w_node *n = &w->n[0];
+
+    w_crash(w, 0);
+    n->cfg.roles = GW_ROLE_MAAR | GW_ROLE_CMD;
+    n->cfg.cmd = n->cfg.addr;
+    n->cfg.npools = 1;
+    w_boot(w, 0);
+    w_run(w, GW_MSEC(1));
+    w->n[1].peers[0].roles = w->n[2].peers[0].roles = GW_ROLE_MAAR | GW_ROLE_CMD;
+    w->n[1].peers[0].npools = w->n[2].peers[0].npools = 1;
+    (void)w_attach(w, 0, 1);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w->messages, 0);
+    assert_int_equal(w_mn(w, 0, 1)->state, GW_MN_SERVING);
+    struct gw_prefix p0 = w_own(w, 0, 1);
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    w_check(w, 1, 1);
+    assert_int_equal(w->messages, 2);
+    assert_int_equal(w_prefix(w, 0, &p0)->prefix.kind, GW_PFX_MOVED);
+    (void)w_attach(w, 0, 1);
+    w_run(w, GW_SEC(4));
+    assert_int_equal(w->messages, 4);
+    assert_int_equal(w_prefix(w, 0, &p0)->prefix.kind, GW_PFX_LOCAL);
+    w_check(w, 1, 0);
+    (void)w_detach(w, 0, 1);
+    w_run(w, GW_SEC(10));
+    w_check_gone(w, 1);
+    w_free(w);
+}
+
+/* Counts what a walk emits, and that it is balanced. */
+struct walk {
+    int depth;
+    unsigned rows, values;
+};
+static void open_(void *user, const char *key)
+{
+    struct walk *k = user;
+    k->rows += k->depth++ == 0;
+    (void)key;
+}
+static void close_(void *user)
+{
+    ((struct walk *)user)->depth--;
+}
+static void str_(void *user, const char *key, const char *value)
+{
+    (void)key;
+    assert_non_null(value);
+    ((struct walk *)user)->values++;
+}
+static void num_(void *user, const char *key, int64_t value)
+{
+    (void)key, (void)value;
+    ((struct walk *)user)->values++;
+}
+static void flag_(void *user, const char *key, bool value)
+{
+    (void)key, (void)value;
+    ((struct walk *)user)->values++;
+}
+
+static unsigned rows(struct world *w, size_t node, enum gw_show what)
+{
+    static const struct gw_emit_ops ops = {open_, close_, open_, close_, str_, num_, flag_};
+    struct walk k = {0};
+    struct gw_emit e = {&ops, &k};
+
+    gw_node_show(w->n[node].node, what, &e, w->now);
+    assert_int_equal(k.depth, 0);
+    assert_true(k.values > 0 || k.rows == 0);
+    return what == GW_SHOW_COUNTERS ? k.values : k.rows;
+}
+
+static void shown(void **state)
+{
+    (void)state;
+    struct world *w = w_new(3, 11);
+
+    for (size_t i = 1; i <= 3; i++) {
+        (void)w_attach(w, i, 1);
+        (void)w_attach(w, 1, 1 + (unsigned)i);
+        w_run(w, GW_SEC(1));
+    }
+    assert_int_equal(rows(w, 0, GW_SHOW_BINDINGS), 4);
+    assert_int_equal(rows(w, 0, GW_SHOW_PREFIXES), 6);
+    assert_int_equal(rows(w, 0, GW_SHOW_TUNNELS), 0);
+    assert_int_equal(rows(w, 0, GW_SHOW_PEERS), 3);
+    assert_int_equal(rows(w, 0, GW_SHOW_HANDOVERS), 6);
+    assert_int_equal(rows(w, 1, GW_SHOW_STATIONS), 3);
+    assert_int_equal(rows(w, 1, GW_SHOW_BINDINGS), 4);
+    assert_int_equal(rows(w, 1, GW_SHOW_TUNNELS), 2);
+    assert_int_equal(rows(w, 3, GW_SHOW_PREFIXES), 3);
+    assert_true(rows(w, 1, GW_SHOW_COUNTERS) > GW_CNT_MAX);
+    w_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(policy),     cmocka_unit_test(pool),     cmocka_unit_test(limits),
+        cmocka_unit_test(pending),    cmocka_unit_test(previous), cmocka_unit_test(rate),
+        cmocka_unit_test(backoff),    cmocka_unit_test(reload),   cmocka_unit_test(broken_records),
+        cmocka_unit_test(both_roles), cmocka_unit_test(shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
