@@ -1,8 +1,8 @@
 /* reload.c: another configuration in a running daemon. All or nothing: a file with errors, or one
  * that changes what cannot change, leaves the old configuration at work and says why.
  */
-#include "daemon/daemon.h"
 #include "conf/conf.h"
+#include "daemon/daemon.h"
 #include "sys/clock.h"
 
 #include <errno.h>
