@@ -253,3 +253,30 @@ def test_watch_goes_on(daemon):
         assert json.loads(process.stdout.readline()) == [{"name": "p"}]
         process.kill()
         assert "godwit: busy" in process.stderr.read()
+
+
+# ---- the documents ----
+
+def examples():
+    for path in sorted((ROOT / "doc").glob("*.md")):
+        blocks = path.read_text().split("```yaml\n")[1:]
+        for number, block in enumerate(blocks):
+            text = block.split("```")[0]
+            if text.startswith("godwit:"):
+                yield pytest.param(text, id=f"{path.stem}-{number}")
+
+
+@pytest.mark.parametrize("text", examples())
+def test_examples_in_the_documents_are_good(text, tmp_path):
+    for name in ("cmd", "cmd-maar1", "cmd-maar2", "maar1-maar2"):
+        key = tmp_path / f"{name}.key"
+        key.write_text(SECRET + "\n")
+        key.chmod(0o600)
+    config = tmp_path / "node.yaml"
+    config.write_text(text)
+    done = godwit("config", "check", config)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_there_are_examples():
+    assert len(list(examples())) >= 3
