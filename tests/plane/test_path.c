@@ -634,6 +634,8 @@ static void make_links(void)
     sh("sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0");
     sh("ip link set lo up && ip link add ap0 type veth peer name mn0 && "
        "ip link add core0 type veth peer name r0");
+    /* the far ends say nothing of their own: it would be counted */
+    sh("for d in ap0 mn0 r0; do sysctl -qw net.ipv6.conf.$d.disable_ipv6=1; done");
     sh("for d in ap0 mn0 core0 r0; do ip link set $d up; done");
     sh("ip addr add " ME "/128 dev lo && ip addr add 2001:db8:f:1::1/64 dev core0 nodad && "
        "ip -6 route add default via 2001:db8:f:1::2 dev core0 && "
