@@ -318,7 +318,7 @@ static const struct opt_row rows[] = {
     {GW_OPT_ALT_COA, "alternate-coa", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
     {GW_OPT_BINDING_AUTH, "binding-auth", 1, 255, {8, 2}, GW_FORM_RAW, NULL},
     {GW_OPT_MH_LLADDR, "mh-lladdr", 2, 1 + LLADDR_MAX, {1, 0}, GW_FORM_CODED_LLADDR, NULL},
-    {GW_OPT_MNID, "mn-id", 2, 255, {1, 0}, GW_FORM_MNID, NULL},
+    {GW_OPT_MNID, "mn-id", 1, 255, {1, 0}, GW_FORM_MNID, NULL},
     {GW_OPT_AUTH, "auth", 6, 255, {4, 1}, GW_FORM_AUTH, NULL},
     {GW_OPT_MESGID, "mesg-id", 8, 8, {8, 2}, GW_FORM_U64, NULL},
     {GW_OPT_EXPERIMENTAL, "experimental", 0, 255, {1, 0}, GW_FORM_RAW, NULL},
