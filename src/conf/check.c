@@ -319,14 +319,14 @@ static void check_dlif(const struct lyd_node *tree, struct gw_conf_errors *err)
                       lyd_get_value(mac));
 }
 
-static void check_policy(const struct lyd_node *tree, bool maar, struct gw_conf_errors *err)
+static void check_policy(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *rule = gw_conf_child(tree, "policy");
     struct gw_conf_path path;
 
-    if (rule == NULL && maar)
+    if (rule == NULL)
         gw_conf_warn(err, gw_conf_line(tree), gw_conf_path_of(tree, &path),
-                     "there is no policy: no mobile node may attach");
+                     "there is no policy: every mobile node is refused");
     for (; rule != NULL; rule = gw_conf_next(rule)) {
         const struct lyd_node *next = gw_conf_next(rule);
         if (gw_conf_child(rule, "any") == NULL || next == NULL)
@@ -386,6 +386,6 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
         check_exposure(tree, err);
     if (complete) {
         check_roles(tree, err);
-        check_policy(tree, (gw_conf_roles(node) & GW_ROLE_MAAR) != 0, err);
+        check_policy(tree, err);
     }
 }

@@ -183,6 +183,20 @@ static void test_exposed_key(void **state)
     gw_config_free(c);
 }
 
+/* A file that refuses everybody is allowed, but hardly meant. */
+static void test_no_policy(void **state)
+{
+    struct lines l;
+    struct gw_conf_report report = report_into(&l);
+    struct gw_config *c = NULL;
+
+    (void)state;
+    assert_int_equal(gw_conf_load_file(TEST_DIR "/good/cmd.yaml", &report, &c), 0);
+    assert_int_equal(c->npolicy, 0);
+    assert_non_null(strstr(l.warnings, "/godwit: warning: there is no policy: every mobile node"));
+    gw_config_free(c);
+}
+
 /* Without a way to read files there is none that could be read. */
 static void test_no_reader(void **state)
 {
@@ -221,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_too_large),     cmocka_unit_test(test_key_file),
         cmocka_unit_test(test_bad_key_files), cmocka_unit_test(test_key_file_in_normal_form),
         cmocka_unit_test(test_exposed_key),   cmocka_unit_test(test_no_reader),
+        cmocka_unit_test(test_no_policy),
     };
     return cmocka_run_group_tests_name("conf_files", tests, make_dir, remove_dir);
 }
