@@ -52,6 +52,8 @@ class Lab:
     def up(self, plan, bin_dir, daemons=True, owned=False):
         """Builds the domain of a topology; undoes everything if any part fails. An owned lab is
         this process's: when the process has died without taking it down, the next one may."""
+        if os.geteuid() != 0:
+            raise LabError("a lab needs root: it makes network namespaces")
         builder = Builder(plan)
         bin_dir = os.path.abspath(bin_dir)
         if owned:

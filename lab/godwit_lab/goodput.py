@@ -56,7 +56,7 @@ def _stream(lab, mn, source, server, reverse, seconds):
     raise LabError(f"iperf3: {result.get('error')}: {done.stderr.strip()}")
 
 
-def compare(lab, mn, tunnelled, plain, rounds=6, seconds=1):
+def compare(lab, mn, tunnelled, plain, rounds=8, seconds=1):
     """Interleaved runs, both directions, either first in turn. tunnelled and plain are (source,
     server) pairs. {down, up: median ratio, ratio: median of all, plain_mbit, tunnel_mbit}"""
     ratios, rates = {True: [], False: []}, {"tunnel": [], "plain": []}
