@@ -299,6 +299,8 @@ static void handover_rows(void **state)
     for (uint64_t i = 0; (h = gw_handovers_next(&w->n[3].node->lm.handovers, &i)) != NULL;)
         last = h;
     assert_non_null(last);
+    if (last == NULL)
+        return; /* for the analyser, which does not know that an assertion ends the test */
     assert_int_equal(last->role, GW_HO_SERVING);
     assert_false(last->initial);
     assert_int_equal(last->previous, 2);

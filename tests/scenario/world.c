@@ -606,6 +606,8 @@ void w_check(struct world *w, unsigned mn, size_t at)
 
     assert_non_null(bce);
     assert_non_null(m);
+    if (bce == NULL || m == NULL)
+        return; /* for the analyser, which does not know that an assertion ends the test */
     assert_true(gw_addr_eq(&bce->b.serving, &w->n[at].cfg.addr));
     assert_int_equal(m->state, GW_MN_SERVING);
     assert_false(m->ex.pending);

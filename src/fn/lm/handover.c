@@ -7,7 +7,7 @@
 const char *gw_count_name(enum gw_count c)
 {
     static const char *const names[] = {
-#define X(id, name) [GW_CNT_##id] = name,
+#define X(id, name) [GW_CNT_##id] = (name),
         GW_COUNTERS(X)
 #undef X
     };
