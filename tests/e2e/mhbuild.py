@@ -1,5 +1,5 @@
-"""Mobility Header messages made and taken apart without any of our C code: what the tests send as an
-enemy or as a peer, and how they read what comes back. RFC 6275 6.1, RFC 8885 4, doc/protocol.md.
+"""Mobility Header messages made without any of our C code: what the tests send as an enemy or as a
+peer. RFC 6275 6.1, RFC 8885 4, doc/protocol.md.
 """
 import hashlib
 import hmac
@@ -87,7 +87,8 @@ def pbu(seq, lifetime, options, src, dst, flags=A | P | D, **auth):
 
 
 def pba(seq, lifetime, status, options, src, dst, flags=0x22, **auth):
-    return message(PBA, struct.pack("!BBHH", status, flags, seq, lifetime), options, src, dst, **auth)
+    fixed = struct.pack("!BBHH", status, flags, seq, lifetime)
+    return message(PBA, fixed, options, src, dst, **auth)
 
 
 def registration(lladdr, hnp, src, dst, seq=1, lifetime=75, extra=(), **auth):

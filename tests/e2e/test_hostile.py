@@ -316,7 +316,8 @@ def ask_raw(arena, node, data, half_close=True):
 def test_control_socket_rubbish(arena):
     cases = [b"\n", b"{}\n", b"[]\n", b"null\n", b'"show"\n', b"{\n", b"\0\0\n", b"\xff\xfe\n",
              b'{"cmd":"show"}\n', b'{"cmd":"show","what":"everything"}\n', b'{"cmd":7}\n',
-             b'{"cmd":"attach"}\n', b'{"cmd":"attach","interface":"core","lladdr":"02:00:00:00:00:09"}\n',
+             b'{"cmd":"attach"}\n',
+             b'{"cmd":"attach","interface":"core","lladdr":"02:00:00:00:00:09"}\n',
              b'{"cmd":"attach","interface":"ap1","lladdr":"nonsense"}\n',
              b'{"cmd":"attach","interface":7,"lladdr":[]}\n',
              b'{"cmd":"nothing"}\n', b"[" * 60000 + b"\n", b"x" * 200000 + b"\n"]

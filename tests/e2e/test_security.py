@@ -107,7 +107,8 @@ def test_wrong_mac(arena):
 
 def test_replayed(arena):
     """Every message of a real handover again, at once and when the window has passed."""
-    with Sniffer(arena, "core", "cmd", is_mh) as up, Sniffer(arena, "core", "maar1", is_mh) as one, \
+    with Sniffer(arena, "core", "cmd", is_mh) as up, \
+            Sniffer(arena, "core", "maar1", is_mh) as one, \
             Sniffer(arena, "core", "maar2", is_mh) as two:
         arena.round_trip()
     to_cmd = [f[14:] for f in one.found + two.found]
@@ -123,7 +124,8 @@ def test_replayed(arena):
 
 def test_replayed_to_a_daemon_that_forgot(arena):
     """A restart opens no hole: what was said to the process before is not believed by the next."""
-    with Sniffer(arena, "core", "maar1", is_mh) as one, Sniffer(arena, "core", "maar2", is_mh) as two:
+    with Sniffer(arena, "core", "maar1", is_mh) as one, \
+            Sniffer(arena, "core", "maar2", is_mh) as two:
         arena.round_trip()
     old = [f[14:] for f in one.found + two.found]
     assert len(old) >= 4
