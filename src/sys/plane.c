@@ -5,6 +5,8 @@
 #include "sys/plane.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -28,13 +30,17 @@ int gw_bpf_fail(const struct gw_bpf *b, const char *what)
     return GW_ESYS;
 }
 
-/* A driver stands behind a physical interface. */
-static bool is_physical(const char *ifname)
+/* Whether a driver for something on a bus stands behind an interface. Asked of the kernel, for
+ * /sys may show another network namespace. Bridges say "N/A", tun and tap their own names. */
+static bool is_physical(int fd, const char *ifname)
 {
-    char path[64 + IFNAMSIZ];
+    struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+    struct ifreq req = {.ifr_data = (char *)&info};
 
-    snprintf(path, sizeof path, "/sys/class/net/%s/device", ifname);
-    return access(path, F_OK) == 0;
+    snprintf(req.ifr_name, sizeof req.ifr_name, "%s", ifname);
+    return ioctl(fd, SIOCETHTOOL, &req) == 0 && info.bus_info[0] &&
+           strcmp(info.bus_info, "N/A") != 0 && strcmp(info.bus_info, "tun") != 0 &&
+           strcmp(info.bus_info, "tap") != 0;
 }
 
 static int resolve(struct gw_bpf *b, const struct gw_cfg_if *c, struct gw_bpf_if *i)
@@ -50,6 +56,7 @@ static int resolve(struct gw_bpf *b, const struct gw_cfg_if *c, struct gw_bpf_if
     memcpy(req.ifr_name, i->name, sizeof i->name);
     int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int rc = fd < 0 ? -1 : ioctl(fd, SIOCGIFMTU, &req);
+    bool physical = rc == 0 && is_physical(fd, i->name);
     if (fd >= 0)
         close(fd);
     if (rc)
@@ -57,7 +64,7 @@ static int resolve(struct gw_bpf *b, const struct gw_cfg_if *c, struct gw_bpf_if
     i->mtu = (uint32_t)req.ifr_mtu;
     i->access = c->side == GW_IF_ACCESS;
     i->must_xdp = c->hook == GW_HOOK_XDP;
-    i->want_xdp = i->must_xdp || (c->hook == GW_HOOK_AUTO && is_physical(i->name));
+    i->want_xdp = i->must_xdp || (c->hook == GW_HOOK_AUTO && physical);
     return GW_OK;
 }
 

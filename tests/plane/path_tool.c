@@ -127,7 +127,7 @@ static int intent_of(char **w, int n, struct gw_intent *in)
         return GW_EINVAL;
     if (strcmp(cmd, "peer") == 0 || strcmp(cmd, "-peer") == 0) {
         in->kind = cmd[0] == '-' ? GW_INTENT_PEER_DEL : GW_INTENT_PEER_SET;
-        in->peer.mtu = (uint16_t)(n > 2 ? atoi(w[2]) : 0);
+        in->peer.mtu = (uint16_t)(n > 2 ? strtoul(w[2], NULL, 10) : 0);
         return gw_parse_addr(w[1], &in->peer.addr);
     }
     if (strcmp(cmd, "station") == 0 || strcmp(cmd, "-station") == 0) {
@@ -154,12 +154,13 @@ static int run(struct gw_bpf *b, char **w, int n)
     if (strcmp(w[0], "counters") == 0)
         return counters(b);
     if (strcmp(w[0], "hook") == 0 && n > 1)
-        return puts(gw_bpf_hook(b, (uint32_t)atoi(w[1]))) < 0 ? GW_ESYS : GW_OK;
+        return puts(gw_bpf_hook(b, (uint32_t)strtoul(w[1], NULL, 10))) < 0 ? GW_ESYS : GW_OK;
     if (strcmp(w[0], "usage") == 0 && n > 1)
         return gw_parse_prefix(w[1], &prefix) ? GW_EFORMAT : usage(b, &prefix);
     if (strcmp(w[0], "mtu") == 0 && n > 2)
-        return gw_parse_addr(w[1], &addr) ? GW_EFORMAT
-                                          : gw_bpf_set_peer_mtu(b, &addr, (uint16_t)atoi(w[2]));
+        return gw_parse_addr(w[1], &addr)
+                   ? GW_EFORMAT
+                   : gw_bpf_set_peer_mtu(b, &addr, (uint16_t)strtoul(w[2], NULL, 10));
     int rc = intent_of(w, n, &in);
     return rc ? rc : gw_bpf_apply(b, &in);
 }

@@ -9,6 +9,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -618,14 +620,13 @@ static void sh(const char *cmd)
 
 static void read_mac(void)
 {
-    unsigned b[6];
-    FILE *f = popen("ip -br link show core0 | awk '{print $3}'", "r");
+    struct ifreq req = {.ifr_name = "core0"};
+    int fd = socket(AF_INET6, SOCK_DGRAM, 0);
 
-    assert_non_null(f);
-    assert_int_equal(fscanf(f, "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]), 6);
-    pclose(f);
-    for (int i = 0; i < 6; i++)
-        T.core_mac[i] = (uint8_t)b[i];
+    assert_true(fd >= 0);
+    assert_int_equal(ioctl(fd, SIOCGIFHWADDR, &req), 0);
+    close(fd);
+    memcpy(T.core_mac, req.ifr_hwaddr.sa_data, sizeof T.core_mac);
 }
 
 static void make_links(void)
