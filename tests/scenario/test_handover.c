@@ -285,6 +285,25 @@ static void ping_pong(void **state)
     w_free(w);
 }
 
+/* Lost without an event: when it is asked nobody answers, and the session ends. */
+static void silence(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 16);
+
+    move(w, 1, 0);
+    move(w, 2, 1);
+    w_run(w, GW_SEC(200)); /* answers when it is asked */
+    w_check(w, 1, 2);
+    assert_int_equal(w_count(w, 2, GW_CNT_SILENT), 0);
+    w->where[1] = 0;
+    w_run(w, GW_SEC(100));
+    assert_int_equal(w_count(w, 2, GW_CNT_SILENT), 1);
+    w_check_gone(w, 1);
+    w_check_all(w);
+    w_free(w);
+}
+
 static void handover_rows(void **state)
 {
     (void)state;
@@ -352,8 +371,8 @@ int main(void)
         cmocka_unit_test(expiry),        cmocka_unit_test(detach),
         cmocka_unit_test(guard),         cmocka_unit_test(detach_after_move),
         cmocka_unit_test(late_goodbye),  cmocka_unit_test(same_maar),
-        cmocka_unit_test(ping_pong),     cmocka_unit_test(handover_rows),
-        cmocka_unit_test(first_packets),
+        cmocka_unit_test(ping_pong),     cmocka_unit_test(silence),
+        cmocka_unit_test(handover_rows), cmocka_unit_test(first_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -307,12 +307,41 @@ static void store(struct w_node *n, const struct gw_action *a)
     memcpy(r->value, a->store.value, r->value_len);
 }
 
-static void heard(struct w_node *n, const struct gw_action *a)
+/* A station that is there answers a Neighbor Solicitation. */
+static void answer_ns(struct world *w, size_t node, const struct gw_action *a,
+                      const struct gw_nd *ns)
 {
+    unsigned mn = (unsigned)a->nd.dst.b[4] << 8 | a->nd.dst.b[5];
+    struct gw_nd na = {.src = ns->target,
+                       .dst = ns->src,
+                       .type = GW_ND_NA,
+                       .target = ns->target,
+                       .solicited = true,
+                       .tlla = a->nd.dst};
+    uint8_t buf[256];
+
+    if (mn >= 2 * W_STATIONS || w->where[mn] != node)
+        return;
+    int len = gw_nd_write(&na, buf, sizeof buf);
+    assert_true(len > 0);
+    struct w_event *e = event(W_ND, node, gw_time_add(w->now.mono, GW_MSEC(1)));
+    e->len = (size_t)len;
+    e->data = malloc(e->len);
+    e->iface = a->nd.iface;
+    e->lladdr = a->nd.dst;
+    memcpy(e->data, buf, e->len);
+    post(w, e);
+}
+
+static void heard(struct world *w, size_t node, const struct gw_action *a)
+{
+    struct w_node *n = &w->n[node];
     struct gw_nd nd;
 
     n->nds++;
     assert_int_equal(gw_nd_parse(a->nd.data, a->nd.len, &nd).code, GW_PARSE_OK);
+    if (nd.type == GW_ND_NS)
+        answer_ns(w, node, a, &nd);
     if (nd.type != GW_ND_RA)
         return;
     n->ras++;
@@ -336,7 +365,7 @@ void w_drain(struct world *w, size_t node)
             transmit(w, &a.mh.addrs, a.mh.data, a.mh.len);
             break;
         case GW_ACT_SEND_ND:
-            heard(n, &a);
+            heard(w, node, &a);
             break;
         case GW_ACT_INTENT:
             intent(w, node, &a.intent);
@@ -405,6 +434,12 @@ static void deliver(struct world *w, struct w_event *e)
         in.mh.addrs = e->addrs;
         in.mh.data = e->data;
         in.mh.len = e->len;
+    } else if (e->kind == W_ND) {
+        in.kind = GW_IN_ND;
+        in.nd.iface = e->iface;
+        in.nd.src = e->lladdr;
+        in.nd.data = e->data;
+        in.nd.len = e->len;
     } else {
         in.kind = GW_IN_PLANE_DONE;
         in.plane.tag = e->tag;
@@ -495,6 +530,8 @@ int w_attach(struct world *w, size_t node, unsigned mn)
     struct gw_input in = {
         .kind = GW_IN_ATTACH,
         .attach = {.station = w_station(mn), .by = GW_SEEN_FRAME, .seen = w->now.mono}};
+    if (mn < 2 * W_STATIONS)
+        w->where[mn] = node;
     return w_input(w, node, &in);
 }
 
@@ -503,6 +540,8 @@ int w_detach(struct world *w, size_t node, unsigned mn)
     struct gw_input in = {
         .kind = GW_IN_DETACH,
         .attach = {.station = w_station(mn), .by = GW_SEEN_MANUAL, .seen = w->now.mono}};
+    if (mn < 2 * W_STATIONS)
+        w->where[mn] = 0;
     return w_input(w, node, &in);
 }
 

@@ -39,12 +39,14 @@ struct w_node {
     size_t nrecords;
 };
 
-enum w_kind { W_MH, W_DONE };
+enum w_kind { W_MH, W_DONE, W_ND };
 struct w_event {
     enum w_kind kind;
     struct gw_time at;
     uint64_t order;
     size_t node;
+    uint32_t iface;
+    struct gw_lladdr lladdr;
     struct gw_mh_addrs addrs;
     uint64_t tag;
     size_t len;
@@ -69,6 +71,7 @@ struct world {
     unsigned messages; /* all of them */
     unsigned lose_nth; /* the message of this number is lost (1 is the first) */
     unsigned loss_pct, dup_pct, reorder_pct;
+    size_t where[W_STATIONS * 2]; /* the node at whose access link a mobile node is; 0: none */
     bool plane_fails;
     int (*tap)(struct world *w, struct w_event *e); /* non-zero: drop */
 };

@@ -51,7 +51,8 @@
     X(PLANE_FAILED, "plane-failed")                \
     X(RECORD_BAD, "record-bad")                    \
     X(PREFIX_CONFLICT, "prefix-conflict")          \
-    X(ANCHOR_LOST, "anchor-lost")
+    X(ANCHOR_LOST, "anchor-lost")                  \
+    X(SILENT, "stations-gone-silent")
 
 enum gw_count {
 #define X(id, name) GW_CNT_##id,

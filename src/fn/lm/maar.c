@@ -74,6 +74,7 @@ static void stop_timers(struct gw_maar_mn *mn)
     gw_timer_stop(t, &mn->refresh);
     gw_timer_stop(t, &mn->guard);
     gw_timer_stop(t, &mn->transit);
+    gw_timer_stop(t, &mn->presence);
 }
 
 static void free_one(struct gw_binding *b)

@@ -38,10 +38,13 @@ struct gw_maar_mn {
     enum gw_mn_state state;
     bool on_link; /* station is valid and in the table */
     struct gw_station_key station;
-    struct gw_anchor *own;   /* the prefix from my pool; NULL when REFUSED */
-    struct gw_exchange ex;   /* with the CMD */
-    struct gw_timer refresh; /* SERVING: when to refresh */
-    struct gw_timer guard;   /* running: the station is believed gone (or, REFUSED: forget) */
+    struct gw_anchor *own;    /* the prefix from my pool; NULL when REFUSED */
+    struct gw_exchange ex;    /* with the CMD */
+    struct gw_timer refresh;  /* SERVING: when to refresh */
+    struct gw_timer guard;    /* running: the station is believed gone (or, REFUSED: forget) */
+    struct gw_timer presence; /* SERVING: when an answer to an NS is overdue */
+    struct gw_time asked_at, refreshed;
+    uint8_t asks;
     struct gw_timer transit; /* PREVIOUS: when the transit prefixes go */
     bool was_previous;       /* REGISTERING: there is forwarding to go back to on refusal */
     bool outdated;           /* the CMD knows a later attachment elsewhere */
@@ -116,6 +119,8 @@ int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay);
 int gw_mn_deregister(struct gw_maar_mn *mn);
 void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span);
 void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay);
+/* Asks the station, unless it was heard of after `since`; silence starts the guard. */
+void gw_mn_check_presence(struct gw_maar_mn *mn, struct gw_time since);
 void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status);
 struct gw_handover *gw_mn_row(struct gw_maar_mn *mn);
 

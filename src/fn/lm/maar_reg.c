@@ -93,8 +93,10 @@ static void refresh_due(struct gw_timer *t, void *user)
     struct gw_maar_mn *mn = t->owner;
     struct gw_lm *lm = mn->maar->lm;
 
-    if (mn->state == GW_MN_SERVING &&
-        gw_mn_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) != 0)
+    if (mn->state != GW_MN_SERVING)
+        return;
+    gw_mn_check_presence(mn, mn->refreshed);
+    if (gw_mn_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) != 0)
         (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
 }
 
@@ -105,6 +107,7 @@ static void arm_refresh(struct gw_maar_mn *mn)
     struct gw_time span = gw_lm_lifetime_span(mn->b.lifetime), before = lm->cfg->timers.refresh;
 
     mn->b.expires = gw_time_add(lm->now.mono, span);
+    mn->refreshed = lm->now.mono;
     span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
     mn->refresh.fire = refresh_due;
     mn->refresh.owner = mn;
