@@ -38,6 +38,12 @@ class Builder:
             used.discard("air")
         return [self.names[n] for n in self.names if n in used]
 
+    def _as_cards(self, namespace, *interfaces):
+        """Native XDP on a veth wants its peer to poll, and frames with checksums in them: what it
+        passes on has no place for "the card will do it". A real card has both."""
+        for iface in interfaces if self.topology.xdp else ():
+            netns.run(netns.enter(namespace, ["ethtool", "-K", iface, "gro", "on", "tx", "off"]))
+
     def build(self):
         for namespace in self.namespaces():
             netns.add(namespace)
@@ -66,6 +72,7 @@ class Builder:
             netns.batch(None, [f"link add name {b} netns {ns_a} type veth peer name l{index}a netns {wire}",
                                f"link add name {a} netns {ns_b} type veth peer name l{index}b netns {wire}"])
             netns.batch(wire, [f"link set l{index}{x} mtu {link.mtu} up" for x in "ab"])
+            self._as_cards(wire, f"l{index}a", f"l{index}b")
             for namespace, iface in ((ns_a, b), (ns_b, a)):
                 netns.run(netns.enter(namespace, [
                     "ethtool", "-K", iface, *[w for o in TUNNEL_OFFLOADS for w in (o, "off")]]))
@@ -77,6 +84,7 @@ class Builder:
                 f"link set dev {iface} addrgenmode none",
                 f"link set dev {iface} up",
                 f"addr add {link_local(index, end)}/64 dev {iface} nodad"])
+            self._as_cards(namespace, iface)
 
     def _routes(self):
         """Static: to every node's address and every MAAR's pool; what is left of a MAAR's own pool
@@ -103,12 +111,16 @@ class Builder:
                               f"link set dev {ap.name} master br-{ap.name}",
                               f"link set br-{ap.name} up", f"link set dev {ap.name} up"])
             netns.batch(maar, [f"link set dev {ap.name} up"])
+            self._as_cards(maar, ap.name)
+            self._as_cards(air, ap.name)
         for mn in self.topology.mobile_nodes.values():
             netns.batch(None, [f"link add name {MN_IFACE} netns {self.names[mn.name]} address {mn.lladdr} "
                                f"type veth peer name {mn.name} netns {air}"])
             netns.batch(air, [f"link set dev {mn.name} master br-{mn.at}",
                               f"link set dev {mn.name} type bridge_slave isolated on",
                               f"link set dev {mn.name} up"])
+            self._as_cards(self.names[mn.name], MN_IFACE)
+            self._as_cards(air, mn.name)
 
     def wake(self, mn):
         """The mobile node's interface comes up: its stack does what a stock stack does then."""

@@ -36,7 +36,7 @@ def _peer(node, key):
 def _interfaces(topology, node):
     access = [{"name": ap.name, "side": "access", "hook": ap.hook}
               for ap in topology.access_points.values() if ap.at == node.name]
-    core = [{"name": peer, "side": "core"} for peer, _, _ in topology.neighbours(node.name)]
+    core = [{"name": peer, "side": "core", "hook": node.hook} for peer, _, _ in topology.neighbours(node.name)]
     return access + core
 
 

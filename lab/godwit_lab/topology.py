@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+HOOKS = ("auto", "tc", "xdp")
 ROLES = ("router", "cmd", "maar", "server")
 DAEMON_ROLES = ("cmd", "maar")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,11}\Z")
@@ -26,6 +27,7 @@ class Node:
     role: str
     address: str
     pools: list = field(default_factory=list)
+    hook: str = "auto"
 
     @property
     def daemon(self):
@@ -97,6 +99,10 @@ class Topology:
                     queue.append(peer)
         return hops
 
+    @property
+    def xdp(self):
+        return any(x.hook == "xdp" for x in (*self.nodes.values(), *self.access_points.values()))
+
     def daemons(self):
         """The CMD first: a MAAR has somebody to talk to when it starts."""
         return sorted((n for n in self.nodes.values() if n.daemon), key=lambda n: n.role != "cmd")
@@ -148,9 +154,16 @@ def _name(name, where):
     return name
 
 
+def _hook(entry, default, where):
+    hook = entry.get("hook", default)
+    if hook not in HOOKS:
+        raise TopologyError(f"{where}: hook: {hook!r}, expected one of {', '.join(HOOKS)}")
+    return hook
+
+
 def _node(name, entry):
     where = f"nodes: {name}"
-    _known(entry, where, ("role", "address"), ("pools",))
+    _known(entry, where, ("role", "address"), ("pools", "hook"))
     if entry["role"] not in ROLES:
         raise TopologyError(f"{where}: role {entry['role']!r}, expected one of {', '.join(ROLES)}")
     try:
@@ -160,7 +173,7 @@ def _node(name, entry):
         raise TopologyError(f"{where}: {err}") from err
     if bool(pools) != (entry["role"] == "maar"):
         raise TopologyError(f"{where}: pools: a maar has some, nobody else has")
-    return Node(_name(name, where), entry["role"], address, pools)
+    return Node(_name(name, where), entry["role"], address, pools, _hook(entry, "auto", where))
 
 
 def _link(index, entry, nodes):
@@ -181,7 +194,8 @@ def _access_point(name, entry, nodes):
     _known(entry, where, ("at",), ("hook",))
     if entry["at"] not in nodes or nodes[entry["at"]].role != "maar":
         raise TopologyError(f"{where}: at: {entry['at']!r} is not a maar")
-    return AccessPoint(_name(name, where), entry["at"], entry.get("hook", "auto"))
+    hook = _hook(entry, nodes[entry["at"]].hook, where)
+    return AccessPoint(_name(name, where), entry["at"], hook)
 
 
 def _mobile_node(index, name, entry, aps):

@@ -21,7 +21,7 @@ MNID, AUTH, MESG_ID, HNP, HI, ATT, MN_LL, TIMESTAMP = 8, 9, 10, 22, 23, 24, 25, 
 PREVIOUS, SERVING, DLIF_LOCAL, DLIF_LL = 67, 68, 69, 70
 
 
-def plan(name, maars=3, delay=0, loss=0, mobile_nodes=1, godwit=None):
+def plan(name, maars=3, delay=0, loss=0, mobile_nodes=1, godwit=None, hook="auto"):
     """A star: one CMD, MAARs with an access point each, a server; all on one core router."""
     names = [f"maar{i}" for i in range(1, maars + 1)]
     nodes = {"core": {"role": "router", "address": "2001:db8:f::f"},
@@ -29,7 +29,7 @@ def plan(name, maars=3, delay=0, loss=0, mobile_nodes=1, godwit=None):
              SERVER: {"role": "server", "address": "2001:db8:5::1"}}
     for i, maar in enumerate(names, 1):
         nodes[maar] = {"role": "maar", "address": f"2001:db8:f::{i}",
-                       "pools": [f"2001:db8:{i}000::/36"]}
+                       "pools": [f"2001:db8:{i}000::/36"], "hook": hook}
     return topology.from_dict({
         "nodes": nodes,
         "links": [{"ends": [CMD, "core"], "delay": delay, "loss": loss},

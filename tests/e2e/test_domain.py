@@ -136,9 +136,11 @@ def test_tshark_reads_the_same_fields(domain):
     assert signalling.malformed(d.file) == []
 
 
-def test_connections_survive_and_new_ones_take_the_new_prefix(domain, tmp_path):
+@pytest.mark.parametrize("hook", ["tc", "xdp"])
+def test_connections_survive_and_new_ones_take_the_new_prefix(domain, tmp_path, hook):
     """One round with a download, an echo and new connections; the demo's judgement in small."""
-    d = domain()
+    d = domain(hook=hook)
+    assert set(d.lab.ask("maar1", {"cmd": "status"})["hooks"].values()) == {hook}
     size = 40_000_000
     sha = workload.make_file(tmp_path / "file", size)
     workload.start_nginx(d.lab, SERVER, d.address(SERVER), [8000, 8001, 8002, 8003], tmp_path)
