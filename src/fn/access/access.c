@@ -335,16 +335,21 @@ int gw_access_probe(struct gw_access *a, const struct gw_station_key *key)
 {
     struct gw_access_station *st = access_find(a, key);
     struct gw_nd ns = {.type = GW_ND_NS};
+    int guess = 0;
 
     if (st == NULL || st->n == 0 || st->entry[0].gone)
         return GW_ENOENT;
     if (st->ll_known)
         ns.target = st->link_local;
-    else if (!eui64_link_local(&st->key.lladdr, &ns.target))
+    else if (!gw_addr_is_zero(&st->global))
+        ns.target = st->global;
+    else if (eui64_link_local(&st->key.lladdr, &ns.target))
+        guess = 1;
+    else
         return GW_ENOENT;
     ns.src = st->entry[0].dlif.link_local;
     ns.dst = ns.target;
     ns.slla = st->entry[0].dlif.lladdr;
     access_send(st, &st->entry[0].dlif.lladdr, &ns);
-    return 0;
+    return guess;
 }

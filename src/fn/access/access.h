@@ -88,8 +88,9 @@ void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key
  * list having changed (carrier flap). Number of RAs sent now; GW_ENOENT. */
 int gw_access_advertise(struct gw_access *a, const struct gw_station_key *key);
 
-/* Ask a station whether it is still here: a unicast NS to its link-local address (learnt, else
- * derived from its link-layer address). An answer comes in as GW_ACCESS_SEEN. 0 or GW_ENOENT
+/* Ask a station whether it is still here: a unicast NS to an address it has used or, when it has
+ * shown none, to the link-local one derived from its link-layer address. An answer comes in as
+ * GW_ACCESS_SEEN. 0; 1 when the address was derived, so that silence proves nothing; GW_ENOENT
  * (unknown, or without a DLIF to ask from). */
 int gw_access_probe(struct gw_access *a, const struct gw_station_key *key);
 

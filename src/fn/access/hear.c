@@ -18,12 +18,22 @@ const struct gw_access_dlif *access_dlif(const struct gw_access_station *st,
     return NULL;
 }
 
-static void learn_source(struct gw_access_station *st, const struct gw_addr *src)
+/* An address of the station: the source of what it says or, without one, the target of its
+ * duplicate address detection. After a move with the carrier kept that is all it may say of itself:
+ * hosts with privacy addresses cannot be asked by an address made from their link-layer one. */
+static void learn_address(struct gw_access_station *st, const struct gw_nd *m)
 {
-    if (!gw_addr_is_link_local(src) || access_dlif(st, src) != NULL)
+    bool dad = m->type == GW_ND_NS && gw_addr_is_zero(&m->src);
+    const struct gw_addr *a = dad ? &m->target : &m->src;
+
+    if (gw_addr_is_zero(a) || access_dlif(st, a) != NULL)
         return;
-    st->ll_known = true;
-    st->link_local = *src;
+    if (gw_addr_is_link_local(a)) {
+        st->ll_known = true;
+        st->link_local = *a;
+    } else {
+        st->global = *a;
+    }
 }
 
 /* Token bucket without a timer (GCRA): na_at runs ahead of the clock by what was sent lately. */
@@ -89,7 +99,7 @@ enum gw_access_seen gw_access_input_nd(struct gw_access *a, uint32_t iface,
     }
     st = access_find(a, &key);
     if (st != NULL)
-        learn_source(st, &m.src);
+        learn_address(st, &m);
     switch (m.type) {
     case GW_ND_RS:
         a->count.rs++;

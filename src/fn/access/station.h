@@ -33,7 +33,8 @@ struct gw_access_station {
     struct gw_time ra_ok;  /* not before it is an RS answered */
     struct gw_time na_at;  /* rate of NAs: the time at which what was sent would have been due */
     bool ll_known;
-    struct gw_addr link_local; /* its own, learnt from the sources of its packets */
+    struct gw_addr link_local; /* its own, learnt from what it says */
+    struct gw_addr global;     /* the last other address of its own it has used; zero: none */
     size_t n, size;            /* size: octets of the block */
     struct access_entry *entry;
 };

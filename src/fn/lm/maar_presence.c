@@ -33,13 +33,14 @@ static void ask(struct gw_maar_mn *mn)
     mn->asks++;
     mn->presence.fire = asked;
     mn->presence.owner = mn;
-    if (gw_timer_set(lm->timers, &mn->presence, gw_time_add(lm->now.mono, ASK_EVERY)) != 0 ||
-        gw_access_probe(mn->maar->access, &mn->station) == 0)
+    if (gw_timer_set(lm->timers, &mn->presence, gw_time_add(lm->now.mono, ASK_EVERY)) != 0)
         return;
-    /* The access function had no memory for the station: it can now be told what it missed, and
-     * silence says nothing. */
-    gw_timer_stop(lm->timers, &mn->presence);
-    gw_mn_advertise(mn);
+    int err = gw_access_probe(mn->maar->access, &mn->station);
+    if (err == 0)
+        return;
+    gw_timer_stop(lm->timers, &mn->presence); /* silence would say nothing */
+    if (err < 0)
+        gw_mn_advertise(mn); /* there was no memory for the station: what it missed */
 }
 
 void gw_mn_check_presence(struct gw_maar_mn *mn, struct gw_time since)
