@@ -70,7 +70,7 @@ bool gw_conf_is_number_type(const struct lysc_type *t)
 
 bool gw_conf_is_plain_type(const struct lysc_type *t)
 {
-    return gw_conf_is_number_type(t) || t->basetype == LY_TYPE_BOOL || t->basetype == LY_TYPE_ENUM;
+    return gw_conf_is_number_type(t) || t->basetype == LY_TYPE_BOOL;
 }
 
 bool gw_conf_is_prefix_type(const struct lysc_type *t)

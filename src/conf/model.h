@@ -22,7 +22,7 @@ bool gw_conf_is_secret(const struct lysc_node *schema);
 bool gw_conf_is_positional(const struct lysc_node *list);
 /* The type of a leaf or leaf-list. */
 const struct lysc_type *gw_conf_type(const struct lysc_node *leaf);
-/* Is it written without quotes in YAML: a number, truth value or enumeration? */
+/* Is it written without quotes in YAML and in JSON: a number or truth value? */
 bool gw_conf_is_plain_type(const struct lysc_type *t);
 bool gw_conf_is_number_type(const struct lysc_type *t);
 bool gw_conf_is_prefix_type(const struct lysc_type *t);

@@ -373,6 +373,21 @@ static void test_hidden_secrets(void **state)
     free(hidden);
 }
 
+/* YAML takes JSON: programs that write configurations quote every text. */
+static void test_json_means_the_same(void **state)
+{
+    char *yaml = read_text(TEST_DIR "/good/minimal.yaml");
+    char *json = read_text(TEST_DIR "/good/json.yaml");
+    char *a = show(yaml, false), *b = show(json, false);
+
+    (void)state;
+    assert_string_equal(a, b);
+    free(yaml);
+    free(json);
+    free(a);
+    free(b);
+}
+
 /* One model serves many loads, and a failed one leaves nothing behind. */
 static void test_model_again(void **state)
 {
@@ -397,12 +412,19 @@ static void test_model_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_minimal),        cmocka_unit_test(test_default_numbers),
-        cmocka_unit_test(test_default_daemon), cmocka_unit_test(test_default_dlif),
-        cmocka_unit_test(test_full_lists),     cmocka_unit_test(test_full_numbers),
-        cmocka_unit_test(test_full_daemon),    cmocka_unit_test(test_names_of_levels),
-        cmocka_unit_test(test_keys_in_order),  cmocka_unit_test(test_normal_form_reads_back),
-        cmocka_unit_test(test_hidden_secrets), cmocka_unit_test(test_model_again),
+        cmocka_unit_test(test_minimal),
+        cmocka_unit_test(test_default_numbers),
+        cmocka_unit_test(test_default_daemon),
+        cmocka_unit_test(test_default_dlif),
+        cmocka_unit_test(test_full_lists),
+        cmocka_unit_test(test_full_numbers),
+        cmocka_unit_test(test_full_daemon),
+        cmocka_unit_test(test_names_of_levels),
+        cmocka_unit_test(test_keys_in_order),
+        cmocka_unit_test(test_normal_form_reads_back),
+        cmocka_unit_test(test_hidden_secrets),
+        cmocka_unit_test(test_model_again),
+        cmocka_unit_test(test_json_means_the_same),
     };
     return cmocka_run_group_tests_name("conf_good", tests, NULL, NULL);
 }
