@@ -110,7 +110,7 @@ static void plane_readable(uv_poll_t *poll, int status, int events)
     static const struct gw_bpf_ops ops = {.new_station = new_station, .first_packet = first_packet};
     struct gwd *d = poll->data;
     (void)events;
-    gw_bpf_dispatch(d->bpf, &ops, d);
+    gw_bpf_dispatch(d->bpf, &ops, d, gw_clock_mono());
     go_on(poll, status, plane_readable);
 }
 
@@ -193,13 +193,16 @@ static void deadline_reached(uv_poll_t *poll, int status, int events)
     d->armed = GW_NEVER;
     gw_node_expire(d->node, gw_clock_now());
     gwd_carry_out(d);
+    gw_bpf_expire(d->bpf, gw_clock_mono());
 }
 
 static void arm_deadline(uv_prepare_t *prepare)
 {
     struct gwd *d = prepare->data;
-    struct gw_time at = gw_node_deadline(d->node);
+    struct gw_time at = gw_node_deadline(d->node), plane = gw_bpf_deadline(d->bpf);
     struct itimerspec spec = {0};
+    if (gw_time_before(plane, at))
+        at = plane;
     if (at.ns == d->armed.ns)
         return;
     d->armed = at;

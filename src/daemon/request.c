@@ -63,6 +63,16 @@ static void add_usage(struct gwd *d, json_t *row)
     json_object_set_new(row, "down_octets", json_integer((json_int_t)u.down_octets));
 }
 
+/* What the path to a tunnel's other end carries now; the node only knows the configured MTU. */
+static void add_mtu(struct gwd *d, json_t *row)
+{
+    struct gw_addr peer;
+    const char *text = json_string_value(json_object_get(row, "remote"));
+    int mtu = text != NULL && gw_parse_addr(text, &peer) == 0 ? gw_bpf_peer_mtu(d->bpf, &peer) : -1;
+    if (mtu > 0)
+        json_object_set_new(row, "mtu", json_integer(mtu));
+}
+
 static json_t *show_rows(struct gwd *d, enum gw_show what)
 {
     struct gwd_json j;
@@ -70,11 +80,12 @@ static json_t *show_rows(struct gwd *d, enum gw_show what)
     size_t i;
     gwd_json_init(&j, rows);
     gw_node_show(d->node, what, &j.emit, gw_clock_now());
-    if (what != GW_SHOW_PREFIXES)
-        return rows;
     json_array_foreach(rows, i, row)
     {
-        add_usage(d, row);
+        if (what == GW_SHOW_PREFIXES)
+            add_usage(d, row);
+        else if (what == GW_SHOW_TUNNELS)
+            add_mtu(d, row);
     }
     return rows;
 }

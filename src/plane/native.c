@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "plane/entries.h"
 #include "plane/path.h"
+#include "plane/pmtu.h"
 
 enum { RECENT = 1024, HOP_LIMIT = 64, PREFIX_LENGTHS = 129 };
 
@@ -157,7 +158,7 @@ static int peer_set(struct gw_native *n, const struct gw_intent *in)
     int rc = obtain(n, &n->peers, &key, sizeof key, sizeof(struct peer), &p);
     if (rc)
         return rc;
-    ((struct peer *)p)->v.mtu = in->peer.mtu;
+    gw_pmtu_configure(&((struct peer *)p)->v, in->peer.mtu);
     ((struct peer *)p)->v.generation = n->self.generation;
     return GW_OK;
 }

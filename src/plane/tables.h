@@ -20,7 +20,7 @@
 
 #include <linux/types.h>
 
-#define GW_PLANE_SCHEMA 1
+#define GW_PLANE_SCHEMA 2
 
 /* An IPv6 address in network order. */
 struct gw_t_addr {
@@ -101,6 +101,9 @@ struct gw_t_prefix {
 struct gw_t_peer {
     __u32 mtu; /* of the path to it: octets of the outer packet */
     __u32 generation;
+    __u32 configured; /* what mtu is while nobody said Packet Too Big (pmtu.h) */
+    __u32 _pad;
+    __u64 lowered_ns; /* when that was said, CLOCK_MONOTONIC */
     struct gw_t_use tx, rx;
 };
 

@@ -3,7 +3,8 @@
  * What the packets undergo is in src/plane/path.h; which entries are wanted is the node's business.
  *
  * It also is the path's slow half: it sends the ICMPv6 errors the path asks for (RFC 4443) and
- * lowers a peer's MTU when the core says Packet Too Big about a tunnel packet (RFC 2473 §7.1).
+ * lowers a peer's MTU when the core says Packet Too Big about a tunnel packet (RFC 2473 §7.1),
+ * for ten minutes.
  *
  * Needs CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, a bpffs, net.ipv6.conf.all.forwarding = 1, and to be
  * called in the node's network namespace. One thread.
@@ -52,8 +53,13 @@ struct gw_bpf_ops {
 /* Becomes readable when gw_bpf_dispatch has work. An epoll descriptor: watch it for input only,
  * level-triggered (uv_poll is fine); it belongs to the handle. */
 int gw_bpf_fd(const struct gw_bpf *b);
-/* Never blocks; handles a bounded number of events per call. */
-int gw_bpf_dispatch(struct gw_bpf *b, const struct gw_bpf_ops *ops, void *user);
+/* Never blocks; handles a bounded number of events per call. now: CLOCK_MONOTONIC. */
+int gw_bpf_dispatch(struct gw_bpf *b, const struct gw_bpf_ops *ops, void *user, struct gw_time now);
+
+/* When gw_bpf_expire has work, by the clock of gw_bpf_dispatch's now; GW_NEVER: not yet known. Any
+ * call may change it. gw_bpf_expire too early does nothing; GW_ESYS as ever. */
+struct gw_time gw_bpf_deadline(const struct gw_bpf *b);
+int gw_bpf_expire(struct gw_bpf *b, struct gw_time now);
 
 /* One number per reason, packets, named as in plane/tables.h ("forwarded-delivered",
  * "drop-foreign-source", ...), into the object that the caller has begun. */
@@ -66,9 +72,13 @@ struct gw_bpf_usage {
 };
 int gw_bpf_usage(const struct gw_bpf *b, const struct gw_prefix *prefix, struct gw_bpf_usage *out);
 
-/* The path MTU towards a peer, octets of the outer packet; raises as well as lowers.
+/* The path MTU towards a peer in force, octets of the outer packet; or GW_ENOENT: no such peer. */
+int gw_bpf_peer_mtu(const struct gw_bpf *b, const struct gw_addr *peer);
+/* A Packet Too Big said so (dispatch does it by itself). Holds for ten minutes (RFC 8201 §4), also
+ * over PEER_SET with the MTU it has already got, so over a restart. 1: it is lower now; 0: not;
  * GW_ENOENT: no such peer; GW_EINVAL: below 1280. */
-int gw_bpf_set_peer_mtu(struct gw_bpf *b, const struct gw_addr *peer, uint16_t mtu);
+int gw_bpf_lower_peer_mtu(struct gw_bpf *b, const struct gw_addr *peer, uint32_t mtu,
+                          struct gw_time now);
 
 /* "tc" or "xdp": what interface i of the configuration got. */
 const char *gw_bpf_hook(const struct gw_bpf *b, uint32_t iface);

@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/text.h"
 #include "gw_path.skel.h"
 #include "plane/icmp.h"
 #include "sys/plane_impl.h"
@@ -78,25 +79,22 @@ static int on_event(void *user, void *data, size_t size)
 }
 
 /* Only lowers: a forged message must not raise, and cannot go below 1280. */
-static void on_too_big(struct gw_bpf *b, const uint8_t *icmp, size_t len)
+static void on_too_big(struct gw_bpf *b, const uint8_t *icmp, size_t len, struct gw_time now)
 {
-    struct gw_t_peer v;
-    struct gw_t_addr k;
     struct gw_addr peer;
+    char text[GW_TEXT_MAX];
     uint32_t mtu;
 
     if (gw_icmp_tunnel_too_big(icmp, len, &b->addr, &peer, &mtu))
         return;
-    gw_entry_addr(&peer, &k);
-    if (bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.peers), &k, &v) || mtu >= v.mtu)
-        return;
-    if (gw_bpf_set_peer_mtu(b, &peer, (uint16_t)mtu))
+    if (gw_bpf_lower_peer_mtu(b, &peer, mtu, now) <= 0)
         return;
     gw_bpf_add_counter(b, GW_R_PEER_MTU);
-    gw_log(b->log, GW_LOG_NOTICE, GW_CAT_PLANE, "peer-mtu", "path MTU to a peer is now %u", mtu);
+    gw_log(b->log, GW_LOG_NOTICE, GW_CAT_PLANE, "peer-mtu", "path MTU to %s is now %u",
+           gw_fmt_addr(&peer, text), mtu);
 }
 
-static void read_icmp(struct gw_bpf *b)
+static void read_icmp(struct gw_bpf *b, struct gw_time now)
 {
     uint8_t buf[ICMP_ROOM];
 
@@ -104,7 +102,7 @@ static void read_icmp(struct gw_bpf *b)
         ssize_t len = recv(b->icmp_fd, buf, sizeof buf, MSG_DONTWAIT);
         if (len <= 0)
             return;
-        on_too_big(b, buf, (size_t)len);
+        on_too_big(b, buf, (size_t)len, now);
     }
 }
 
@@ -154,7 +152,7 @@ int gw_bpf_fd(const struct gw_bpf *b)
     return b->epoll_fd;
 }
 
-int gw_bpf_dispatch(struct gw_bpf *b, const struct gw_bpf_ops *ops, void *user)
+int gw_bpf_dispatch(struct gw_bpf *b, const struct gw_bpf_ops *ops, void *user, struct gw_time now)
 {
     static const struct gw_bpf_ops none;
 
@@ -162,6 +160,6 @@ int gw_bpf_dispatch(struct gw_bpf *b, const struct gw_bpf_ops *ops, void *user)
     b->user = user;
     int rc = ring_buffer__consume(b->ring);
     b->ops = NULL;
-    read_icmp(b);
+    read_icmp(b, now);
     return rc < 0 ? GW_ESYS : GW_OK;
 }

@@ -1,4 +1,5 @@
-/* plane_maps.c: intents into maps, and what the maps know back out: counters, use, MTUs. */
+/* plane_maps.c: intents into maps, and what the maps know back out: counters, use, MTUs (pmtu.h has
+ * their rules). */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,7 +7,10 @@
 #include <bpf/libbpf.h>
 
 #include "gw_path.skel.h"
+#include "plane/pmtu.h"
 #include "sys/plane_impl.h"
+
+enum { MTU_MIN = 1280 }; /* RFC 8200 §5 */
 
 /* The map, key and value of a prefix. */
 struct slot {
@@ -128,25 +132,83 @@ static int station_del(const struct gw_bpf *b, const struct gw_station_key *key)
     return rc;
 }
 
-static int peer_set(const struct gw_bpf *b, const struct gw_addr *addr, uint16_t mtu, bool create)
+static int peer_set(const struct gw_bpf *b, const struct gw_addr *addr, uint16_t mtu)
 {
     int fd = bpf_map__fd(b->skel->maps.peers);
     struct gw_t_peer v = {0};
     struct gw_t_addr k;
 
-    if (mtu < 1280)
+    if (mtu < MTU_MIN)
         return GW_EINVAL;
     gw_entry_addr(addr, &k);
-    if (bpf_map_lookup_elem(fd, &k, &v) && !create)
-        return GW_ENOENT;
-    v.mtu = mtu;
-    v.generation = create ? b->generation : v.generation;
+    bpf_map_lookup_elem(fd, &k, &v);
+    gw_pmtu_configure(&v, mtu);
+    v.generation = b->generation;
     return put(b, fd, &k, &v);
 }
 
-int gw_bpf_set_peer_mtu(struct gw_bpf *b, const struct gw_addr *peer, uint16_t mtu)
+int gw_bpf_lower_peer_mtu(struct gw_bpf *b, const struct gw_addr *peer, uint32_t mtu,
+                          struct gw_time now)
 {
-    return peer_set(b, peer, mtu, false);
+    int fd = bpf_map__fd(b->skel->maps.peers);
+    struct gw_t_peer v;
+    struct gw_t_addr k;
+
+    if (mtu < MTU_MIN)
+        return GW_EINVAL;
+    gw_entry_addr(peer, &k);
+    if (bpf_map_lookup_elem(fd, &k, &v))
+        return GW_ENOENT;
+    uint32_t before = v.mtu;
+    if (!gw_pmtu_lower(&v, mtu, now))
+        return 0;
+    int rc = put(b, fd, &k, &v);
+    if (rc)
+        return rc;
+    if (gw_time_before(gw_pmtu_until(&v), b->deadline))
+        b->deadline = gw_pmtu_until(&v);
+    return v.mtu < before;
+}
+
+int gw_bpf_peer_mtu(const struct gw_bpf *b, const struct gw_addr *peer)
+{
+    struct gw_t_peer v;
+    struct gw_t_addr k;
+
+    gw_entry_addr(peer, &k);
+    return bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.peers), &k, &v) ? GW_ENOENT : (int)v.mtu;
+}
+
+struct gw_time gw_bpf_deadline(const struct gw_bpf *b)
+{
+    return b->deadline;
+}
+
+int gw_bpf_expire(struct gw_bpf *b, struct gw_time now)
+{
+    int fd = bpf_map__fd(b->skel->maps.peers), rc = GW_OK;
+    struct gw_t_addr key, next;
+    struct gw_t_peer v;
+
+    if (gw_time_before(now, b->deadline))
+        return GW_OK;
+    b->deadline = GW_NEVER;
+    for (int more = !bpf_map_get_next_key(fd, NULL, &next); more && rc == GW_OK;) {
+        key = next;
+        more = !bpf_map_get_next_key(fd, &key, &next);
+        if (bpf_map_lookup_elem(fd, &key, &v))
+            continue;
+        struct gw_time until = gw_pmtu_until(&v);
+        if (gw_time_before(now, until)) {
+            b->deadline = gw_time_before(until, b->deadline) ? until : b->deadline;
+            continue;
+        }
+        gw_pmtu_restore(&v);
+        rc = put(b, fd, &key, &v);
+        gw_log(b->log, GW_LOG_INFO, GW_CAT_PLANE, "peer-mtu",
+               "path MTU to a peer is %u again, as configured", v.mtu);
+    }
+    return rc;
 }
 
 /* Deletes what has another generation from a map whose values carry theirs at `at`. Returns how
@@ -199,7 +261,7 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
 
     switch (in->kind) {
     case GW_INTENT_PEER_SET:
-        return peer_set(b, &in->peer.addr, in->peer.mtu, true);
+        return peer_set(b, &in->peer.addr, in->peer.mtu);
     case GW_INTENT_PEER_DEL:
         gw_entry_addr(&in->peer.addr, &peer);
         return del(b, bpf_map__fd(b->skel->maps.peers), &peer);

@@ -74,6 +74,11 @@ class Tool:
         assert self._answer() == "ok"
         return values
 
+    def mtu(self, peer):
+        value = int(self.ask("mtu " + peer))
+        assert self._answer() == "ok"
+        return value
+
     def hook(self, i):
         name = self.ask(f"hook {i}")
         assert self._answer() == "ok"

@@ -4,10 +4,11 @@
  *   path_tool [-r] ADDRESS PIN-DIR NAME:access|core:auto|tc|xdp ...
  *
  * Lines (answered "ok" or an error's name):
- *   peer ADDR MTU | -peer ADDR | mtu ADDR MTU | station IF MAC | -station IF MAC
+ *   peer ADDR MTU | -peer ADDR | station IF MAC | -station IF MAC
  *   local PREFIX IF MAC DLIF [WATCH] | served PREFIX PEER IF MAC DLIF [WATCH]
  *   moved PREFIX PEER [WATCH] | -prefix PREFIX | sync | hook IF
- *   counters (one JSON object) | usage PREFIX | quit leave|remove
+ *   counters (one JSON object) | usage PREFIX | mtu ADDR | quit leave|remove
+ *   age SECONDS (expire as if they had passed)
  * Events come as lines "station IF MAC NS" and "first PREFIX up|down NS".
  */
 #include <poll.h>
@@ -78,6 +79,24 @@ static int usage(const struct gw_bpf *b, const struct gw_prefix *prefix)
                (unsigned long long)u.up_packets, (unsigned long long)u.down_packets,
                (long long)u.last_up.ns, (long long)u.last_down.ns);
     return rc;
+}
+
+static int mtu_of(const struct gw_bpf *b, const struct gw_addr *peer)
+{
+    int mtu = gw_bpf_peer_mtu(b, peer);
+
+    if (mtu < 0)
+        return mtu;
+    printf("%d\n", mtu);
+    return GW_OK;
+}
+
+static struct gw_time clock_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return gw_time_add(GW_SEC(ts.tv_sec), (struct gw_time){ts.tv_nsec});
 }
 
 static bool has_word(char **w, int n, const char *what)
@@ -157,10 +176,10 @@ static int run(struct gw_bpf *b, char **w, int n)
         return puts(gw_bpf_hook(b, (uint32_t)strtoul(w[1], NULL, 10))) < 0 ? GW_ESYS : GW_OK;
     if (strcmp(w[0], "usage") == 0 && n > 1)
         return gw_parse_prefix(w[1], &prefix) ? GW_EFORMAT : usage(b, &prefix);
-    if (strcmp(w[0], "mtu") == 0 && n > 2)
-        return gw_parse_addr(w[1], &addr)
-                   ? GW_EFORMAT
-                   : gw_bpf_set_peer_mtu(b, &addr, (uint16_t)strtoul(w[2], NULL, 10));
+    if (strcmp(w[0], "mtu") == 0 && n > 1)
+        return gw_parse_addr(w[1], &addr) ? GW_EFORMAT : mtu_of(b, &addr);
+    if (strcmp(w[0], "age") == 0 && n > 1)
+        return gw_bpf_expire(b, gw_time_add(clock_now(), GW_SEC(strtol(w[1], NULL, 10))));
     int rc = intent_of(w, n, &in);
     return rc ? rc : gw_bpf_apply(b, &in);
 }
@@ -184,7 +203,7 @@ static void serve(struct gw_bpf *b)
 
     while (poll(fds, 2, -1) >= 0) {
         if (fds[1].revents)
-            gw_bpf_dispatch(b, &ops, NULL);
+            gw_bpf_dispatch(b, &ops, NULL, clock_now());
         if (!fds[0].revents)
             continue;
         if (!fgets(line, sizeof line, stdin))

@@ -137,14 +137,19 @@ static void set_prefix(const char *text, uint8_t len, enum gw_prefix_kind kind, 
     apply(&in);
 }
 
+static void set_peer(const char *text, uint16_t mtu)
+{
+    apply(
+        &(struct gw_intent){.kind = GW_INTENT_PEER_SET, .peer = {.addr = addr(text), .mtu = mtu}});
+}
+
 static void fill_tables(void)
 {
     const char *const peers[] = {PEER_A, PEER_B};
     const uint8_t *const macs[] = {st1, st2};
 
     for (int i = 0; i < 2; i++) {
-        apply(&(struct gw_intent){.kind = GW_INTENT_PEER_SET,
-                                  .peer = {.addr = addr(peers[i]), .mtu = CORE_MTU}});
+        set_peer(peers[i], CORE_MTU);
         apply(&(struct gw_intent){.kind = GW_INTENT_STATION_SET,
                                   .station = {.key = station_key(macs[i])}});
     }
@@ -468,13 +473,11 @@ static void test_too_big(void **state)
     assert_int_equal(T.error.mtu, CORE_MTU);
     expect(plain(st1, LOCAL, WORLD, 0, 64, CORE_MTU - 39), true, GW_R_TOO_BIG);
     /* what every link carries goes, however small the tunnel says it is */
-    apply(&(struct gw_intent){.kind = GW_INTENT_PEER_SET,
-                              .peer = {.addr = addr(PEER_A), .mtu = 1280}});
+    set_peer(PEER_A, 1280);
     expect(plain(st1, SERVED, WORLD, 0, 64, 1240), true, GW_R_TUNNELLED);
     expect(plain(st1, SERVED, WORLD, 0, 64, 1241), true, GW_R_TOO_BIG);
     assert_int_equal(T.error.mtu, 1280);
-    apply(&(struct gw_intent){.kind = GW_INTENT_PEER_SET,
-                              .peer = {.addr = addr(PEER_A), .mtu = CORE_MTU}});
+    set_peer(PEER_A, CORE_MTU);
 }
 
 /* A GSO packet is as long as its segments. From tunnel to tunnel, because a test-run cannot say
@@ -490,6 +493,38 @@ static void test_gso(void **state)
     assert_int_equal(run(&f, T.core, 1401, NULL).reason, GW_R_TOO_BIG);
 }
 
+/* Packet Too Big lowers for ten minutes (RFC 8201 §4), whatever the configuration repeats. */
+static void test_peer_mtu_ages(void **state)
+{
+    struct gw_addr b = addr(PEER_B), nobody = addr("2001:db8:f::66");
+    const struct gw_time at = GW_SEC(1000), due = GW_SEC(1600), more = GW_SEC(1700);
+
+    (void)state;
+    assert_int_equal(gw_bpf_expire(T.bpf, at), 0); /* the first one learns that nothing is due */
+    assert_true(gw_bpf_deadline(T.bpf).ns == GW_NEVER.ns);
+    assert_int_equal(gw_bpf_lower_peer_mtu(T.bpf, &b, 1400, at), 1);
+    assert_int_equal(gw_bpf_lower_peer_mtu(T.bpf, &b, 1450, at), 0);
+    assert_int_equal(gw_bpf_lower_peer_mtu(T.bpf, &b, 1279, at), GW_EINVAL);
+    assert_int_equal(gw_bpf_lower_peer_mtu(T.bpf, &nobody, 1400, at), GW_ENOENT);
+    assert_int_equal(gw_bpf_deadline(T.bpf).ns, due.ns);
+    set_peer(PEER_B, CORE_MTU);
+    assert_int_equal(gw_bpf_expire(T.bpf, (struct gw_time){due.ns - 1}), 0);
+    assert_int_equal(gw_bpf_peer_mtu(T.bpf, &b), 1400);
+    /* said again: held for longer, which the deadline finds out */
+    assert_int_equal(gw_bpf_lower_peer_mtu(T.bpf, &b, 1400, GW_SEC(1100)), 0);
+    assert_int_equal(gw_bpf_expire(T.bpf, due), 0);
+    assert_int_equal(gw_bpf_peer_mtu(T.bpf, &b), 1400);
+    assert_int_equal(gw_bpf_deadline(T.bpf).ns, more.ns);
+    assert_int_equal(gw_bpf_expire(T.bpf, more), 0);
+    assert_int_equal(gw_bpf_peer_mtu(T.bpf, &b), CORE_MTU);
+    assert_true(gw_bpf_deadline(T.bpf).ns == GW_NEVER.ns);
+    /* another configuration is in force at once */
+    assert_int_equal(gw_bpf_lower_peer_mtu(T.bpf, &b, 1300, more), 1);
+    set_peer(PEER_B, 1480);
+    assert_int_equal(gw_bpf_peer_mtu(T.bpf, &b), 1480);
+    set_peer(PEER_B, CORE_MTU);
+}
+
 static void test_watch(void **state)
 {
     static const struct gw_bpf_ops ops = {.first_packet = on_first, .new_station = on_report};
@@ -497,7 +532,7 @@ static void test_watch(void **state)
     struct frame down = plain(hop_mac, WORLD, LOCAL, 0, 64, 20);
 
     (void)state;
-    gw_bpf_dispatch(T.bpf, NULL, NULL);
+    gw_bpf_dispatch(T.bpf, NULL, NULL, GW_SEC(1));
     set_prefix(LOCAL, 64, GW_PFX_LOCAL, "::", st1, true);
     T.firsts = 0;
     run(&up, T.ap, 0, NULL);
@@ -506,7 +541,7 @@ static void test_watch(void **state)
     run(&down, T.core, 0, NULL);
     run(&down, T.core, 0, NULL);
     assert_int_equal(T.firsts, 101);
-    gw_bpf_dispatch(T.bpf, &ops, NULL);
+    gw_bpf_dispatch(T.bpf, &ops, NULL, GW_SEC(1));
     assert_int_equal(T.firsts, 202); /* tc and XDP share the tables: one event each way */
 }
 
@@ -519,7 +554,7 @@ static void test_report_bound(void **state)
     const unsigned n = 3000;
 
     (void)state;
-    gw_bpf_dispatch(T.bpf, NULL, NULL);
+    gw_bpf_dispatch(T.bpf, NULL, NULL, GW_SEC(1));
     T.reports = 0;
     for (unsigned i = 0; i < n; i++) {
         f.b[8] = 1; /* none of the other tests' */
@@ -531,7 +566,7 @@ static void test_report_bound(void **state)
         assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(T.bpf->skel->progs.gw_xdp), &o), 0);
         assert_int_equal(o.retval, XDP_DROP);
     }
-    gw_bpf_dispatch(T.bpf, &ops, NULL);
+    gw_bpf_dispatch(T.bpf, &ops, NULL, GW_SEC(1));
     assert_int_equal(bpf_counter(GW_R_UNKNOWN_STATION) - dropped, n);
     assert_true(T.reports >= 1);
     assert_int_equal(T.reports + (bpf_counter(GW_R_REPORT_BOUND) - bound), n);
@@ -689,7 +724,7 @@ int main(void)
         cmocka_unit_test(test_ecn_table),     cmocka_unit_test(test_too_big),
         cmocka_unit_test(test_gso),           cmocka_unit_test(test_watch),
         cmocka_unit_test(test_usage),         cmocka_unit_test(test_random),
-        cmocka_unit_test(test_report_bound),
+        cmocka_unit_test(test_report_bound),  cmocka_unit_test(test_peer_mtu_ages),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -99,6 +99,11 @@ def test_core_too_big_lowers_the_peer(domain):
     for _ in range(2):
         domain.ping(HOME_MN, size=1400, count=1, extra="-M do", check=False)
     assert "mtu 1360" in ns_sh("mn", f"ip -6 route get {SRV} from {HOME_MN}")
+    assert s.mtu(A) == 1400
+    s.tell("age 590")
+    assert s.mtu(A) == 1400
+    s.tell("age 601")  # RFC 8201: after ten minutes the path may be wider again
+    assert s.mtu(A) == 1500
 
 
 def test_kernel_tunnel_peer(domain):
