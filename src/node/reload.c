@@ -46,18 +46,22 @@ static void compare(const struct gw_config *a, const struct gw_config *b, struct
 {
     static const char *const held = "bindings and tunnels depend on it; restart the daemon";
 
-    check(r, strcmp(a->name, b->name) == 0, "/node/name", held);
-    check(r, a->roles == b->roles, "/node/roles", held);
-    check(r, gw_addr_eq(&a->addr, &b->addr), "/node/address", held);
-    check(r, gw_addr_eq(&a->cmd, &b->cmd), "/node/cmd", held);
-    check(r, same_ifs(a, b), "/interfaces", "hooks are attached to them; restart the daemon");
-    check(r, same_pools(a, b), "/pools", "prefixes of it may be in use; restart the daemon");
+    check(r, strcmp(a->name, b->name) == 0, "/godwit/node/name", held);
+    check(r, a->roles == b->roles, "/godwit/node/roles", held);
+    check(r, gw_addr_eq(&a->addr, &b->addr), "/godwit/node/address", held);
+    check(r, gw_addr_eq(&a->cmd, &b->cmd), "/godwit/node/cmd", held);
+    check(r, same_ifs(a, b), "/godwit/interfaces",
+          "hooks are attached to them; restart the daemon");
+    check(r, same_pools(a, b), "/godwit/pools", "prefixes of it may be in use; restart the daemon");
     check(r,
           gw_addr_eq(&a->dlif.link_local, &b->dlif.link_local) &&
               gw_lladdr_eq(&a->dlif.lladdr, &b->dlif.lladdr),
-          "/dlif", "mobile nodes hold it as their router; restart the daemon");
-    check(r, a->codec.profile == b->codec.profile, "/profile",
-          "peers would read our messages differently; restart the daemon");
+          "/godwit/dlif", "mobile nodes hold it as their router; restart the daemon");
+    check(r,
+          a->codec.profile == b->codec.profile &&
+              a->codec.opt_cats_client == b->codec.opt_cats_client &&
+              a->codec.opt_cats_addr == b->codec.opt_cats_addr,
+          "/godwit/protocol", "peers would read our messages differently; restart the daemon");
 }
 
 /* Tunnels of peers that came and went. */

@@ -201,7 +201,7 @@ static void reload(void **state)
     refusals = 0;
     assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w->now), GW_EINVAL);
     assert_int_equal(refusals, 2);
-    assert_string_equal(refused_path, "/pools");
+    assert_string_equal(refused_path, "/godwit/pools");
     c = w->n[1].cfg;
     c.npeers--; /* maar3 is no peer any more */
     c.limits.stations = 1;
