@@ -2,12 +2,13 @@
 kernel tunnel peer that is not ours, adoption after a kill, schema versions, removal."""
 import json
 import os
+import socket
 import subprocess
 import time
 
 import pytest
 
-from domain import (A, BIN, DLIF, HERE, HERE_MN, HOME, HOME_MN, MN_MAC, PINS, S, SRV, Domain, enter,
+from chain import (A, BIN, DLIF, HERE, HERE_MN, HOME, HOME_MN, MN_MAC, PINS, S, SRV, Domain, enter,
                     ns_sh, sh)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -82,16 +83,20 @@ def test_packet_too_big_reaches_the_sender(both):
     del a
 
 
+def say_too_big(mtu):
+    """What a router on the way would send about S's outer packet, made with scapy."""
+    sh(enter("A") + "/usr/bin/python3 -c \"from scapy.all import *; conf.verb=0; "
+       f"send(IPv6(src='2001:db8:f:1::2',dst='{S}')/ICMPv6PacketTooBig(mtu={mtu})/"
+       f"IPv6(src='{S}',dst='{A}',nh=41)/IPv6(src='{HOME_MN}',dst='{SRV}')/UDP())\"")
+
+
 def test_core_too_big_lowers_the_peer(domain):
     """A link behind the core is narrower than the configuration says."""
     s = domain.serve()
     domain.anchor()
     ns_sh("A", "ip link set core0 mtu 1400")
     ns_sh("S", f"ip -6 route add {A}/128 via 2001:db8:f:1::2 mtu 1500")
-    # what a router on the way would send about S's outer packet, made with scapy
-    sh(enter("A") + "/usr/bin/python3 -c \"from scapy.all import *; conf.verb=0; "
-       f"send(IPv6(src='2001:db8:f:1::2',dst='{S}')/ICMPv6PacketTooBig(mtu=1400)/"
-       f"IPv6(src='{S}',dst='{A}',nh=41)/IPv6(src='{HOME_MN}',dst='{SRV}')/UDP())\"")
+    say_too_big(1400)
     deadline = time.time() + 5
     while s.counters()["peer-mtu-lowered"] == 0 and time.time() < deadline:
         time.sleep(0.05)
@@ -104,6 +109,52 @@ def test_core_too_big_lowers_the_peer(domain):
     assert s.mtu(A) == 1400
     s.tell("age 601")  # RFC 8201: after ten minutes the path may be wider again
     assert s.mtu(A) == 1500
+
+
+def tunnel_mtu(path):
+    """Of `show tunnels` of the daemon that listens there; None: it does not, yet."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        try:
+            s.connect(str(path))
+        except OSError:
+            return None
+        s.sendall(b'{"cmd": "show", "what": "tunnels"}\n')
+        rows = json.loads(b"".join(iter(lambda: s.recv(65536), b"")))["result"]
+    assert [r["remote"] for r in rows] == [A]
+    return rows[0]["mtu"]
+
+
+def until_mtu(path, mtu):
+    deadline = time.time() + 10
+    while tunnel_mtu(path) != mtu and time.time() < deadline:
+        time.sleep(0.05)
+    assert tunnel_mtu(path) == mtu
+
+
+def test_show_tunnels_says_the_mtu_in_force(domain, tmp_path):
+    """The daemon, not the loader alone; and a restart does not forget what the path said."""
+    control, conf = tmp_path / "S.sock", tmp_path / "S.yaml"
+    keys = [{"spi": 256, "secret": "00" * 32}]
+    conf.write_text(json.dumps({"godwit": {
+        "node": {"name": "S", "roles": ["maar"], "address": S, "cmd": A},
+        "interfaces": [{"name": "core0", "side": "core"}, {"name": "ap0", "side": "access"}],
+        "pools": [{"prefix": "2001:db8:5000::/48"}],
+        "peers": [{"name": "A", "address": A, "roles": ["maar", "cmd"], "keys": keys,
+                   "pools": ["2001:db8:a000::/48"]}],
+        "policy": [{"any": True, "action": "allow"}],
+        "daemon": {"control-socket": str(control), "state-directory": str(tmp_path / "state"),
+                   "pin-directory": f"{PINS}/S"}}}))
+    conf.chmod(0o600)
+    for expected in (1500, 1400):
+        daemon = subprocess.Popen((enter("S") + f"{BIN}/godwitd -c {conf}").split())
+        try:
+            until_mtu(control, expected)
+            say_too_big(1400)
+            until_mtu(control, 1400)
+        finally:
+            daemon.kill()
+            daemon.wait()
 
 
 def test_kernel_tunnel_peer(domain):
