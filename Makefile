@@ -28,6 +28,7 @@ fuzz: deps
 
 bench: build
 	lab/measure-handover --bin build/release/bin --out build/bench
+	build/release/bin/bench-plane
 
 reference: build
 	tools/gen-reference > doc/reference.md
