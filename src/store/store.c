@@ -75,7 +75,7 @@ static int stage(struct gw_store *s, struct op op, const void *key, const void *
     uint8_t *p = s->buf + s->used;
     memcpy(p, &op, sizeof op);
     memcpy(p + sizeof op, key, op.key_len);
-    if (op.value_len > 0)
+    if (value != NULL && op.value_len > 0)
         memcpy(p + sizeof op + op.key_len, value, op.value_len);
     s->used += need;
     s->count++;
