@@ -29,9 +29,11 @@ static void put_text(struct out *o, const char *text)
 
 static void put_value(struct out *o, const struct lyd_node *leaf)
 {
+    const struct lysc_type *t = gw_conf_type(leaf->schema);
+
     if (o->hide && gw_conf_is_secret(leaf->schema))
         (void)fputs("\"(hidden)\"", o->f);
-    else if (gw_conf_is_plain_type(gw_conf_type(leaf->schema)))
+    else if (gw_conf_is_plain_type(t) || t->basetype == LY_TYPE_ENUM)
         (void)fputs(lyd_get_value(leaf), o->f);
     else
         put_text(o, lyd_get_value(leaf));
