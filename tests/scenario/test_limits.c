@@ -178,6 +178,65 @@ static void backoff(void **state)
     w_free(w);
 }
 
+static void refused_at_home(struct world *w)
+{
+    static struct gw_cfg_policy nobody = {.match = GW_MATCH_ANY, .allow = false};
+
+    w->n[0].cfg.policy = &nobody;
+    w->n[0].cfg.npolicy = 1;
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_PREVIOUS);
+}
+
+/* A node that comes back to a previous MAAR and is refused by the CMD is as it was before: what
+ * the CMD says of its earlier attachment still counts. */
+static void refused_back(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 12);
+
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix p1 = w_own(w, 1, 1);
+    (void)w_attach(w, 2, 1);
+    w_run(w, GW_SEC(1));
+    refused_at_home(w);
+    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    (void)w_detach(w, 2, 1);
+    w_run(w, GW_SEC(10)); /* the CMD releases the prefix at MAAR 1 */
+    w_check_gone(w, 1);
+    w_check_all(w);
+    w_free(w);
+}
+
+/* The same when an attachment that was too old came in between. */
+static void refused_late(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 13);
+    struct gw_input old = {.kind = GW_IN_ATTACH, .attach = {.station = w_station(1)}};
+
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix p1 = w_own(w, 1, 1);
+    old.attach.seen = w->now.mono;
+    w_run(w, GW_SEC(1));
+    (void)w_attach(w, 2, 1);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_input(w, 1, &old), 0);
+    w_run(w, GW_MSEC(100));
+    assert_true(w_mn(w, 1, 1)->outdated);
+    refused_at_home(w);
+    assert_non_null(w_prefix(w, 1, &p1));
+    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    (void)w_detach(w, 2, 1);
+    w_run(w, GW_SEC(10));
+    w_check_gone(w, 1);
+    w_check_all(w);
+    w_free(w);
+}
+
 static unsigned refusals;
 static const char *refused_path;
 static void refuse(void *user, const char *path, const char *why)
@@ -362,10 +421,13 @@ static void shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(policy),     cmocka_unit_test(pool),     cmocka_unit_test(limits),
-        cmocka_unit_test(pending),    cmocka_unit_test(previous), cmocka_unit_test(rate),
-        cmocka_unit_test(backoff),    cmocka_unit_test(reload),   cmocka_unit_test(broken_records),
-        cmocka_unit_test(both_roles), cmocka_unit_test(shown),
+        cmocka_unit_test(policy),         cmocka_unit_test(pool),
+        cmocka_unit_test(limits),         cmocka_unit_test(pending),
+        cmocka_unit_test(previous),       cmocka_unit_test(rate),
+        cmocka_unit_test(backoff),        cmocka_unit_test(reload),
+        cmocka_unit_test(broken_records), cmocka_unit_test(both_roles),
+        cmocka_unit_test(shown),          cmocka_unit_test(refused_back),
+        cmocka_unit_test(refused_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -266,7 +266,10 @@ static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct 
     saw(mn, seen);
     mn->b.lladdr = st->lladdr;
     mn->b.attached = mn->event;
-    mn->was_previous = before == GW_MN_PREVIOUS;
+    if (before == GW_MN_PREVIOUS) /* what a refusal goes back to */
+        mn->attached_before = attached;
+    mn->was_previous =
+        before == GW_MN_PREVIOUS || (before == GW_MN_REGISTERING && mn->was_previous);
     mn->corrected = mn->outdated = false;
     mn->tries = 0;
     mn->state = GW_MN_REGISTERING;

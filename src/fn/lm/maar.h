@@ -45,18 +45,19 @@ struct gw_maar_mn {
     struct gw_timer presence; /* SERVING: when an answer to an NS is overdue */
     struct gw_time asked_at, refreshed;
     uint8_t asks;
-    struct gw_timer transit; /* PREVIOUS: when the transit prefixes go */
-    bool was_previous;       /* REGISTERING: there is forwarding to go back to on refusal */
-    bool outdated;           /* the CMD knows a later attachment elsewhere */
-    bool corrected;          /* the Timestamp has been corrected by the CMD's clock once */
-    uint8_t tries;           /* prefixes refused by the CMD in this attachment */
-    bool programmed;         /* the packet path has confirmed what was said last */
-    struct gw_time seen;     /* last sign of life */
-    uint64_t event;          /* Timestamp of the last attachment seen, in force or not */
-    uint64_t asked;          /* Timestamp of the last PBU to the CMD */
-    uint64_t tag;            /* the intent that is waited for; 0: none */
-    uint64_t row;            /* of the handover in progress, see gw_handovers_get */
-    struct {                 /* the CMD's PBU that is answered when the packet path is done */
+    struct gw_timer transit;  /* PREVIOUS: when the transit prefixes go */
+    bool was_previous;        /* REGISTERING: there is forwarding to go back to on refusal */
+    uint64_t attached_before; /* the Timestamp in force then */
+    bool outdated;            /* the CMD knows a later attachment elsewhere */
+    bool corrected;           /* the Timestamp has been corrected by the CMD's clock once */
+    uint8_t tries;            /* prefixes refused by the CMD in this attachment */
+    bool programmed;          /* the packet path has confirmed what was said last */
+    struct gw_time seen;      /* last sign of life */
+    uint64_t event;           /* Timestamp of the last attachment seen, in force or not */
+    uint64_t asked;           /* Timestamp of the last PBU to the CMD */
+    uint64_t tag;             /* the intent that is waited for; 0: none */
+    uint64_t row;             /* of the handover in progress, see gw_handovers_get */
+    struct {                  /* the CMD's PBU that is answered when the packet path is done */
         bool due;
         uint16_t seq, lifetime;
         uint8_t hi, att;

@@ -242,6 +242,8 @@ static void refuse(struct gw_maar_mn *mn, uint8_t status)
     gw_mn_drop_station(mn);
     if (mn->was_previous) { /* the forwarding of before is still in place */
         mn->state = GW_MN_PREVIOUS;
+        mn->b.attached = mn->attached_before; /* else no notice of the CMD would be new enough */
+        mn->outdated = false;
         return;
     }
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
