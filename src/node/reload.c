@@ -109,7 +109,9 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     n->maar.by_station.limit = c->limits.stations;
     n->cmd.bs.by_mnid.limit = c->limits.bindings;
     gw_access_reload(&n->access, c);
-    if ((c->roles & GW_ROLE_MAAR) != 0)
+    if ((c->roles & GW_ROLE_MAAR) != 0) {
         gw_route_peers(&n->lm);
+        gw_maar_review(&n->maar);
+    }
     return 0;
 }

@@ -280,6 +280,39 @@ static void reload(void **state)
     w_free(w);
 }
 
+/* A policy that no longer allows a station ends its session: at a reload, and at a restart. */
+static void policy_changed(void **state)
+{
+    (void)state;
+    static struct gw_cfg_policy rules[] = {
+        {.match = GW_MATCH_LLADDR, .pattern = "02:00:00:00:00:01", .allow = false},
+        {.match = GW_MATCH_ANY, .allow = true},
+    };
+    struct world *w = w_new(2, 14);
+    struct gw_config c = w->n[1].cfg;
+
+    for (unsigned mn = 1; mn <= 2; mn++)
+        assert_int_equal(w_attach(w, 1, mn), 0);
+    assert_int_equal(w_attach(w, 2, 3), 0);
+    w_run(w, GW_SEC(1));
+    c.policy = rules;
+    c.npolicy = 2;
+    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w->now), 0);
+    w_run(w, GW_SEC(2));
+    w_check_gone(w, 1);
+    w_check(w, 2, 1);
+    assert_int_equal(w_attach(w, 1, 1), GW_EDENIED);
+    w_crash(w, 2);
+    rules[0].pattern = "02:00:00:00:00:03";
+    w->n[2].cfg.policy = rules;
+    w->n[2].cfg.npolicy = 2;
+    w_boot(w, 2);
+    w_run(w, GW_SEC(2));
+    w_check_gone(w, 3);
+    w_check_all(w);
+    w_free(w);
+}
+
 /* Every octet of a record changed, and every length cut: refused or harmless, never worse. */
 static void broken_records(void **state)
 {
@@ -427,7 +460,8 @@ int main(void)
         cmocka_unit_test(backoff),        cmocka_unit_test(reload),
         cmocka_unit_test(broken_records), cmocka_unit_test(both_roles),
         cmocka_unit_test(shown),          cmocka_unit_test(refused_back),
-        cmocka_unit_test(refused_late),
+        cmocka_unit_test(refused_late),   cmocka_unit_test(policy_changed),
+       
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

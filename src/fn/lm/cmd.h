@@ -44,7 +44,6 @@ int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len);
 /* After restoring: every binding has its full lifetime again, so that its serving MAAR can
  * refresh it; what anchors had not acknowledged is sent again, paced. */
 void gw_cmd_resume(struct gw_cmd *c);
-void gw_cmd_put_all(struct gw_cmd *c);
 
 /* Within the CMD (cmd.c, cmd_anchor.c). */
 struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);

@@ -212,11 +212,3 @@ void gw_cmd_resume(struct gw_cmd *c)
             gw_cmd_put(mn);
     }
 }
-
-void gw_cmd_put_all(struct gw_cmd *c)
-{
-    struct gw_binding *b;
-
-    for (size_t i = 0; (b = gw_table_next(&c->bs.by_mnid, &i)) != NULL;)
-        gw_cmd_put(gw_cmd_mn(b));
-}

@@ -101,8 +101,8 @@ int gw_maar_restore(struct gw_maar *m, const void *value, size_t len);
 void gw_maar_say_all(struct gw_maar *m);
 /* After restoring: registers the stations that were served again, paced. */
 void gw_maar_resume(struct gw_maar *m);
-/* Puts every record again: after a put may have been lost for want of memory. */
-void gw_maar_put_all(struct gw_maar *m);
+/* After a reload: whom the policy does not allow any more is deregistered, paced. */
+void gw_maar_review(struct gw_maar *m);
 
 /* Within the MAAR (maar.c, maar_reg.c, maar_prev.c, maar_store.c). */
 struct gw_maar_mn *gw_maar_mn(struct gw_binding *b);

@@ -9,6 +9,8 @@
 /* RFC 5213 §8.5: IEEE 802.3, which is what the access links are. */
 #define ATT_ETHERNET 3
 #define PREFIX_TRIES 8
+/* Between stations that a new policy sends away. */
+#define REVIEW_PACE GW_MSEC(2)
 /* A difference below this is the way the answer took, or a clock as good as RFC 5213 asks for. */
 #define CLOCK_SLACK ((int64_t)GW_LM_TIMESTAMP_AHEAD)
 
@@ -87,6 +89,27 @@ int gw_mn_deregister(struct gw_maar_mn *mn)
     return 0;
 }
 
+/* The policy of this MAAR may have changed since the station came. */
+static bool denied(const struct gw_maar_mn *mn)
+{
+    return gw_lm_policy(mn->maar->lm->cfg, &mn->b.mnid, &mn->b.lladdr) != 1;
+}
+
+static void end_denied(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    char text[GW_MNID_TEXT_MAX];
+
+    if (gw_mn_deregister(mn) != 0) {
+        (void)gw_timer_set(lm->timers, &mn->refresh,
+                           gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
+        return;
+    }
+    lm->count[GW_CNT_REFUSED_POLICY]++;
+    gw_log(lm->log, GW_LOG_NOTICE, GW_CAT_LM, "no-longer-allowed",
+           "%s is refused by the policy now", gw_fmt_mnid(&mn->b.mnid, text));
+}
+
 static void refresh_due(struct gw_timer *t, void *user)
 {
     (void)user;
@@ -95,6 +118,10 @@ static void refresh_due(struct gw_timer *t, void *user)
 
     if (mn->state != GW_MN_SERVING)
         return;
+    if (denied(mn)) {
+        end_denied(mn);
+        return;
+    }
     gw_mn_check_presence(mn, mn->refreshed);
     if (gw_mn_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) != 0)
         (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
@@ -115,13 +142,30 @@ static void arm_refresh(struct gw_maar_mn *mn)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
+void gw_maar_review(struct gw_maar *m)
+{
+    struct gw_maar_mn *mn;
+    struct gw_time at = m->lm->now.mono;
+
+    for (size_t i = 0; (mn = gw_table_next(&m->by_station, &i)) != NULL;) {
+        if (mn->state != GW_MN_SERVING || !denied(mn))
+            continue;
+        mn->refresh.fire = refresh_due;
+        mn->refresh.owner = mn;
+        (void)gw_timer_set(m->lm->timers, &mn->refresh, at);
+        at = gw_time_add(at, REVIEW_PACE);
+    }
+}
+
 void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay)
 {
     struct gw_lm *lm = mn->maar->lm;
 
     mn->refresh.fire = refresh_due;
     mn->refresh.owner = mn;
-    if (gw_mn_register(mn, GW_HI_REREGISTRATION, delay) != 0)
+    if (denied(mn))
+        (void)gw_timer_set(lm->timers, &mn->refresh, gw_time_add(lm->now.mono, delay));
+    else if (gw_mn_register(mn, GW_HI_REREGISTRATION, delay) != 0)
         (void)gw_timer_set(lm->timers, &mn->refresh,
                            gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
 }

@@ -178,18 +178,6 @@ void gw_maar_say_all(struct gw_maar *m)
         say(gw_maar_mn(b));
 }
 
-void gw_maar_put_all(struct gw_maar *m)
-{
-    struct gw_binding *b;
-
-    for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;) {
-        struct gw_maar_mn *mn = gw_maar_mn(b);
-        if (mn->state == GW_MN_SERVING || mn->state == GW_MN_PREVIOUS ||
-            mn->state == GW_MN_DEREGISTERING)
-            gw_mn_put(mn);
-    }
-}
-
 void gw_maar_resume(struct gw_maar *m)
 {
     struct gw_binding *b;
