@@ -313,6 +313,31 @@ static void policy_changed(void **state)
     w_free(w);
 }
 
+/* A packet path that refuses what was said is asked again with the next refresh. */
+static void plane_refuses(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 15);
+
+    w->plane_fails = true;
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix p = w_own(w, 1, 1);
+    assert_int_equal(w_count(w, 1, GW_CNT_PLANE_FAILED), 1);
+    w->plane_fails = false;
+    for (size_t i = 0; i < W_PREFIXES; i++)
+        w->n[1].prefix[i].used = false; /* it did not get there */
+    w_run(w, GW_SEC(45));
+    assert_true(w_count(w, 1, GW_CNT_REFRESHED) > 0);
+    assert_non_null(w_prefix(w, 1, &p));
+    unsigned refreshed = (unsigned)w_count(w, 1, GW_CNT_REFRESHED);
+    w->n[1].prefix[0].used = false;
+    w_run(w, GW_SEC(45)); /* once it has it, it is not told again */
+    assert_true(w_count(w, 1, GW_CNT_REFRESHED) > refreshed);
+    assert_null(w_prefix(w, 1, &p));
+    w_free(w);
+}
+
 /* Every octet of a record changed, and every length cut: refused or harmless, never worse. */
 static void broken_records(void **state)
 {
@@ -461,7 +486,7 @@ int main(void)
         cmocka_unit_test(broken_records), cmocka_unit_test(both_roles),
         cmocka_unit_test(shown),          cmocka_unit_test(refused_back),
         cmocka_unit_test(refused_late),   cmocka_unit_test(policy_changed),
-       
+        cmocka_unit_test(plane_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

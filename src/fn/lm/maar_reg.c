@@ -322,6 +322,7 @@ static int accepted(struct gw_maar_mn *mn, const struct gw_mh *mh)
     if (ts != NULL)
         mn->b.attached = ts->u64; /* the one that is in force at the CMD */
     bool changed = accept_anchors(mn, mh) || prefix > 0 || fresh;
+    changed |= !mn->programmed && mn->tag == 0; /* the packet path refused: a table may have room */
     if (fresh)
         record_handover(mn);
     if (changed && mn->on_link) {
