@@ -17,6 +17,22 @@ def octets(path):
     return bytes.fromhex(" ".join(line for line in lines if not line.startswith("#")))
 
 
+def path_program():
+    """Peers, a station, a prefix of each kind, and a frame each way (fuzz_path.c has the code)."""
+    local, served, moved, world, a, b = 1, 2, 3, 0x10, 0x40, 0x80
+    tables = [0, a, 150, 0, b, 150, 2, 0, 1]
+    for kind, addr in enumerate((local, served, moved)):
+        tables += [4, addr, 64, kind, a, 1, 2]
+    frames = []
+    for src, dst in ((local, world), (served, world), (local, moved), (world, local)):
+        frames += [0xa2, 1, 8, src, dst, 0, 0, 64, *range(8), 0]
+    for src, dst in ((world, local), (world, served), (world, moved)):
+        frames += [0x82, 0, 8, src, dst, 0, 0, 64, *range(8), 0]
+    for peer, src, dst in ((a, world, served), (b, world, moved), (a, moved, world), (a, moved, 0)):
+        frames += [0x83, 0, 8, peer, 0, 2, 9, 64, src, dst, 1, 0, 64, *range(8), 0]
+    return bytes(tables + frames + [6])
+
+
 def main(target):
     seeds = {}
     for part in ("mh", "auth"):
@@ -31,6 +47,7 @@ def main(target):
         seeds["fuzz_text", f"text-{i}"] = text.encode()
     seeds["fuzz_table", "fill-and-empty"] = bytes(
         b for step in (0, 2, 1, 3) for key in range(64) for b in (key, step | key << 2 & 0xfc))
+    seeds["fuzz_path", "each-way"] = path_program()
     for (fuzzer, name), data in seeds.items():
         path = target / fuzzer / name
         path.parent.mkdir(parents=True, exist_ok=True)
