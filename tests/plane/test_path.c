@@ -35,6 +35,10 @@ enum { ROOM = 64, FRAME_MAX = 2048, RANDOM_FRAMES = 20000, CORE_MTU = 1500 };
 #define MOVED   "2001:db8:1001::10" /* station at A */
 #define LOCAL80 "2001:db8:2000::10" /* of station 2, a /80 */
 #define LOST    "2001:db8:1002::10" /* moved behind a peer nobody configured */
+#define CUT_OFF "2001:db8:1003::10" /* moved behind a peer without a route */
+#define NO_WAY  "2001:db8:bad::2"   /* an unreachable route */
+#define HOLE    "2001:db8:bad:1::2" /* a blackhole route */
+#define PEER_C  "2001:db8:bad::3"
 static const uint8_t st1[6] = {2, 0, 0, 0, 0, 0xaa}, st2[6] = {2, 0, 0, 0, 0, 0xab};
 static const uint8_t stranger[6] = {2, 0, 0, 0, 0, 0xff}, group[6] = {1, 0, 0, 0, 0, 1};
 static const uint8_t dlif[6] = {2, 0, 0x5e, 0, 1, 1};
@@ -48,6 +52,7 @@ static struct {
     char pins[64];
     struct gw_icmp_error error; /* the native build's last */
     unsigned errors, firsts, reports;
+    bool forwarding_off;
 } T;
 
 struct frame {
@@ -63,6 +68,12 @@ static struct gw_addr addr(const char *text)
     return a;
 }
 
+static void sh(const char *cmd)
+{
+    if (system(cmd) != 0) /* NOLINT(cert-env33-c): constant commands in a test */
+        fail_msg("%s", cmd);
+}
+
 /* -- the two sides -------------------------------------------------------------------------------
  */
 
@@ -70,14 +81,22 @@ static int native_route(void *user, const struct gw_addr *dst, uint32_t len,
                         struct gw_native_hop *hop)
 {
     struct gw_addr me = addr(ME);
+    struct gw_prefix no_way = gw_prefix_mask(addr(NO_WAY), 64),
+                     hole = gw_prefix_mask(addr(HOLE), 64);
 
     (void)user;
     hop->ifindex = T.core;
     hop->mtu = CORE_MTU;
     memcpy(hop->dst, hop_mac, 6);
     memcpy(hop->src, T.core_mac, 6);
+    if (T.forwarding_off)
+        return BPF_FIB_LKUP_RET_FWD_DISABLED;
     if (gw_addr_eq(dst, &me))
         return BPF_FIB_LKUP_RET_NOT_FWDED;
+    if (gw_prefix_contains(&no_way, dst))
+        return BPF_FIB_LKUP_RET_UNREACHABLE;
+    if (gw_prefix_contains(&hole, dst))
+        return BPF_FIB_LKUP_RET_BLACKHOLE;
     return len > CORE_MTU ? BPF_FIB_LKUP_RET_FRAG_NEEDED : BPF_FIB_LKUP_RET_SUCCESS;
 }
 
@@ -145,11 +164,12 @@ static void set_peer(const char *text, uint16_t mtu)
 
 static void fill_tables(void)
 {
-    const char *const peers[] = {PEER_A, PEER_B};
+    const char *const peers[] = {PEER_A, PEER_B, PEER_C};
     const uint8_t *const macs[] = {st1, st2};
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++)
         set_peer(peers[i], CORE_MTU);
+    for (int i = 0; i < 2; i++) {
         apply(&(struct gw_intent){.kind = GW_INTENT_STATION_SET,
                                   .station = {.key = station_key(macs[i])}});
     }
@@ -158,6 +178,7 @@ static void fill_tables(void)
     set_prefix(MOVED, 64, GW_PFX_MOVED, PEER_A, NULL, false);
     set_prefix(LOCAL80, 80, GW_PFX_LOCAL, "::", st2, false);
     set_prefix(LOST, 64, GW_PFX_MOVED, "2001:db8:f::99", NULL, false);
+    set_prefix(CUT_OFF, 64, GW_PFX_MOVED, PEER_C, NULL, false);
 }
 
 /* -- frames --------------------------------------------------------------------------------------
@@ -293,7 +314,8 @@ static void check_xdp(const struct frame *in, uint32_t ifindex, struct gw_native
     if (rc)
         fail_msg("XDP test-run: %s", strerror(errno));
     if (o.retval == XDP_PASS) { /* left to tc: whatever is not sent, nor simply dropped */
-        bool error = want.reason == GW_R_HOP_LIMIT || want.reason == GW_R_TOO_BIG;
+        bool error = want.reason == GW_R_HOP_LIMIT || want.reason == GW_R_TOO_BIG ||
+                     (want.reason >= GW_R_NO_ROUTE && want.reason <= GW_R_FORWARDING_OFF);
         assert_true(want.action == GW_NATIVE_PASS || error);
         assert_int_equal(o.data_size_out, in->len);
         assert_memory_equal(got, in->b, in->len);
@@ -366,6 +388,35 @@ static void test_drops(void **state)
     f = plain(st1, LOCAL, WORLD, 0, 64, 20);
     f.len -= 1;
     expect(f, true, GW_R_MALFORMED);
+}
+
+/* XDP leaves what it cannot send to tc, which drops and counts. */
+static void test_no_way(void **state)
+{
+    (void)state;
+    T.error.type = 0;
+    expect(plain(st1, LOCAL, NO_WAY, 0, 64, 20), true, GW_R_NO_ROUTE);
+    assert_int_equal(T.error.type, 1); /* Destination Unreachable: no route */
+    assert_int_equal(T.error.code, 0);
+    expect(tunnelled(PEER_A, MOVED, NO_WAY, 0, 0, 64, 20), false, GW_R_NO_ROUTE);
+    T.error.type = 0;
+    expect(plain(st1, LOCAL, HOLE, 0, 64, 20), true, GW_R_NO_ROUTE);
+    expect(plain(st1, LOCAL, CUT_OFF, 0, 64, 20), true, GW_R_PEER_ROUTE);
+    expect(tunnelled(PEER_A, WORLD, CUT_OFF, 0, 0, 64, 20), false, GW_R_PEER_ROUTE);
+    assert_int_equal(T.error.type, 0); /* nothing the source could do about */
+}
+
+static void test_forwarding_off(void **state)
+{
+    (void)state;
+    sh("sysctl -qw net.ipv6.conf.all.forwarding=0");
+    T.forwarding_off = true;
+    expect(plain(st1, LOCAL, WORLD, 0, 64, 20), true, GW_R_FORWARDING_OFF);
+    expect(plain(st1, SERVED, WORLD, 0, 64, 20), true, GW_R_FORWARDING_OFF);
+    expect(plain(hop_mac, WORLD, LOCAL, 0, 64, 20), false, GW_R_DELIVERED);
+    sh("sysctl -qw net.ipv6.conf.all.forwarding=1");
+    T.forwarding_off = false;
+    expect(plain(st1, LOCAL, WORLD, 0, 64, 20), true, GW_R_ROUTED);
 }
 
 static void test_ways(void **state)
@@ -647,12 +698,6 @@ static void test_random(void **state)
 /* -- set-up --------------------------------------------------------------------------------------
  */
 
-static void sh(const char *cmd)
-{
-    if (system(cmd) != 0) /* NOLINT(cert-env33-c): constant commands in a test */
-        fail_msg("%s", cmd);
-}
-
 static void read_mac(void)
 {
     struct ifreq req = {.ifr_name = "core0"};
@@ -675,6 +720,8 @@ static void make_links(void)
     sh("for d in ap0 mn0 core0 r0; do ip link set $d up; done");
     sh("ip addr add " ME "/128 dev lo && ip addr add 2001:db8:f:1::1/64 dev core0 nodad && "
        "ip -6 route add default via 2001:db8:f:1::2 dev core0 && "
+       "ip -6 route add unreachable 2001:db8:bad::/64 && "
+       "ip -6 route add blackhole 2001:db8:bad:1::/64 && "
        "ip -6 neigh add 2001:db8:f:1::2 lladdr 02:00:00:00:01:02 dev core0 nud permanent");
     T.ap = if_nametoindex("ap0");
     T.core = if_nametoindex("core0");
@@ -719,6 +766,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_way),        cmocka_unit_test(test_forwarding_off),
         cmocka_unit_test(test_drops),         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_encapsulation), cmocka_unit_test(test_delivery),
         cmocka_unit_test(test_ecn_table),     cmocka_unit_test(test_too_big),
