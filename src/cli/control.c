@@ -125,7 +125,12 @@ int gw_cli_attach(const struct gw_cli *cli)
     }
     json_t *request = json_pack("{ssssss}", "cmd", cli->argv[0], "interface", cli->argv[1],
                                 "lladdr", gw_fmt_lladdr(&l, text));
-    if (request != NULL && cli->mnid != NULL)
-        (void)json_object_set_new(request, "mn-id", json_string(cli->mnid));
+    if (request == NULL ||
+        (cli->mnid != NULL && json_object_set_new(request, "mn-id", json_string(cli->mnid)) < 0)) {
+        /* without its MN-ID it would be another station */
+        json_decref(request);
+        (void)fputs("godwit: an interface or MN-ID that is not UTF-8\n", stderr);
+        return GW_CLI_USAGE;
+    }
     return ask_and_print(cli, request, "stations");
 }

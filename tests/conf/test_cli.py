@@ -207,6 +207,13 @@ def test_attach(daemon):
         {"cmd": "detach", "interface": "ap1", "lladdr": "02:00:00:00:00:0a"}]
 
 
+def test_attach_does_not_leave_out_an_identity(tmp_path):
+    where = ("--socket", tmp_path / "nobody.sock")
+    for bad in (("ap1", "02:00:00:00:00:0a", "--mn-id", "\udcff"), ("\udcff", "02:00:00:00:00:0a")):
+        done = godwit("attach", *bad, *where)
+        assert (done.returncode, "UTF-8" in done.stderr) == (2, True)
+
+
 def test_refused_reload_says_all(daemon):
     d = daemon({"ok": False, "error": "the old configuration stays at work",
                 "problems": ["a.yaml:3: /godwit: x", "/node/name: y"]})
