@@ -6,6 +6,8 @@
 #include "sys/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 struct reload {
     struct gwd *d;
@@ -43,15 +45,21 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
     const struct gw_config *old = r->d->conf;
     size_t before = json_array_size(r->problems);
     if (strcmp(old->daemon.control_socket, c->daemon.control_socket) != 0)
-        refused(r, "/daemon/control-socket", why);
+        refused(r, "/godwit/daemon/control-socket", why);
     if (strcmp(old->daemon.state_dir, c->daemon.state_dir) != 0)
-        refused(r, "/daemon/state-directory", why);
+        refused(r, "/godwit/daemon/state-directory", why);
     if (strcmp(old->daemon.pin_dir, c->daemon.pin_dir) != 0)
-        refused(r, "/daemon/pin-directory", why);
+        refused(r, "/godwit/daemon/pin-directory", why);
+    const char *log = c->daemon.log_file;
+    int fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
+    if (log != NULL && fd < 0)
+        refused(r, "/godwit/daemon/log/file", strerror(errno));
+    if (fd >= 0)
+        close(fd);
     return json_array_size(r->problems) > before ? GW_EINVAL : 0;
 }
 
-/* A log file that cannot be opened does not undo a reload; the old log goes on. */
+/* It could be opened a moment ago; if it cannot now, that does not undo the reload. */
 static void set_log(struct gwd *d, const struct gw_config *c)
 {
     if (gw_logger_set(&d->logger, c->daemon.log_level, c->daemon.log_rate, c->daemon.log_file) < 0)

@@ -299,7 +299,12 @@ def test_reload(served):
     until("SIGHUP was heard", lambda: served.show("counters")["daemon"]["reloads"] == before + 1)
     served.config("maar", **{"state-directory": str(served.tmp / "elsewhere")})
     answer = served.ask("maar", cmd="reload")
-    assert not answer["ok"] and any("state-directory" in p for p in answer["problems"])
+    assert not answer["ok"]
+    assert any(p.startswith("/godwit/daemon/state-directory: ") for p in answer["problems"])
+    served.config("maar", log={"level": "debug", "file": str(served.tmp / "no/such/directory/log")})
+    answer = served.ask("maar", cmd="reload")
+    assert not answer["ok"]
+    assert any(p.startswith("/godwit/daemon/log/file: ") for p in answer["problems"])
     text = served.config("maar").read_text()
     (served.tmp / "maar.yaml").write_text(text.replace(MAAR, "2001:db8:f::99"))
     answer = served.ask("maar", cmd="reload")
