@@ -98,7 +98,7 @@ static int check_schema(const struct gw_bpf *b, unsigned flags)
         return gw_bpf_pin_dir(b);
     }
     gw_log(b->log, GW_LOG_ERROR, GW_CAT_PLANE, "pin-schema",
-           "%s has schema %lld, this program speaks %d: rebuild it or remove the directory",
+           "%s has schema %lld, this program speaks %d: remove the directory to start anew",
            b->pin_dir, (long long)schema, GW_PLANE_SCHEMA);
     return GW_EVERSION;
 }
