@@ -237,6 +237,61 @@ static void refused_late(void **state)
     w_free(w);
 }
 
+/* What was in transit when it came back does not stay for ever. */
+static void refused_in_transit(void **state)
+{
+    (void)state;
+    struct world *w = w_new(3, 16);
+
+    (void)w_attach(w, 2, 1);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix p2 = w_own(w, 2, 1);
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    (void)w_attach(w, 3, 1);
+    w_run(w, GW_MSEC(500));
+    assert_non_null(w_prefix(w, 1, &p2));
+    refused_at_home(w);
+    assert_null(w_prefix(w, 1, &p2));
+    w_check(w, 1, 3);
+    w_free(w);
+}
+
+/* The CMD speaks of an older attachment while a newer one's registration is under way, and then
+ * refuses that: what it said holds. */
+static void refused_after_notice(void **state)
+{
+    (void)state;
+    for (int released = 0; released < 2; released++) {
+        struct world *w = w_new(3, 17);
+        (void)w_attach(w, 1, 1);
+        w_run(w, GW_SEC(1));
+        (void)w_attach(w, 2, 1);
+        w_run(w, GW_SEC(1));
+        w->n[1].cfg.timers.initial_ack = GW_SEC(10);
+        w->loss_pct = 100;
+        (void)(released ? w_detach(w, 2, 1) : w_attach(w, 3, 1));
+        w_run(w, released ? GW_MSEC(2900) : GW_MSEC(100));
+        (void)w_attach(w, 1, 1);
+        w->loss_pct = 0;
+        w_run(w, GW_SEC(5));
+        assert_int_equal(w_count(w, 1, GW_CNT_STALE), 1);
+        assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_REGISTERING);
+        size_t npolicy = w->n[0].cfg.npolicy;
+        w->n[0].cfg.npolicy = 0; /* nobody */
+        w_run(w, GW_SEC(6));
+        assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_POLICY), 1);
+        w->n[0].cfg.npolicy = npolicy;
+        w->where[1] = released ? 0 : 3;
+        w_run(w, GW_SEC(40));
+        if (released)
+            w_check_gone(w, 1);
+        else
+            w_check(w, 1, 3);
+        w_free(w);
+    }
+}
+
 static unsigned refusals;
 static const char *refused_path;
 static void refuse(void *user, const char *path, const char *why)
@@ -479,13 +534,22 @@ static void shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(policy),         cmocka_unit_test(pool),
-        cmocka_unit_test(limits),         cmocka_unit_test(pending),
-        cmocka_unit_test(previous),       cmocka_unit_test(rate),
-        cmocka_unit_test(backoff),        cmocka_unit_test(reload),
-        cmocka_unit_test(broken_records), cmocka_unit_test(both_roles),
-        cmocka_unit_test(shown),          cmocka_unit_test(refused_back),
-        cmocka_unit_test(refused_late),   cmocka_unit_test(policy_changed),
+        cmocka_unit_test(policy),
+        cmocka_unit_test(pool),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(pending),
+        cmocka_unit_test(previous),
+        cmocka_unit_test(rate),
+        cmocka_unit_test(backoff),
+        cmocka_unit_test(reload),
+        cmocka_unit_test(broken_records),
+        cmocka_unit_test(both_roles),
+        cmocka_unit_test(shown),
+        cmocka_unit_test(refused_back),
+        cmocka_unit_test(refused_late),
+        cmocka_unit_test(refused_in_transit),
+        cmocka_unit_test(refused_after_notice),
+        cmocka_unit_test(policy_changed),
         cmocka_unit_test(plane_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

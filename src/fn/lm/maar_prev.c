@@ -148,6 +148,18 @@ static bool stale(const struct gw_maar_mn *mn, const struct notice *n)
     return n->timestamp < mn->b.attached;
 }
 
+/* What is left of a stale notice: should the CMD refuse the newer attachment, it holds. */
+static void note(struct gw_maar_mn *mn, const struct notice *n)
+{
+    if (mn->state != GW_MN_REGISTERING || !mn->was_previous || n->timestamp < mn->attached_before)
+        return;
+    mn->attached_before = n->timestamp;
+    if (n->lifetime == 0)
+        mn->was_previous = false; /* nothing to go back to */
+    else
+        mn->b.serving = n->serving;
+}
+
 /* The same notice once more: our answer was lost, is not due yet, or the packet path failed. */
 static void again(struct gw_maar_mn *mn, const struct notice *n)
 {
@@ -228,8 +240,10 @@ static int to_known(struct gw_maar_mn *mn, const struct notice *n)
     }
     if (stale(mn, n)) {
         lm->count[GW_CNT_STALE]++;
-        if (mn->state != GW_MN_PREVIOUS) /* else: overtaken by a later notice */
-            answer(mn->maar, n, GW_ST_ACCEPTED);
+        if (mn->state == GW_MN_PREVIOUS) /* overtaken by a later notice */
+            return 0;
+        note(mn, n);
+        answer(mn->maar, n, GW_ST_ACCEPTED);
         return 0;
     }
     if (n->lifetime == 0)

@@ -272,6 +272,23 @@ static int accept_prefix(struct gw_maar_mn *mn, const struct gw_mh *mh)
     return err != 0 ? err : 1;
 }
 
+/* The anchor that it was before the registration, with what the CMD has said meanwhile; what was in
+ * transit then has arrived. */
+static void back_to_previous(struct gw_maar_mn *mn)
+{
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a != mn->own)
+            gw_mn_drop_anchor(mn, a);
+    }
+    mn->state = GW_MN_PREVIOUS;
+    mn->b.attached = mn->attached_before; /* else no notice of the CMD would be new enough */
+    mn->was_previous = mn->outdated = false;
+    gw_mn_set_tag(mn);
+    gw_route_move(mn->maar->lm, &mn->b, mn->tag);
+    gw_mn_put(mn);
+}
+
 static void refuse(struct gw_maar_mn *mn, uint8_t status)
 {
     struct gw_maar *m = mn->maar;
@@ -284,10 +301,8 @@ static void refuse(struct gw_maar_mn *mn, uint8_t status)
     gw_timer_stop(m->lm->timers, &mn->refresh);
     mn->row = 0;
     gw_mn_drop_station(mn);
-    if (mn->was_previous) { /* the forwarding of before is still in place */
-        mn->state = GW_MN_PREVIOUS;
-        mn->b.attached = mn->attached_before; /* else no notice of the CMD would be new enough */
-        mn->outdated = false;
+    if (mn->was_previous) {
+        back_to_previous(mn);
         return;
     }
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
