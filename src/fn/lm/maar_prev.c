@@ -148,16 +148,36 @@ static bool stale(const struct gw_maar_mn *mn, const struct notice *n)
     return n->timestamp < mn->b.attached;
 }
 
-/* What is left of a stale notice: should the CMD refuse the newer attachment, it holds. */
+/* The record of a registration under way is the one of what it was before. */
+static void put_as_before(struct gw_maar_mn *mn)
+{
+    enum gw_mn_state state = mn->state;
+    uint64_t attached = mn->b.attached;
+    bool on_link = mn->on_link;
+
+    mn->state = GW_MN_PREVIOUS;
+    mn->b.attached = mn->attached_before;
+    mn->on_link = false;
+    gw_mn_put(mn);
+    mn->state = state;
+    mn->b.attached = attached;
+    mn->on_link = on_link;
+}
+
+/* What is left of a stale notice: should the CMD refuse the newer attachment, or this node crash
+ * before it has answered, it holds. */
 static void note(struct gw_maar_mn *mn, const struct notice *n)
 {
     if (mn->state != GW_MN_REGISTERING || !mn->was_previous || n->timestamp < mn->attached_before)
         return;
     mn->attached_before = n->timestamp;
-    if (n->lifetime == 0)
+    if (n->lifetime == 0) {
         mn->was_previous = false; /* nothing to go back to */
-    else
+        gw_mn_del_record(mn);
+    } else {
         mn->b.serving = n->serving;
+        put_as_before(mn);
+    }
 }
 
 /* The same notice once more: our answer was lost, is not due yet, or the packet path failed. */
