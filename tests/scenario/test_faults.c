@@ -315,6 +315,84 @@ static void no_memory_at_start(void **state)
     w_free(w);
 }
 
+/* Policies that change, a packet path that refuses, and daemons that die, while nodes move. */
+static void disturb(struct world *w, bool down[static 5])
+{
+    static struct gw_cfg_policy rule[] = {{.match = GW_MATCH_ANY, .allow = false},
+                                          {.match = GW_MATCH_ANY, .allow = true}};
+    size_t v = (size_t)gw_prng_below(&w->prng, 5);
+
+    switch (gw_prng_below(&w->prng, 12)) {
+    case 0:
+        (down[v] ? w_boot : w_crash)(w, v);
+        down[v] = !down[v];
+        break;
+    case 1:
+        w->n[v].cfg.policy = &rule[gw_prng_below(&w->prng, 2)];
+        w->n[v].cfg.npolicy = 1;
+        if (down[v])
+            break;
+        assert_int_equal(gw_node_reload(w->n[v].node, &w->n[v].cfg, NULL, NULL, w->now), 0);
+        w_drain(w, v);
+        break;
+    case 2:
+        w->plane_fails = !w->plane_fails;
+        break;
+    default:
+        break;
+    }
+}
+
+static void heal(struct world *w, const bool down[static 5], const size_t at[static 8])
+{
+    static struct gw_cfg_policy all = {.match = GW_MATCH_ANY, .allow = true};
+
+    w->loss_pct = w->dup_pct = w->reorder_pct = 0;
+    w->plane_fails = false;
+    for (size_t v = 0; v < 5; v++) {
+        w->n[v].cfg.policy = &all;
+        w->n[v].cfg.npolicy = 1;
+        if (down[v])
+            w_boot(w, v);
+    }
+    w_run(w, GW_SEC(2));
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned mn = 0; mn < 8; mn++)
+            if (at[mn] != 0 && !w_has_station(w, at[mn], mn))
+                (void)w_attach(w, at[mn], mn); /* its next frame */
+        w_run(w, GW_SEC(60));
+    }
+    for (unsigned i = 0; i < 20 && w_busy(w); i++)
+        w_run(w, GW_MSEC(50));
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct world *w = w_new(4, seed);
+        bool down[5] = {false};
+        size_t at[8] = {0};
+        w->loss_pct = 15;
+        w->dup_pct = 10;
+        w->reorder_pct = 40;
+        for (unsigned step = 0; step < 80; step++) {
+            disturb(w, down);
+            unsigned mn = (unsigned)gw_prng_below(&w->prng, 8);
+            at[mn] = w->where[mn] = 1 + (size_t)gw_prng_below(&w->prng, 4);
+            if (!down[at[mn]])
+                (void)w_attach(w, at[mn], mn);
+            w_run(w, (struct gw_time){(int64_t)gw_prng_below(&w->prng, 400000000)});
+        }
+        heal(w, down, at);
+        for (unsigned mn = 0; mn < 8; mn++)
+            if (at[mn] != 0)
+                w_check(w, mn, at[mn]);
+        w_check_all(w);
+        w_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,7 +401,7 @@ int main(void)
         cmocka_unit_test(power_cut),          cmocka_unit_test(amnesic_cmd),
         cmocka_unit_test(amnesic_maar),       cmocka_unit_test(long_absence),
         cmocka_unit_test(plane_fails),        cmocka_unit_test(no_memory),
-        cmocka_unit_test(no_memory_at_start),
+        cmocka_unit_test(no_memory_at_start), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
