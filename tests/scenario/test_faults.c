@@ -379,6 +379,11 @@ static void refusals(void **state)
         for (unsigned step = 0; step < 80; step++) {
             disturb(w, down);
             unsigned mn = (unsigned)gw_prng_below(&w->prng, 8);
+            if (at[mn] != 0 && !down[at[mn]] && gw_prng_below(&w->prng, 4) == 0) {
+                (void)w_detach(w, at[mn],
+                               mn); /* and comes back elsewhere, soon or after the guard */
+                w_run(w, (struct gw_time){(int64_t)gw_prng_below(&w->prng, 4000000000)});
+            }
             at[mn] = w->where[mn] = 1 + (size_t)gw_prng_below(&w->prng, 4);
             if (!down[at[mn]])
                 (void)w_attach(w, at[mn], mn);
