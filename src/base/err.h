@@ -20,5 +20,7 @@ enum gw_err {
 
 /* The name of an error ("GW_ENOMEM"); never NULL. */
 const char *gw_err_name(int err);
+/* What it says to a person ("no such entry"); never NULL. */
+const char *gw_err_text(int err);
 
 #endif

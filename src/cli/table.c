@@ -1,5 +1,5 @@
-/* table.c: JSON for people. Columns come from the rows themselves, in the order in which they
- * appear, so that whatever a node says of itself is shown.
+/* table.c: JSON for people. Columns come from the rows themselves, in their order, so that whatever
+ * a node says of itself is shown; one that only later rows have stands where it stands in them.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -124,7 +124,8 @@ struct table {
     } col[COLUMNS_MAX];
 };
 
-static size_t column(struct table *t, const char *key)
+/* at: where a new one goes */
+static size_t column(struct table *t, const char *key, size_t at)
 {
     for (size_t i = 0; i < t->n; i++) {
         if (strcmp(t->col[i].key, key) == 0)
@@ -132,20 +133,24 @@ static size_t column(struct table *t, const char *key)
     }
     if (t->n == COLUMNS_MAX)
         return COLUMNS_MAX;
-    t->col[t->n].key = key;
-    t->col[t->n].width = width(key);
-    t->col[t->n].number = true;
-    return t->n++;
+    memmove(&t->col[at + 1], &t->col[at], (t->n - at) * sizeof t->col[0]);
+    t->n++;
+    t->col[at].key = key;
+    t->col[at].width = width(key);
+    t->col[at].number = true;
+    return at;
 }
 
 static void measure(struct table *t, const json_t *row)
 {
     const char *key;
     json_t *v;
+    size_t next = 0;
 
     json_object_foreach((json_t *)row, key, v)
     {
-        size_t i = column(t, key);
+        size_t i = column(t, key, next);
+        next = i < COLUMNS_MAX ? i + 1 : t->n;
         char *text = cell_text(v);
         if (i < COLUMNS_MAX && text != NULL) {
             size_t w = width(text);

@@ -133,7 +133,8 @@ static json_t *attach(struct gwd *d, const json_t *req, enum gw_input_kind kind)
     in.attach.mnid = id.len > 0 ? &id : NULL;
     int err = gwd_input(d, &in, now);
     if (err < 0)
-        return gwd_answer_error("%s: the node refused it: %s", cmd, gw_err_name(err));
+        return gwd_answer_error("%s %s at %s: the node refused: %s", cmd, lladdr, name,
+                                gw_err_text(err));
     return gwd_answer_ok(NULL);
 }
 

@@ -195,6 +195,13 @@ def test_handovers_are_relative(daemon):
     assert json.loads(godwit("show", "handovers", "--json", "--socket", d.path).stdout) == rows
 
 
+def test_a_later_column_stands_where_its_row_has_it(daemon):
+    d = daemon(ok([{"number": 1, "to": "::2"}, {"number": 2, "from": "::2", "to": "::3"}]))
+    lines = godwit("show", "handovers", "--socket", d.path).stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["NUMBER", "FROM", "TO"], ["1", "-", "::2"], ["2", "::2", "::3"]]
+
+
 def test_attach(daemon):
     d = daemon(ok(), ok(), {"ok": False, "error": "no such interface"})
     where = ("--socket", d.path)

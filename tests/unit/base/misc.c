@@ -62,6 +62,8 @@ static void test_err_names(void **state)
     assert_string_equal(gw_err_name(GW_ENOMEM), "GW_ENOMEM");
     assert_string_equal(gw_err_name(0), "GW_OK");
     assert_string_equal(gw_err_name(-1000), "GW_UNKNOWN");
+    assert_string_equal(gw_err_text(GW_EDENIED), "the policy does not allow it");
+    assert_string_equal(gw_err_text(-1000), "unknown error");
 }
 
 struct line {
