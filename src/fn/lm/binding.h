@@ -78,8 +78,10 @@ struct gw_lm_previous gw_anchor_values(const struct gw_anchor *a);
 /* The durable form of the core, in a record of its owner. */
 #define GW_RECORD_MAX 8192
 void gw_binding_write(struct gw_wr *w, const struct gw_binding *b);
-/* Reads the identity first, so that the owner can make the binding. The view is into the record. */
-bool gw_binding_read_mnid(struct gw_rd *r, struct gw_mnid *mn);
+/* The binding of a record, with its identity only; size is that of the owner's entry. NULL with
+ * *err GW_EVERSION, GW_EFORMAT, GW_EEXIST, GW_EFULL or GW_ENOMEM. */
+struct gw_binding *gw_binding_open(struct gw_rd *r, uint8_t version, struct gw_bindings *bs,
+                                   size_t size, int *err);
 /* 0, GW_EFORMAT, GW_EEXIST (a prefix has another owner), GW_ENOMEM; on failure the caller frees
  * the binding. */
 int gw_binding_read(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *b);

@@ -173,14 +173,9 @@ void gw_cmd_settle(struct gw_cmd_mn *mn)
 int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len)
 {
     struct gw_rd r = gw_rd_make(value, len);
-    struct gw_mnid id;
     int err;
+    struct gw_binding *b = gw_binding_open(&r, VERSION, &c->bs, sizeof(struct gw_cmd_mn), &err);
 
-    if (gw_rd_u8(&r) != VERSION)
-        return GW_EVERSION;
-    if (!gw_binding_read_mnid(&r, &id))
-        return GW_EFORMAT;
-    struct gw_binding *b = gw_binding_new(&c->bs, sizeof(struct gw_cmd_mn), &id, &err);
     if (b == NULL)
         return err;
     gw_cmd_mn(b)->cmd = c;

@@ -115,14 +115,9 @@ static int read_mn(struct gw_rd *r, struct gw_maar_mn *mn)
 int gw_maar_restore(struct gw_maar *m, const void *value, size_t len)
 {
     struct gw_rd r = gw_rd_make(value, len);
-    struct gw_mnid id;
     int err;
+    struct gw_binding *b = gw_binding_open(&r, VERSION, &m->bs, sizeof(struct gw_maar_mn), &err);
 
-    if (gw_rd_u8(&r) != VERSION)
-        return GW_EVERSION;
-    if (!gw_binding_read_mnid(&r, &id))
-        return GW_EFORMAT;
-    struct gw_binding *b = gw_binding_new(&m->bs, sizeof(struct gw_maar_mn), &id, &err);
     if (b == NULL)
         return err;
     struct gw_maar_mn *mn = gw_maar_mn(b);

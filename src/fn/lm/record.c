@@ -51,12 +51,19 @@ void gw_binding_write(struct gw_wr *w, const struct gw_binding *b)
     write_anchors(w, b->anchors);
 }
 
-bool gw_binding_read_mnid(struct gw_rd *r, struct gw_mnid *mn)
+struct gw_binding *gw_binding_open(struct gw_rd *r, uint8_t version, struct gw_bindings *bs,
+                                   size_t size, int *err)
 {
-    mn->subtype = gw_rd_u8(r);
-    mn->len = gw_rd_u8(r);
-    mn->id = gw_rd_take(r, mn->len);
-    return !r->bad;
+    struct gw_mnid id;
+
+    *err = GW_EVERSION;
+    if (gw_rd_u8(r) != version)
+        return NULL;
+    id.subtype = gw_rd_u8(r);
+    id.len = gw_rd_u8(r);
+    id.id = gw_rd_take(r, id.len);
+    *err = GW_EFORMAT;
+    return r->bad ? NULL : gw_binding_new(bs, size, &id, err);
 }
 
 static int read_anchor(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *b)
