@@ -142,6 +142,17 @@ void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a)
     gw_anchor_del(&mn->maar->bs, a);
 }
 
+void gw_mn_strip(struct gw_maar_mn *mn)
+{
+    mn->row = 0;
+    gw_mn_drop_station(mn);
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a != mn->own)
+            gw_mn_drop_anchor(mn, a);
+    }
+}
+
 void gw_mn_forget(struct gw_maar_mn *mn)
 {
     gw_mn_drop_station(mn);

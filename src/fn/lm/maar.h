@@ -112,6 +112,7 @@ void gw_mn_put(struct gw_maar_mn *mn);
 void gw_mn_del_record(struct gw_maar_mn *mn);
 void gw_mn_set_tag(struct gw_maar_mn *mn);      /* a new tag, or 0 without memory */
 void gw_mn_drop_station(struct gw_maar_mn *mn); /* from tables, forwarding and access */
+void gw_mn_strip(struct gw_maar_mn *mn);        /* of its station and all anchors but the own */
 int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st);
 void gw_mn_advertise(struct gw_maar_mn *mn); /* its anchors to the access function */
 int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given);

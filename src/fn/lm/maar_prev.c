@@ -231,13 +231,7 @@ static int released(struct gw_maar_mn *mn, const struct notice *n)
     gw_timer_stop(lm->timers, &mn->guard);
     gw_timer_stop(lm->timers, &mn->transit);
     mn->state = GW_MN_RELEASING;
-    mn->row = 0;
-    gw_mn_drop_station(mn);
-    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
-        next = a->next;
-        if (a != mn->own)
-            gw_mn_drop_anchor(mn, a);
-    }
+    gw_mn_strip(mn);
     gw_mn_set_tag(mn);
     gw_route_drop_prefix(lm, &mn->own->prefix, mn->tag);
     gw_mn_del_record(mn);

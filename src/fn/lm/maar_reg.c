@@ -76,13 +76,7 @@ int gw_mn_deregister(struct gw_maar_mn *mn)
     }
     gw_timer_stop(lm->timers, &mn->guard);
     gw_timer_stop(lm->timers, &mn->refresh);
-    mn->row = 0;
-    gw_mn_drop_station(mn);
-    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
-        next = a->next;
-        if (a != mn->own)
-            gw_mn_drop_anchor(mn, a);
-    }
+    gw_mn_strip(mn);
     gw_route_drop_prefix(lm, &mn->own->prefix, 0);
     gw_mn_put(mn);
     lm->count[GW_CNT_DETACHED]++;
