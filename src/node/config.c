@@ -1,4 +1,4 @@
-/* config.c: what needs no file to be done with a configuration: free it, find a peer, derive the
+/* config.c: what needs no file to be done with a configuration: free it, derive the
  * DLIF addresses of an anchor (RFC 8885 §4). Where configurations come from is src/conf.
  */
 #include "node/config.h"
@@ -14,15 +14,6 @@ void gw_config_free(struct gw_config *c)
         explicit_bzero(c->peers[i].keys, sizeof c->peers[i].keys);
     gw_arena_free(&c->arena);
     gw_free(al, c, sizeof *c);
-}
-
-const struct gw_cfg_peer *gw_config_peer(const struct gw_config *c, const struct gw_addr *a)
-{
-    for (size_t i = 0; i < c->npeers; i++) {
-        if (gw_addr_eq(&c->peers[i].addr, a))
-            return &c->peers[i];
-    }
-    return NULL;
 }
 
 /* FNV-1a: every node of a domain and every version must derive the same, so the hash is written

@@ -105,7 +105,6 @@ struct gw_config {
 
 /* c: one of src/conf, allocated like its arena; NULL is fine. Wipes the keys. */
 void gw_config_free(struct gw_config *c);
-const struct gw_cfg_peer *gw_config_peer(const struct gw_config *c, const struct gw_addr *a);
 
 /* The DLIF addresses of an anchor that configures none: a function of its address, so that every
  * node can tell them for a peer. */
