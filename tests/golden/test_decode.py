@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-import conftest
+import captures
 import pytest
 from scapy.layers.inet6 import IPv6, UDP
 from scapy.layers.l2 import CookedLinux, Dot1Q, Ether
@@ -11,7 +11,7 @@ from scapy.utils import PcapWriter, wrpcap
 
 
 def decode(*arguments, stdin=None):
-    return subprocess.run([conftest.program("godwit"), "decode", *map(str, arguments)],
+    return subprocess.run([captures.program("godwit"), "decode", *map(str, arguments)],
                           capture_output=True, input=stdin, check=False)
 
 
@@ -44,7 +44,7 @@ def test_every_sample(samples):
     assert types["pbu"] == "PBU" and types["pba"] == "PBA"
     assert types["bu"] == "BU" and types["ba"] == "BA"
     assert types["bri"] == "BRI" and types["bra"] == "BRA"
-    assert [m["src"] for m in messages] == [conftest.SRC] * len(messages)
+    assert [m["src"] for m in messages] == [captures.SRC] * len(messages)
 
 
 def test_fields_and_options(samples):
@@ -72,7 +72,7 @@ def test_text(samples):
     out = decode(samples.capture)
     assert out.returncode == 0
     lines = out.stdout.decode().splitlines()
-    assert f"{conftest.SRC} > {conftest.DST} PBU seq=1 flags=APD lifetime=60" in lines[0]
+    assert f"{captures.SRC} > {captures.DST} PBU seq=1 flags=APD lifetime=60" in lines[0]
     assert lines[1].startswith("    mn-id(8) ")
     assert any("status-name=\"sequence number out of window\"" in line for line in lines)
 
@@ -80,8 +80,8 @@ def test_text(samples):
 def test_links(samples, tmp_path):
     octets = mh(samples, "pbu")
     links = {
-        "ethernet": ([conftest.in_ether(octets)], None),
-        "vlan": ([Ether(**conftest.MACS) / Dot1Q(vlan=7, type=0x86DD) / Raw(octets)], None),
+        "ethernet": ([captures.in_ether(octets)], None),
+        "vlan": ([Ether(**captures.MACS) / Dot1Q(vlan=7, type=0x86DD) / Raw(octets)], None),
         "raw": ([Raw(octets)], 101),
         "ipv6": ([Raw(octets)], 229),
         "cooked": ([CookedLinux(proto=0x86DD) / Raw(octets)], 113),
@@ -95,16 +95,16 @@ def test_links(samples, tmp_path):
 
 
 def test_other_packets_are_passed_over(samples, tmp_path):
-    udp = bytes(IPv6(src=conftest.SRC, dst=conftest.DST) / UDP(dport=9) / Raw(b"x" * 40))
-    packets = [conftest.in_ether(udp), Ether(type=0x0800) / Raw(b"\x45" + bytes(30)),
-               conftest.in_ether(b""), conftest.in_ether(mh(samples, "be"))]
+    udp = bytes(IPv6(src=captures.SRC, dst=captures.DST) / UDP(dport=9) / Raw(b"x" * 40))
+    packets = [captures.in_ether(udp), Ether(type=0x0800) / Raw(b"\x45" + bytes(30)),
+               captures.in_ether(b""), captures.in_ether(mh(samples, "be"))]
     code, messages = decode_json(capture(tmp_path, packets))
     assert (code, [m["frame"] for m in messages]) == (0, [4])
     assert decode_json(capture(tmp_path, packets[:3])) == (0, [])
 
 
 def test_home_address_and_routing_header(tmp_path):
-    packets = [conftest.in_ether(conftest.read_hex(conftest.HERE / f"packet/{name}.hex"))
+    packets = [captures.in_ether(captures.read_hex(captures.HERE / f"packet/{name}.hex"))
                for name in ("home-address", "routing-header")]
     code, messages = decode_json(capture(tmp_path, packets))
     assert code == 0
@@ -134,8 +134,8 @@ def test_refusals(samples, tmp_path, at, value, how, offset, answer):
     if at != 44:
         length = 40 + 8 + 8 * octets[41]
         octets = with_checksum(bytes(octets[:length])) + bytes(octets[length:])
-    path = capture(tmp_path, [conftest.in_ether(bytes(octets)),
-                              conftest.in_ether(mh(samples, "be"))])
+    path = capture(tmp_path, [captures.in_ether(bytes(octets)),
+                              captures.in_ether(mh(samples, "be"))])
     code, messages = decode_json(path)
     assert code == 1
     refused = messages[0]["refused"]
@@ -146,15 +146,15 @@ def test_refusals(samples, tmp_path, at, value, how, offset, answer):
 
 
 def test_packet_cut_by_the_capture(samples, tmp_path):
-    path = capture(tmp_path, [conftest.in_ether(mh(samples, "pbu")[:70])])
+    path = capture(tmp_path, [captures.in_ether(mh(samples, "pbu")[:70])])
     code, messages = decode_json(path)
     assert code == 1
     assert messages[0]["refused"]["why"] == "packet is cut short"
 
 
 def test_as_drawn(tmp_path):
-    packet = conftest.in_ip6(conftest.read_hex(conftest.HERE / "mh/drawn-pba.hex"))
-    path = capture(tmp_path, [conftest.in_ether(packet)])
+    packet = captures.in_ip6(captures.read_hex(captures.HERE / "mh/drawn-pba.hex"))
+    path = capture(tmp_path, [captures.in_ether(packet)])
     assert decode_json(path)[0] == 1  # Length 33 is not registered
     code, messages = decode_json("--profile", "as-drawn", path)
     assert (code, messages[0]["flags"]) == (0, "PD")

@@ -2,7 +2,7 @@
 rebuilds and sums. And the golden files are what make_golden.py makes of scapy and of the RFCs."""
 import subprocess
 
-import conftest
+import captures
 import make_golden
 import pytest
 from scapy.layers.inet6 import IPv6, MIP6MH_BA, MIP6MH_BE, MIP6MH_BU, in6_chksum
@@ -128,6 +128,6 @@ def test_scapy_reads_our_options(samples):
 
 def test_golden_files_are_made_by_the_script():
     made = make_golden.golden()
-    stored = {str(p.relative_to(conftest.HERE)): p.read_text(encoding="ascii")
-              for p in conftest.HERE.glob("*/*.hex")}
+    stored = {str(p.relative_to(captures.HERE)): p.read_text(encoding="ascii")
+              for p in captures.HERE.glob("*/*.hex")}
     assert stored == made
