@@ -52,6 +52,7 @@ static void build_node(struct build *b, const struct lyd_node *node)
     b->c->roles = gw_conf_roles(node);
     (void)gw_conf_addr(node, "address", &b->c->addr);
     (void)gw_conf_addr(node, "cmd", &b->c->cmd);
+    (void)gw_conf_addr(node, "lma", &b->c->lma);
 }
 
 static void build_interfaces(struct build *b, const struct lyd_node *n)
@@ -112,26 +113,35 @@ static bool unhex(const char *text, size_t len, struct gw_key *k)
     return true;
 }
 
-static void read_secret(struct build *b, const struct lyd_node *leaf, struct gw_key *k)
+/* What a secret file holds, without the white space around it; NULL after a fault. */
+static const char *load_secret(struct build *b, const struct lyd_node *leaf,
+                               char text[static SECRET_FILE_MAX], size_t *len)
 {
-    const char *path = lyd_get_value(leaf), *why = "files cannot be read here", *from = NULL;
-    char text[SECRET_FILE_MAX];
-    size_t len = 0;
+    const char *path = lyd_get_value(leaf), *why = "files cannot be read here", *from = text;
 
     if (b->src->read_secret == NULL ||
-        b->src->read_secret(b->src->user, path, text, sizeof text, &len, &why) != 0) {
+        b->src->read_secret(b->src->user, path, text, SECRET_FILE_MAX, len, &why) != 0) {
         gw_conf_fault(b->err, leaf, "%s: %s, expected a file with a key", path, why);
-        return;
+        return NULL;
     }
-    for (from = text; len > 0 && strchr(" \t\r\n", *from) != NULL && *from != '\0'; from++)
-        len--;
-    while (len > 0 && from[len - 1] != '\0' && strchr(" \t\r\n", from[len - 1]) != NULL)
-        len--;
-    if (!unhex(from, len, k))
+    for (; *len > 0 && strchr(" \t\r\n", *from) != NULL && *from != '\0'; from++)
+        (*len)--;
+    while (*len > 0 && from[*len - 1] != '\0' && strchr(" \t\r\n", from[*len - 1]) != NULL)
+        (*len)--;
+    return from;
+}
+
+static void read_secret(struct build *b, const struct lyd_node *leaf, struct gw_key *k)
+{
+    char text[SECRET_FILE_MAX];
+    size_t len = 0;
+    const char *from = load_secret(b, leaf, text, &len);
+
+    if (from != NULL && !unhex(from, len, k))
         gw_conf_fault(b->err, leaf,
                       "%s: bad key (not shown), expected 16 to 64 octets as an even "
                       "number of hexadecimal digits and nothing else",
-                      path);
+                      lyd_get_value(leaf));
     explicit_bzero(text, sizeof text);
 }
 
@@ -153,6 +163,7 @@ static void build_key(struct build *b, const struct lyd_node *n, struct gw_key *
 static void build_peer(struct build *b, const struct lyd_node *n, struct gw_cfg_peer *p)
 {
     const struct lyd_node *pool = gw_conf_child(n, "pools"), *key = gw_conf_child(n, "keys");
+    const struct lyd_node *node = gw_conf_child(n, "nodes");
 
     p->name = copy_of(b, gw_conf_str(n, "name"));
     (void)gw_conf_addr(n, "address", &p->addr);
@@ -162,6 +173,11 @@ static void build_peer(struct build *b, const struct lyd_node *n, struct gw_cfg_
         prefix(lyd_get_value(pool), &p->pools[p->npools++]);
     for (; key != NULL && p->nkeys < GW_PEER_KEYS; key = gw_conf_next(key))
         build_key(b, key, &p->keys[p->nkeys++]);
+    enum { MAC, IPSEC, BOTH } protection = gw_conf_enum(n, "protection");
+    p->ipsec = protection == IPSEC || protection == BOTH;
+    p->nodes = get(b, gw_conf_count(node), sizeof *p->nodes);
+    for (; p->nodes != NULL && node != NULL; node = gw_conf_next(node))
+        p->nodes[p->nnodes++] = copy_of(b, lyd_get_value(node));
 }
 
 static void build_peers(struct build *b, const struct lyd_node *n)
@@ -171,6 +187,36 @@ static void build_peers(struct build *b, const struct lyd_node *n)
         return;
     for (; n != NULL; n = gw_conf_next(n))
         build_peer(b, n, &b->c->peers[b->c->npeers++]);
+}
+
+/* The central anchor of that name, which the checks have found to be there. */
+static struct gw_addr lma_named(const struct build *b, const char *name)
+{
+    for (size_t i = 0; i < b->c->npeers; i++)
+        if (strcmp(b->c->peers[i].name, name) == 0)
+            return b->c->peers[i].addr;
+    return b->c->lma;
+}
+
+static void build_anchors(struct build *b, const struct lyd_node *a, struct gw_cfg_policy *p)
+{
+    if (a == NULL && (b->c->roles & GW_ROLE_MAAR) != 0) {
+        p->anchoring = GW_ANCHORING_HERE;
+    } else if (a == NULL && (b->c->roles & GW_ROLE_MAG) != 0) {
+        p->anchoring = GW_ANCHORING_LMA;
+        p->lma = b->c->lma;
+    }
+    for (; a != NULL; a = gw_conf_next(a)) {
+        const char *name = lyd_get_value(a);
+        if (strcmp(name, "here") == 0) {
+            p->anchoring |= GW_ANCHORING_HERE;
+        } else if (strcmp(name, "none") == 0) {
+            p->anchoring |= GW_ANCHORING_NONE;
+        } else {
+            p->anchoring |= GW_ANCHORING_LMA;
+            p->lma = lma_named(b, name);
+        }
+    }
 }
 
 static void build_policy(struct build *b, const struct lyd_node *n)
@@ -185,11 +231,13 @@ static void build_policy(struct build *b, const struct lyd_node *n)
         enum gw_match match = lladdr_glob != NULL ? GW_MATCH_LLADDR
                               : mnid_glob != NULL ? GW_MATCH_MNID
                                                   : GW_MATCH_ANY;
-        b->c->policy[i++] = (struct gw_cfg_policy){
+        b->c->policy[i] = (struct gw_cfg_policy){
             .match = match,
             .pattern = copy_of(b, lladdr_glob != NULL ? lladdr_glob : mnid_glob),
             .allow = strcmp(gw_conf_str(n, "action"), "allow") == 0,
+            .prefixes = (uint8_t)gw_conf_u32(n, "prefixes"),
         };
+        build_anchors(b, gw_conf_child(n, "anchors"), &b->c->policy[i++]);
     }
     b->c->npolicy = i;
 }
@@ -209,6 +257,8 @@ static void build_numbers(struct build *b, const struct lyd_node *tree)
         .bindings = gw_conf_u32(l, "bindings"),
         .previous_maars = gw_conf_u32(l, "previous-maars"),
         .pending = gw_conf_u32(l, "pending"),
+        .peer_rate = gw_conf_u32(l, "peer-rate"),
+        .station_rate = gw_conf_u32(l, "station-rate"),
     };
     b->c->codec = (struct gw_mh_codec){
         .profile = (enum gw_mh_profile)gw_conf_enum(p, "profile"),
@@ -235,6 +285,84 @@ static void build_timers(struct build *b, const struct lyd_node *t)
     };
 }
 
+/* ---- how the protocols work ---- */
+
+static void build_mobility(struct build *b, const struct lyd_node *m)
+{
+    const struct lyd_node *local = gw_conf_child(m, "local-prefixes");
+    struct gw_cfg_mobility *out = &b->c->mobility;
+
+    *out = (struct gw_cfg_mobility){
+        .cmd_mode = (enum gw_cmd_mode)gw_conf_enum(m, "mode"),
+        .relay_timeout = gw_conf_time(m, "relay-timeout"),
+        .dereg = (enum gw_dereg)gw_conf_enum(m, "de-registration"),
+        .evict = (enum gw_evict)gw_conf_enum(m, "evict"),
+        .idle_release = gw_conf_time(m, "idle-release"),
+    };
+    out->local = get(b, gw_conf_count(local), sizeof *out->local);
+    for (; out->local != NULL && local != NULL; local = gw_conf_next(local))
+        prefix(lyd_get_value(local), &out->local[out->nlocal++]);
+}
+
+static void build_pmip(struct build *b, const struct lyd_node *p)
+{
+    const char *local_routing = gw_conf_str(p, "local-routing");
+    const char *ordering = gw_conf_str(p, "ordering");
+
+    b->c->pmip = (struct gw_cfg_pmip){
+        .sequence = ordering != NULL && strcmp(ordering, "sequence") == 0,
+        .local_routing = local_routing != NULL && strcmp(local_routing, "true") == 0,
+        .min_before_delete = gw_conf_time(p, "min-delay-before-delete"),
+        .max_before_assign = gw_conf_time(p, "max-delay-before-assign"),
+        .timestamp_validity = gw_conf_time(p, "timestamp-validity"),
+    };
+    (void)gw_conf_addr(p, "link-local", &b->c->pmip.mag.link_local);
+    lladdr(p, "link-layer", &b->c->pmip.mag.lladdr);
+}
+
+static void build_heartbeat(struct build *b, const struct lyd_node *h)
+{
+    b->c->heartbeat = (struct gw_cfg_heartbeat){
+        .interval = gw_conf_time(h, "interval"),
+        .missing_allowed = gw_conf_u32(h, "missing-allowed"),
+    };
+}
+
+static void build_radius(struct build *b, const struct lyd_node *r)
+{
+    const struct lyd_node *file = gw_conf_child(r, "secret-file");
+    size_t len = 0;
+
+    if (file == NULL)
+        return;
+    (void)gw_conf_addr(r, "address", &b->c->attachment.radius.addr);
+    (void)gw_conf_addr(r, "nas", &b->c->attachment.radius.nas);
+    b->c->attachment.radius.port = (uint16_t)gw_conf_u32(r, "port");
+    char text[SECRET_FILE_MAX];
+    const char *secret = load_secret(b, file, text, &len);
+    if (secret != NULL && (len == 0 || len > sizeof b->c->attachment.radius.secret))
+        gw_conf_fault(b->err, file, "%s: the secret has %zu octets, expected 1 to %zu",
+                      lyd_get_value(file), len, sizeof b->c->attachment.radius.secret);
+    else if (secret != NULL)
+        memcpy(b->c->attachment.radius.secret, secret, len);
+    b->c->attachment.radius.secret_len = len;
+    explicit_bzero(text, sizeof text);
+}
+
+static void build_attachment(struct build *b, const struct lyd_node *a)
+{
+    const struct lyd_node *h = gw_conf_child(a, "hostapd");
+    struct gw_cfg_attachment *out = &b->c->attachment;
+
+    out->hostapd = get(b, gw_conf_count(h), sizeof *out->hostapd);
+    for (; out->hostapd != NULL && h != NULL; h = gw_conf_next(h))
+        out->hostapd[out->nhostapd++] = (struct gw_cfg_hostapd){
+            .iface = copy_of(b, gw_conf_str(h, "interface")),
+            .socket = copy_of(b, gw_conf_str(h, "socket")),
+        };
+    build_radius(b, gw_conf_child(a, "radius"));
+}
+
 static void build_daemon(struct build *b, const struct lyd_node *d)
 {
     const struct lyd_node *log = gw_conf_child(d, "log"), *l;
@@ -244,6 +372,8 @@ static void build_daemon(struct build *b, const struct lyd_node *d)
     b->c->daemon.state_dir = copy_of(b, gw_conf_str(d, "state-directory"));
     b->c->daemon.pin_dir = copy_of(b, gw_conf_str(d, "pin-directory"));
     b->c->daemon.on_stop = (enum gw_on_stop)gw_conf_enum(d, "on-stop");
+    b->c->daemon.durability = (enum gw_durability)gw_conf_enum(d, "durability");
+    b->c->daemon.sandbox = (enum gw_sandbox)gw_conf_enum(d, "sandbox");
     b->c->daemon.log_rate = gw_conf_u32(log, "rate");
     b->c->daemon.log_file = copy_of(b, gw_conf_str(log, "file"));
     for (size_t i = 0; i < GW_CAT_COUNT; i++)
@@ -274,6 +404,10 @@ struct gw_config *gw_conf_build(const struct lyd_node *tree, const struct gw_con
     build_policy(&b, gw_conf_child(tree, "policy"));
     build_numbers(&b, tree);
     build_timers(&b, gw_conf_child(tree, "timers"));
+    build_mobility(&b, gw_conf_child(tree, "mobility"));
+    build_pmip(&b, gw_conf_child(tree, "proxy-mobile-ip"));
+    build_heartbeat(&b, gw_conf_child(tree, "heartbeat"));
+    build_attachment(&b, gw_conf_child(tree, "attachment"));
     build_daemon(&b, gw_conf_child(tree, "daemon"));
     if (err->errors > 0 || err->nomem) {
         gw_config_free(b.c);

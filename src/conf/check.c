@@ -25,28 +25,6 @@ void gw_conf_fault(struct gw_conf_errors *err, const struct lyd_node *at, const 
     gw_conf_error(err, gw_conf_line(at), gw_conf_path_of(at, &p), "%s", what);
 }
 
-/* An error about a member that is not there, or about a list and not one of its entries. */
-static void fault_in(struct gw_conf_errors *err, const struct lyd_node *in, const char *name,
-                     const char *what)
-{
-    const struct lyd_node *first = gw_conf_child(in, name);
-    struct gw_conf_path p;
-
-    gw_conf_path_of(in, &p);
-    gw_conf_path_name(&p, name);
-    gw_conf_error(err, gw_conf_line(first != NULL ? first : in), p.text, "%s", what);
-}
-
-unsigned gw_conf_roles(const struct lyd_node *node)
-{
-    static const unsigned role[] = {GW_ROLE_MAAR, GW_ROLE_CMD}; /* the enumeration's order */
-    unsigned roles = 0;
-
-    for (const struct lyd_node *r = gw_conf_child(node, "roles"); r != NULL; r = gw_conf_next(r))
-        roles |= role[gw_conf_enum_value(r)];
-    return roles;
-}
-
 bool gw_conf_is_global(const struct gw_addr *a)
 {
     static const struct gw_addr loopback = {{[15] = 1}};
@@ -65,96 +43,6 @@ static void check_address(struct gw_conf_errors *err, const struct lyd_node *in,
                       "%s cannot be the address of a node, expected a global or unique "
                       "local unicast address",
                       lyd_get_value(leaf));
-}
-
-/* ---- the node and its roles ---- */
-
-static bool has_side(const struct lyd_node *tree, enum gw_if_side side)
-{
-    const struct lyd_node *i = gw_conf_child(tree, "interfaces");
-
-    for (; i != NULL; i = gw_conf_next(i)) {
-        if (gw_conf_enum(i, "side") == (int)side)
-            return true;
-    }
-    return false;
-}
-
-static const struct lyd_node *peer_at(const struct lyd_node *tree, const struct gw_addr *a)
-{
-    const struct lyd_node *p = gw_conf_child(tree, "peers");
-    struct gw_addr addr;
-
-    for (; p != NULL; p = gw_conf_next(p)) {
-        if (gw_conf_addr(p, "address", &addr) && gw_addr_eq(&addr, a))
-            return p;
-    }
-    return NULL;
-}
-
-static void check_cmd(const struct lyd_node *tree, struct gw_conf_errors *err)
-{
-    const struct lyd_node *node = gw_conf_child(tree, "node");
-    const struct lyd_node *leaf = gw_conf_child(node, "cmd"), *peer;
-    struct gw_addr a, own;
-
-    if (!gw_conf_addr(node, "cmd", &a)) {
-        fault_in(err, node, "cmd",
-                 "is missing, expected the address of the central mobility database, which the "
-                 "role maar needs");
-        return;
-    }
-    if (gw_conf_addr(node, "address", &own) && gw_addr_eq(&a, &own)) {
-        if ((gw_conf_roles(node) & GW_ROLE_CMD) == 0)
-            gw_conf_fault(err, leaf,
-                          "%s is this node's own address and it has not the role cmd, "
-                          "expected the address of a peer that has",
-                          lyd_get_value(leaf));
-        return;
-    }
-    peer = peer_at(tree, &a);
-    if (peer == NULL)
-        gw_conf_fault(err, leaf,
-                      "%s is no peer's address, expected one of a peer with the role "
-                      "cmd under /godwit/peers",
-                      lyd_get_value(leaf));
-    else if ((gw_conf_roles(peer) & GW_ROLE_CMD) == 0)
-        gw_conf_fault(err, leaf,
-                      "the peer \"%s\" (line %u) has not the role cmd, expected one "
-                      "that has",
-                      gw_conf_str(peer, "name"), gw_conf_line(peer));
-}
-
-static void check_maar(const struct lyd_node *tree, struct gw_conf_errors *err)
-{
-    check_cmd(tree, err);
-    if (gw_conf_child(tree, "pools") == NULL)
-        fault_in(err, tree, "pools",
-                 "is missing, expected at least one, which the role maar needs");
-    if (!has_side(tree, GW_IF_ACCESS))
-        fault_in(err, tree, "interfaces",
-                 "none has side access, expected at least one, which the role maar needs");
-    if (!has_side(tree, GW_IF_CORE))
-        fault_in(err, tree, "interfaces",
-                 "none has side core, expected at least one, which the role maar needs");
-}
-
-static void check_not_maar(const struct lyd_node *tree, struct gw_conf_errors *err)
-{
-    const struct lyd_node *cmd = gw_conf_child(gw_conf_child(tree, "node"), "cmd");
-
-    if (cmd != NULL)
-        gw_conf_fault(err, cmd, "is only for the role maar, expected nothing");
-    if (gw_conf_child(tree, "pools") != NULL)
-        fault_in(err, tree, "pools", "are only for the role maar, expected none");
-}
-
-static void check_roles(const struct lyd_node *tree, struct gw_conf_errors *err)
-{
-    if ((gw_conf_roles(gw_conf_child(tree, "node")) & GW_ROLE_MAAR) != 0)
-        check_maar(tree, err);
-    else
-        check_not_maar(tree, err);
 }
 
 /* ---- peers ---- */
@@ -196,6 +84,17 @@ static void check_peer_addresses(const struct lyd_node *tree, struct gw_conf_err
     free(addr);
 }
 
+/* Policies name central anchors beside these words. */
+static void check_peer_name(const struct lyd_node *peer, struct gw_conf_errors *err)
+{
+    const struct lyd_node *name = gw_conf_child(peer, "name");
+
+    if (name != NULL &&
+        (strcmp(lyd_get_value(name), "here") == 0 || strcmp(lyd_get_value(name), "none") == 0))
+        gw_conf_fault(err, name, "%s has a meaning in policies, expected another name",
+                      lyd_get_value(name));
+}
+
 static void check_peers(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *p = gw_conf_child(tree, "peers");
@@ -209,12 +108,23 @@ static void check_peers(const struct lyd_node *tree, struct gw_conf_errors *err)
         check_address(err, p, "address");
         if (addr != NULL && own != NULL && strcmp(lyd_get_value(addr), own) == 0)
             gw_conf_fault(err, addr, "%s is this node's own address, expected another node's", own);
-        if (pools != NULL && roles != 0 && (roles & GW_ROLE_MAAR) == 0)
+        if (pools != NULL && roles != 0 && (roles & (GW_ROLE_MAAR | GW_ROLE_LMA)) == 0)
             gw_conf_fault(err, pools,
-                          "pools are only for a peer with the role maar, expected "
-                          "none");
+                          "pools are only for a peer with the role maar or lma, expected none");
+        check_peer_name(p, err);
     }
     check_peer_addresses(tree, err);
+}
+
+static void check_keys(const struct lyd_node *tree, struct gw_conf_errors *err)
+{
+    const struct lyd_node *peer = gw_conf_child(tree, "peers");
+
+    for (; peer != NULL; peer = gw_conf_next(peer))
+        if (gw_conf_child(peer, "keys") == NULL &&
+            strcmp(gw_conf_str(peer, "protection"), "ipsec") != 0)
+            gw_conf_fault_in(err, peer, "keys",
+                             "are missing, expected at least one unless protection is ipsec");
 }
 
 /* ---- numbers that go together ---- */
@@ -357,6 +267,33 @@ static void check_exposure(const struct lyd_node *tree, struct gw_conf_errors *e
     }
 }
 
+static void check_hostapd(const struct lyd_node *tree, struct gw_conf_errors *err)
+{
+    const struct lyd_node *h = gw_conf_child(gw_conf_child(tree, "attachment"), "hostapd"), *i;
+
+    for (; h != NULL; h = gw_conf_next(h)) {
+        const char *name = gw_conf_str(h, "interface");
+        for (i = gw_conf_child(tree, "interfaces"); i != NULL; i = gw_conf_next(i))
+            if (name != NULL && strcmp(gw_conf_str(i, "name"), name) == 0 &&
+                gw_conf_enum(i, "side") == GW_IF_ACCESS)
+                break;
+        if (i == NULL && name != NULL)
+            gw_conf_fault(err, gw_conf_child(h, "interface"),
+                          "%s is no access interface under /godwit/interfaces, expected one", name);
+    }
+}
+
+static void check_local(const struct lyd_node *tree, struct gw_conf_errors *err)
+{
+    const struct lyd_node *l = gw_conf_child(gw_conf_child(tree, "mobility"), "local-prefixes");
+    struct gw_prefix p;
+
+    for (; l != NULL; l = gw_conf_next(l))
+        if (gw_parse_prefix(lyd_get_value(l), &p) == 0 && !gw_conf_is_global(&p.addr))
+            gw_conf_fault(err, l, "bad prefix %s, expected a global or unique local unicast prefix",
+                          lyd_get_value(l));
+}
+
 static void check_socket(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *s = gw_conf_child(gw_conf_child(tree, "daemon"), "control-socket");
@@ -375,6 +312,9 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
 
     check_address(err, node, "address");
     check_address(err, node, "cmd");
+    check_address(err, node, "lma");
+    check_hostapd(tree, err);
+    check_local(tree, err);
     gw_conf_check_pools(tree, err);
     check_peers(tree, err);
     check_mtu(tree, err);
@@ -385,7 +325,8 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
     if (src->exposed)
         check_exposure(tree, err);
     if (complete) {
-        check_roles(tree, err);
+        gw_conf_check_roles(tree, err);
+        check_keys(tree, err);
         check_policy(tree, err);
     }
 }

@@ -8,10 +8,15 @@
 /* An error at a node of the tree. */
 void gw_conf_fault(struct gw_conf_errors *err, const struct lyd_node *at, const char *fmt, ...)
     GW_PRINTF(3, 4);
-/* roles: bits of enum gw_role. */
-unsigned gw_conf_roles(const struct lyd_node *node);
+/* An error about a member that is not there, or about a list and not one of its entries. */
+void gw_conf_fault_in(struct gw_conf_errors *err, const struct lyd_node *in, const char *name,
+                      const char *what);
 /* Can it be the address of a node, or (as a prefix) of mobile nodes? */
 bool gw_conf_is_global(const struct gw_addr *a);
+
+/* check_roles.c: bits of enum gw_role; what each role needs. */
+unsigned gw_conf_roles(const struct lyd_node *node);
+void gw_conf_check_roles(const struct lyd_node *tree, struct gw_conf_errors *err);
 
 /* check_pools.c: pools of this node and of its peers. */
 void gw_conf_check_pools(const struct lyd_node *tree, struct gw_conf_errors *err);

@@ -478,7 +478,8 @@ static void walk_pair(struct walk *w, const struct spot *s, struct fy_node_pair 
     gw_conf_path_cut(&w->path, mark);
 }
 
-/* Must a file give it? A container must when something in it must be. */
+/* Must a file give it? A container must when something in it must be, unless its presence says
+ * something. */
 static bool is_required(const struct gw_conf_model *m, const struct lysc_node *n)
 {
     const struct lysc_node *c = NULL;
@@ -489,6 +490,8 @@ static bool is_required(const struct gw_conf_model *m, const struct lysc_node *n
         return ((const struct lysc_node_leaflist *)n)->min > 0;
     if (n->nodetype != LYS_CONTAINER)
         return (n->flags & LYS_MAND_TRUE) != 0 || lysc_is_key(n);
+    if ((n->flags & LYS_PRESENCE) != 0)
+        return false;
     while ((c = gw_conf_next_member(m, n, c)) != NULL) {
         if ((c->parent == n) && is_required(m, c))
             return true;

@@ -10,7 +10,14 @@
 #include "wire/auth.h"
 #include "wire/mh.h"
 
-enum gw_role { GW_ROLE_MAAR = 1u << 0, GW_ROLE_CMD = 1u << 1 };
+enum gw_role {
+    GW_ROLE_MAAR = 1u << 0,
+    GW_ROLE_CMD = 1u << 1,
+    GW_ROLE_LMA = 1u << 2,
+    GW_ROLE_MAG = 1u << 3,
+};
+/* Those that have tunnels. */
+#define GW_ROLES_FORWARDING ((unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA | GW_ROLE_MAG))
 
 enum gw_if_side { GW_IF_ACCESS, GW_IF_CORE };
 enum gw_if_hook { GW_HOOK_AUTO, GW_HOOK_TC, GW_HOOK_XDP };
@@ -33,8 +40,18 @@ struct gw_cfg_peer {
     unsigned roles; /* enum gw_role it may act in */
     size_t npools;  /* the prefixes it may anchor; 0 for a CMD */
     struct gw_prefix *pools;
-    size_t nkeys; /* 1..GW_PEER_KEYS; the first signs */
+    size_t nnodes;      /* whom it may register; 0: everybody */
+    const char **nodes; /* globs over gw_fmt_mnid */
+    bool ipsec;         /* ESP transport mode must protect signalling with it */
+    size_t nkeys;       /* 0..GW_PEER_KEYS, at least 1 without ipsec; the first signs */
     struct gw_key keys[GW_PEER_KEYS];
+};
+
+/* Where the prefixes of a mobile node come from; a set of these. */
+enum gw_anchoring {
+    GW_ANCHORING_HERE = 1u << 0, /* from this MAAR's pool, followed by mobility (RFC 8885) */
+    GW_ANCHORING_LMA = 1u << 1,  /* from a central LMA, this node being its MAG (appendix A.5) */
+    GW_ANCHORING_NONE = 1u << 2, /* from this MAAR's pool, lost when it leaves; excludes HERE */
 };
 
 /* Who may attach; the first match decides. */
@@ -43,6 +60,60 @@ struct gw_cfg_policy {
     enum gw_match match;
     const char *pattern; /* glob (* and ?) over gw_fmt_lladdr or gw_fmt_mnid; NULL for ANY */
     bool allow;
+    unsigned anchoring; /* enum gw_anchoring; 0 in a node that is neither MAAR nor MAG */
+    struct gw_addr lma; /* with GW_ANCHORING_LMA: which */
+    uint8_t prefixes;   /* LMA: how many a new session gets (RFC 5213 §5.4.2), 1.. */
+};
+
+enum gw_cmd_mode { GW_CMD_PROXY, GW_CMD_RELAY, GW_CMD_LOCATOR }; /* RFC 8885 §3.4, §3.2, §3.3 */
+/* RFC 8885 §3.5: a previous MAAR stops its timer, or asks to leave and is told to stay. */
+enum gw_dereg { GW_DEREG_STOP_TIMER, GW_DEREG_ASK };
+enum gw_evict { GW_EVICT_OLDEST, GW_EVICT_IDLE }; /* longest not serving; longest without traffic */
+
+struct gw_cfg_mobility {
+    enum gw_cmd_mode cmd_mode;    /* CMD */
+    struct gw_time relay_timeout; /* CMD, relay: then what has arrived is sent; 0: waits for all */
+    enum gw_dereg dereg;          /* MAAR */
+    enum gw_evict evict;          /* which previous MAAR goes when there are too many */
+    struct gw_time idle_release;  /* S-MAAR: a previous anchor without traffic goes; 0: never */
+    size_t nlocal;                /* MAAR: networks reachable through this anchor only */
+    struct gw_prefix *local;      /* (RFC 8885 §4.4), at most GW_LOCAL_MAX */
+};
+#define GW_LOCAL_MAX 4
+
+/* RFC 5213, for LMA and MAG. */
+struct gw_cfg_pmip {
+    bool sequence; /* ordered by sequence numbers, not by Timestamps (§5.5) */
+    struct {       /* how every MAG looks to a mobile node for this LMA's prefixes (§6.9.3) */
+        struct gw_addr link_local;
+        struct gw_lladdr lladdr;
+    } mag;                             /* LMA: what it assigns; zero: gw_dlif_default of the LMA */
+    bool local_routing;                /* EnableMAGLocalRouting (§6.10.3) */
+    struct gw_time min_before_delete;  /* MinDelayBeforeBCEDelete */
+    struct gw_time max_before_assign;  /* MaxDelayBeforeNewBCEAssign */
+    struct gw_time timestamp_validity; /* TimestampValidityWindow */
+};
+
+struct gw_cfg_heartbeat {     /* RFC 5847 */
+    struct gw_time interval;  /* HEARTBEAT_INTERVAL; 0: none are sent */
+    uint32_t missing_allowed; /* MISSING_HEARTBEATS_ALLOWED */
+};
+
+/* Where attachments are learnt beside the first frame, RS and netlink. */
+struct gw_cfg_hostapd {
+    const char *iface;  /* the access interface its stations are on */
+    const char *socket; /* hostapd's control socket of that interface */
+};
+struct gw_cfg_attachment {
+    size_t nhostapd;
+    struct gw_cfg_hostapd *hostapd;
+    struct {                 /* accounting, RFC 2866; port 0: no listener */
+        struct gw_addr addr; /* to listen on */
+        uint16_t port;
+        struct gw_addr nas; /* the only source that is listened to */
+        size_t secret_len;
+        uint8_t secret[128];
+    } radius;
 };
 
 struct gw_cfg_limits {
@@ -50,6 +121,8 @@ struct gw_cfg_limits {
     uint32_t bindings;       /* mobile nodes known here */
     uint32_t previous_maars; /* per mobile node */
     uint32_t pending;        /* messages waiting for an acknowledgement */
+    uint32_t peer_rate;      /* messages per second taken from one peer; 0: no limit */
+    uint32_t station_rate;   /* attachments per minute of one station; 0: no limit */
 };
 
 struct gw_cfg_timers {
@@ -68,6 +141,11 @@ struct gw_cfg_timers {
 };
 
 enum gw_on_stop { GW_STOP_LEAVE, GW_STOP_REMOVE };
+/* When an acknowledgement leaves: at once; when the record survives the process; when it survives
+ * a power failure. */
+enum gw_durability { GW_DURABLE_NONE, GW_DURABLE_BATCH, GW_DURABLE_EACH };
+/* What a system call that the daemon has no use for does. */
+enum gw_sandbox { GW_SANDBOX_ENFORCE, GW_SANDBOX_LOG, GW_SANDBOX_OFF };
 struct gw_config {
     struct gw_arena arena;
     const char *file; /* it was read from */
@@ -75,6 +153,7 @@ struct gw_config {
     unsigned roles;
     struct gw_addr addr; /* of signalling and tunnels */
     struct gw_addr cmd;  /* the CMD's, for a MAAR; zero otherwise */
+    struct gw_addr lma;  /* the LMA's, for a MAG; zero otherwise */
     struct gw_mh_codec codec;
     size_t nifs;
     struct gw_cfg_if *ifs;
@@ -90,6 +169,10 @@ struct gw_config {
     struct gw_cfg_peer *peers;
     size_t npolicy;
     struct gw_cfg_policy *policy;
+    struct gw_cfg_mobility mobility;
+    struct gw_cfg_pmip pmip;
+    struct gw_cfg_heartbeat heartbeat;
+    struct gw_cfg_attachment attachment;
     struct gw_cfg_limits limits;
     struct gw_cfg_timers timers;
     struct {
@@ -97,6 +180,8 @@ struct gw_config {
         const char *state_dir;      /* LMDB */
         const char *pin_dir;        /* below a bpffs */
         enum gw_on_stop on_stop;
+        enum gw_durability durability;
+        enum gw_sandbox sandbox;
         enum gw_log_level log_level[GW_CAT_COUNT];
         uint32_t log_rate;    /* lines per second and category; 0: no limit */
         const char *log_file; /* NULL: stderr */

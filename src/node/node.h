@@ -19,7 +19,14 @@
 struct gw_node;
 
 /* Where an attachment or detachment was seen first. */
-enum gw_seen_by { GW_SEEN_FRAME, GW_SEEN_RS, GW_SEEN_NETLINK, GW_SEEN_MANUAL, GW_SEEN_RESTORED };
+enum gw_seen_by {
+    GW_SEEN_FRAME,
+    GW_SEEN_RS,
+    GW_SEEN_NETLINK,
+    GW_SEEN_MANUAL,
+    GW_SEEN_HOSTAPD,
+    GW_SEEN_RADIUS,
+};
 
 enum gw_input_kind {
     GW_IN_MH,         /* a Mobility Header message from the core */

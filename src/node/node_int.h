@@ -70,6 +70,10 @@ int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct
 void gw_signal_drain(struct gw_node *n); /* delivers messages to itself */
 void gw_signal_drop_loop(struct gw_node *n);
 
+/* dispatch.c: the message in n->in, of an authenticated peer; `to`: the roles of this node that it
+ * can be for (enum gw_role). 0 or why it was refused. */
+int gw_dispatch(struct gw_node *n, const struct gw_peer *p, unsigned to);
+
 /* peer.c */
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);
 void gw_peers_free(struct gw_node *n, struct gw_table *t);

@@ -50,6 +50,7 @@ static void compare(const struct gw_config *a, const struct gw_config *b, struct
     check(r, a->roles == b->roles, "/godwit/node/roles", held);
     check(r, gw_addr_eq(&a->addr, &b->addr), "/godwit/node/address", held);
     check(r, gw_addr_eq(&a->cmd, &b->cmd), "/godwit/node/cmd", held);
+    check(r, gw_addr_eq(&a->lma, &b->lma), "/godwit/node/lma", held);
     check(r, same_ifs(a, b), "/godwit/interfaces",
           "hooks are attached to them; restart the daemon");
     check(r, same_pools(a, b), "/godwit/pools", "prefixes of it may be in use; restart the daemon");
@@ -71,8 +72,8 @@ static void switch_peers(struct gw_node *n, struct gw_table *now)
 
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
         struct gw_peer *q = gw_table_get(now, &p->addr);
-        bool was = (p->cfg->roles & GW_ROLE_MAAR) != 0;
-        if (was && (q == NULL || (q->cfg->roles & GW_ROLE_MAAR) == 0))
+        bool was = (p->cfg->roles & GW_ROLES_FORWARDING) != 0;
+        if (was && (q == NULL || (q->cfg->roles & GW_ROLES_FORWARDING) == 0))
             gw_route_peer(&n->lm, p->cfg, false);
     }
     gw_peers_free(n, &n->peers);

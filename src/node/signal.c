@@ -1,6 +1,6 @@
-/* signal.c: Mobility Header messages between nodes: parsing, peers, authentication, replay, and
- * which function a message is for (RFC 6275 §9.2, RFC 4285, RFC 8885). Whatever fails here is
- * counted and dropped without a trace in the state.
+/* signal.c: Mobility Header messages between nodes: parsing, peers, authentication, replay
+ * (RFC 6275 §9.2, RFC 4285). Whatever fails here is counted and dropped without a trace in the
+ * state. Which function a message is for is in dispatch.c.
  *
  * A message to this node itself (a process that is a MAAR and the CMD) is encoded and parsed like
  * any other but needs no authentication: it never leaves the process.
@@ -149,26 +149,6 @@ static int drop(struct gw_node *n, enum gw_count why, int err)
     return err;
 }
 
-/* The half of location management that a message is for; `as` is the role it was sent in when
- * that is known. */
-static int dispatch(struct gw_node *n, const struct gw_peer *p, enum gw_role to)
-{
-    const struct gw_mh *m = &n->in;
-    bool pbu = m->type == GW_MH_BU;
-
-    if (!pbu && m->type != GW_MH_BA)
-        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
-    /* CATS messages will be told apart by C here, before what RFC 5213 asks for. */
-    if (pbu ? (m->bu.flags & GW_BU_P) == 0
-            : (m->ba.flags & (GW_BA_P | GW_BA_D)) != (GW_BA_P | GW_BA_D))
-        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
-    if (to == GW_ROLE_CMD)
-        return pbu ? gw_cmd_pbu(&n->cmd, p->cfg, m) : gw_cmd_pba(&n->cmd, p->cfg, m);
-    if (pbu && (m->bu.flags & GW_BU_D) == 0)
-        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
-    return pbu ? gw_maar_pbu(&n->maar, &p->addr, m) : gw_maar_pba(&n->maar, &p->addr, m);
-}
-
 /* Authenticated, once. 0, GW_EAUTH or GW_EREPLAY. */
 static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
                  const uint8_t *data, size_t len)
@@ -219,11 +199,7 @@ int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const ui
     if (err != 0)
         return err;
     count_in(n);
-    if ((n->cfg->roles & GW_ROLE_MAAR) != 0 && gw_addr_eq(&addrs->src, &n->cfg->cmd))
-        return dispatch(n, p, GW_ROLE_MAAR);
-    if ((n->cfg->roles & GW_ROLE_CMD) != 0)
-        return dispatch(n, p, GW_ROLE_CMD);
-    return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
+    return gw_dispatch(n, p, n->cfg->roles);
 }
 
 static void deliver(struct gw_node *n, const struct gw_loop *l)
@@ -237,7 +213,7 @@ static void deliver(struct gw_node *n, const struct gw_loop *l)
     self->in++;
     self->last_in = n->lm.now.mono;
     count_in(n);
-    (void)dispatch(n, self, l->as == GW_ROLE_MAAR ? GW_ROLE_CMD : GW_ROLE_MAAR);
+    (void)gw_dispatch(n, self, n->cfg->roles & ~(unsigned)l->as);
 }
 
 void gw_signal_drain(struct gw_node *n)

@@ -15,7 +15,7 @@
 
 /* The error lines of one load, and its warnings, each ending in a newline. */
 struct lines {
-    char errors[16384], warnings[4096];
+    char errors[32768], warnings[4096];
 };
 struct gw_conf_report report_into(struct lines *l);
 

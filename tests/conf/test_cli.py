@@ -136,7 +136,7 @@ def test_normal_form_is_yaml_of_others_too():
     assert shown["interfaces"][0]["access-point"] == 'Röhre "3"\t\\'
     assert shown["dlif"]["link-layer"].lower() == "02:00:5e:00:01:01"
     assert shown["timers"]["replay-window"] == 1.125
-    assert shown["policy"][2] == {"any": True, "action": "deny"}
+    assert shown["policy"][2] == {"any": True, "action": "deny", "prefixes": 1}
 
 
 # ---- the daemon ----

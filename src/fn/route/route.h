@@ -9,7 +9,7 @@
 
 #include "fn/lm/binding.h"
 
-/* Tunnels with the configured peers that may be MAARs, but for this node itself. */
+/* Tunnels with the configured peers that forward (MAAR, LMA, MAG), but for this node itself. */
 void gw_route_peers(struct gw_lm *lm);
 void gw_route_peer(struct gw_lm *lm, const struct gw_cfg_peer *p, bool wanted);
 

@@ -1,0 +1,56 @@
+/* dispatch.c: which function an authenticated message is for, by its type, its flags, who sent it
+ * and which roles this node has. CATS messages are told apart here too, by C, before what RFC 5213
+ * asks of a PBU.
+ */
+#include "node/node_int.h"
+
+static int drop(struct gw_node *n, enum gw_count why, int err)
+{
+    n->lm.count[why]++;
+    return err;
+}
+
+/* Does the sender speak to the MAAR here: is it that MAAR's CMD? */
+static bool from_cmd(const struct gw_node *n, const struct gw_peer *p, unsigned to)
+{
+    return (to & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->addr, &n->cfg->cmd);
+}
+
+static int dispatch_pbu(struct gw_node *n, const struct gw_peer *p, unsigned to)
+{
+    const struct gw_mh *m = &n->in;
+
+    if ((m->bu.flags & GW_BU_P) == 0)
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    if (from_cmd(n, p, to))
+        return (m->bu.flags & GW_BU_D) != 0 ? gw_maar_pbu(&n->maar, &p->addr, m)
+                                            : drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    if ((to & GW_ROLE_CMD) != 0)
+        return gw_cmd_pbu(&n->cmd, p->cfg, m);
+    return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
+}
+
+static int dispatch_pba(struct gw_node *n, const struct gw_peer *p, unsigned to)
+{
+    const struct gw_mh *m = &n->in;
+
+    if ((m->ba.flags & (GW_BA_P | GW_BA_D)) != (GW_BA_P | GW_BA_D))
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    if (from_cmd(n, p, to))
+        return gw_maar_pba(&n->maar, &p->addr, m);
+    if ((to & GW_ROLE_CMD) != 0)
+        return gw_cmd_pba(&n->cmd, p->cfg, m);
+    return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
+}
+
+int gw_dispatch(struct gw_node *n, const struct gw_peer *p, unsigned to)
+{
+    switch (n->in.type) {
+    case GW_MH_BU:
+        return dispatch_pbu(n, p, to);
+    case GW_MH_BA:
+        return dispatch_pba(n, p, to);
+    default: /* known to the codec, of no use to any function here */
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    }
+}
