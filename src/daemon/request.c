@@ -158,6 +158,10 @@ static json_t *status(struct gwd *d)
         json_array_append_new(roles, json_string("maar"));
     if (d->conf->roles & GW_ROLE_CMD)
         json_array_append_new(roles, json_string("cmd"));
+    if (d->conf->roles & GW_ROLE_LMA)
+        json_array_append_new(roles, json_string("lma"));
+    if (d->conf->roles & GW_ROLE_MAG)
+        json_array_append_new(roles, json_string("mag"));
     for (size_t i = 0; i < d->nifs; i++)
         json_object_set_new(hooks, d->ifs[i].name,
                             json_string(gw_bpf_hook(d->bpf, d->ifs[i].index)));

@@ -163,11 +163,13 @@ static int start(struct gw_node *n)
 {
     if (n->started)
         return GW_EINVAL;
-    if ((n->cfg->roles & GW_ROLE_MAAR) != 0) {
+    if ((n->cfg->roles & GW_ROLES_FORWARDING) != 0) {
+        gw_route_peers(&n->lm);
         gw_maar_say_all(&n->maar);
         gw_route_sync(&n->lm);
-        gw_maar_resume(&n->maar);
     }
+    if ((n->cfg->roles & GW_ROLE_MAAR) != 0)
+        gw_maar_resume(&n->maar);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0)
         gw_cmd_resume(&n->cmd);
     n->started = true;

@@ -97,7 +97,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
         err = gw_peers_load(n, c, &peers);
     if (err != 0)
         return err;
-    if ((c->roles & GW_ROLE_MAAR) != 0)
+    if ((c->roles & GW_ROLES_FORWARDING) != 0)
         switch_peers(n, &peers);
     else {
         gw_peers_free(n, &n->peers);
@@ -110,9 +110,9 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     n->maar.by_station.limit = c->limits.stations;
     n->cmd.bs.by_mnid.limit = c->limits.bindings;
     gw_access_reload(&n->access, c);
-    if ((c->roles & GW_ROLE_MAAR) != 0) {
+    if ((c->roles & GW_ROLES_FORWARDING) != 0)
         gw_route_peers(&n->lm);
+    if ((c->roles & GW_ROLE_MAAR) != 0)
         gw_maar_review(&n->maar);
-    }
     return 0;
 }

@@ -146,11 +146,11 @@ static void show_tunnels(const struct gw_node *n, struct gw_emit *e)
 {
     const struct gw_peer *p;
 
-    if ((n->cfg->roles & GW_ROLE_MAAR) == 0)
+    if ((n->cfg->roles & GW_ROLES_FORWARDING) == 0)
         return;
     count_tunnels(n);
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        if (p->cfg == &n->self || (p->cfg->roles & GW_ROLE_MAAR) == 0)
+        if (p->cfg == &n->self || (p->cfg->roles & GW_ROLES_FORWARDING) == 0)
             continue;
         gw_emit_obj(e, NULL);
         gw_emit_str(e, "peer", p->cfg->name);
@@ -178,6 +178,10 @@ static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now
             gw_emit_str(e, NULL, "maar");
         if ((p->cfg->roles & GW_ROLE_CMD) != 0)
             gw_emit_str(e, NULL, "cmd");
+        if ((p->cfg->roles & GW_ROLE_LMA) != 0)
+            gw_emit_str(e, NULL, "lma");
+        if ((p->cfg->roles & GW_ROLE_MAG) != 0)
+            gw_emit_str(e, NULL, "mag");
         gw_emit_arr_end(e);
         gw_emit_num(e, "messages_in", (int64_t)p->in);
         gw_emit_num(e, "messages_out", (int64_t)p->out);

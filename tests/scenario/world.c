@@ -29,108 +29,19 @@ static void *resize(void *user, void *ptr, size_t old_size, size_t size)
     return realloc(ptr, size);
 }
 
-static struct gw_addr addr_of(size_t node)
-{
-    struct gw_addr a = {{0x20, 0x01, 0x0d, 0xb8, 0, 0x0f}};
-    a.b[15] = (uint8_t)(node == 0 ? 0x0c : node);
-    return a;
-}
-
-static struct gw_prefix pool_of(size_t node)
-{
-    struct gw_addr a = {{0x20, 0x01, 0x0d, 0xb8, (uint8_t)(node << 4)}};
-    return gw_prefix_mask(a, 48);
-}
-
-static struct gw_key key_of(size_t a, size_t b)
-{
-    struct gw_key k = {.spi = 256, .alg = GW_AUTH_HMAC_SHA256_128, .len = 16};
-    k.secret[0] = (uint8_t)(a < b ? a : b);
-    k.secret[1] = (uint8_t)(a < b ? b : a);
-    return k;
-}
-
-static void configure_peers(struct world *w, size_t i)
-{
-    struct w_node *n = &w->n[i];
-
-    n->cfg.peers = n->peers;
-    for (size_t j = 0; j < w->nnodes; j++) {
-        if (j == i)
-            continue;
-        struct gw_cfg_peer *p = &n->peers[n->cfg.npeers++];
-        static const char *const names[] = {"cmd",   "maar1", "maar2", "maar3",
-                                            "maar4", "maar5", "maar6", "maar7"};
-        n->peer_pools[j] = pool_of(j);
-        *p = (struct gw_cfg_peer){.name = names[j],
-                                  .addr = addr_of(j),
-                                  .roles = j == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR,
-                                  .npools = j == 0 ? 0 : 1,
-                                  .pools = &n->peer_pools[j],
-                                  .nkeys = 1,
-                                  .keys = {key_of(i, j)}};
-    }
-}
-
-static struct gw_cfg_policy allow_all = {.match = GW_MATCH_ANY, .allow = true};
-
-static void configure(struct world *w, size_t i)
-{
-    struct w_node *n = &w->n[i];
-    struct gw_config *c = &n->cfg;
-    static const char *const names[] = {"cmd",   "maar1", "maar2", "maar3",
-                                        "maar4", "maar5", "maar6", "maar7"};
-
-    n->ifs[0] = (struct gw_cfg_if){.name = "ap1", .side = GW_IF_ACCESS};
-    n->ifs[1] = (struct gw_cfg_if){.name = "ap2", .side = GW_IF_ACCESS};
-    n->ifs[2] = (struct gw_cfg_if){.name = "core0", .side = GW_IF_CORE};
-    n->pool = (struct gw_cfg_pool){.prefix = pool_of(i), .node_len = 64};
-    *c = (struct gw_config){.name = names[i],
-                            .roles = i == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR,
-                            .addr = addr_of(i),
-                            .codec = gw_mh_codec_default,
-                            .nifs = 3,
-                            .ifs = n->ifs,
-                            .npools = i == 0 ? 0 : 1,
-                            .pools = &n->pool,
-                            .access_mtu = 1460,
-                            .core_mtu = 1500,
-                            .npolicy = 1,
-                            .policy = &allow_all,
-                            .limits = {1000, 1000, 8, 1000}};
-    if (i != 0)
-        c->cmd = addr_of(0);
-    c->dlif.link_local = (struct gw_addr){{0xfe, 0x80, [15] = (uint8_t)i}};
-    c->dlif.lladdr = (struct gw_lladdr){6, {2, 0, 0x5e, 0, 1, (uint8_t)i}};
-    c->timers.lifetime = GW_SEC(60);
-    c->timers.refresh = GW_SEC(20);
-    c->timers.initial_ack = GW_SEC(1);
-    c->timers.max_ack = GW_SEC(32);
-    c->timers.replay_window = GW_SEC(7);
-    c->timers.ra_interval = GW_SEC(60);
-    c->timers.transit = GW_SEC(2);
-    c->timers.detach_guard = GW_SEC(3);
-    c->timers.valid_lifetime_s = 7200;
-    c->timers.preferred_lifetime_s = 3600;
-    c->timers.router_lifetime_s = 1800;
-    c->timers.max_update_rate = 3;
-    configure_peers(w, i);
-}
-
-struct world *w_new(size_t maars, uint64_t seed)
+struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed)
 {
     struct world *w = calloc(1, sizeof *w);
 
     assert_non_null(w);
-    assert_true(maars < W_NODES);
+    assert_true(n <= W_NODES);
     w->al = (struct gw_alloc){.resize = resize, .user = w};
     w->now = (struct gw_now){GW_SEC(1000), 1700000000000000000};
     w->delay = GW_MSEC(5);
     w->plane_delay = (struct gw_time){20000};
-    w->nnodes = maars + 1;
+    w->nnodes = n;
     gw_prng_seed(&w->prng, seed);
-    for (size_t i = 0; i < w->nnodes; i++)
-        configure(w, i);
+    w_configure(w, roles);
     for (size_t i = 0; i < w->nnodes; i++)
         w_boot(w, i);
     w_run(w, GW_MSEC(1));
@@ -548,7 +459,7 @@ int w_detach(struct world *w, size_t node, unsigned mn)
 int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const struct gw_key *key)
 {
     struct gw_mh_addrs addrs = {.src = w->n[from].cfg.addr, .dst = w->n[to].cfg.addr};
-    struct gw_key right = key_of(from, to);
+    struct gw_key right = w_key(from, to);
     uint8_t buf[GW_MH_MAX];
     int len = gw_mh_write_auth(&gw_mh_codec_default, &addrs, m, key != NULL ? key : &right, buf,
                                sizeof buf);

@@ -24,6 +24,8 @@ struct w_record {
 };
 struct w_node {
     struct gw_config cfg;
+    char name[16];
+    struct gw_cfg_policy policy; /* everybody */
     struct gw_cfg_if ifs[3];
     struct gw_cfg_pool pool;
     struct gw_cfg_peer peers[W_NODES];
@@ -63,7 +65,7 @@ struct world {
     struct gw_prng prng;
     struct gw_time delay, plane_delay;
     struct w_node n[W_NODES];
-    size_t nnodes; /* 0 is the CMD, the others MAARs */
+    size_t nnodes; /* 0 is the CMD or the LMA, the others MAARs or MAGs */
     struct w_event *ev[W_EVENTS];
     size_t nev;
     uint64_t order;
@@ -76,8 +78,13 @@ struct world {
     int (*tap)(struct world *w, struct w_event *e); /* non-zero: drop */
 };
 
-/* Nodes are made and started; maars at most W_NODES - 1. */
+/* Nodes are made and started: a CMD and maars, an LMA (node 0) and mags, or any roles (of enum
+ * gw_role) in which the first CMD and LMA are everybody's. */
 struct world *w_new(size_t maars, uint64_t seed);
+struct world *w_new_pmip(size_t mags, uint64_t seed);
+struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed);
+void w_configure(struct world *w, const unsigned *roles);
+struct gw_key w_key(size_t a, size_t b); /* between two nodes */
 void w_free(struct world *w);                /* asserts that no memory is left */
 void w_boot(struct world *w, size_t node);   /* restores from its store */
 void w_crash(struct world *w, size_t node);  /* the store survives, the packet path too */

@@ -168,7 +168,6 @@ void gw_maar_say_all(struct gw_maar *m)
 {
     struct gw_binding *b;
 
-    gw_route_peers(m->lm);
     for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;)
         say(gw_maar_mn(b));
 }
