@@ -89,6 +89,8 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
     if (err == 0)
         err = gw_handovers_init(&n->lm.handovers, n->al, HANDOVERS);
     if (err == 0)
+        err = gw_limit_init(n);
+    if (err == 0)
         err = make_self(n, c);
     if (err == 0)
         err = gw_peers_load(n, c, &n->peers);
@@ -135,6 +137,7 @@ void gw_node_free(struct gw_node *n)
         gw_peers_free(n, &n->peers);
     gw_free(n->al, n->self.pools, n->self.npools * sizeof *n->self.pools);
     gw_signal_drop_loop(n);
+    gw_limit_free(n);
     gw_queue_free(&n->queue);
     gw_timers_free(&n->timers);
     gw_free(n->al, n, sizeof *n);
@@ -191,7 +194,17 @@ static int nd(struct gw_node *n, const struct gw_input *in)
     case GW_ACCESS_RS_UNKNOWN:
         break;
     }
+    if (!gw_limit_station(n, &st.lladdr))
+        return GW_EFULL;
     return gw_maar_attach(&n->maar, &st, NULL, n->lm.now.mono);
+}
+
+/* What the operator asks for is done in any case. */
+static int attach(struct gw_node *n, const struct gw_input *in)
+{
+    if (in->attach.by != GW_SEEN_MANUAL && !gw_limit_station(n, &in->attach.station.lladdr))
+        return GW_EFULL;
+    return gw_maar_attach(&n->maar, &in->attach.station, in->attach.mnid, in->attach.seen);
 }
 
 static int maar_input(struct gw_node *n, const struct gw_input *in)
@@ -202,7 +215,7 @@ static int maar_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_ND:
         return nd(n, in);
     case GW_IN_ATTACH:
-        return gw_maar_attach(m, &in->attach.station, in->attach.mnid, in->attach.seen);
+        return attach(n, in);
     case GW_IN_DETACH:
         return gw_maar_detach(m, &in->attach.station);
     case GW_IN_LINK_DOWN:

@@ -32,7 +32,8 @@ struct gw_peer {
     struct gw_time last_in;       /* authenticated; 0: never */
     struct gw_time answer_window; /* of error answers, which cost an attacker nothing */
     uint32_t answers;
-    uint64_t served, moved; /* scratch of show.c */
+    struct gw_time rate_at, line_at; /* gw_limit_take: messages from it, lines about it */
+    uint64_t served, moved;          /* scratch of show.c */
 };
 
 /* A message from this node to itself: one of its roles to another. */
@@ -61,7 +62,18 @@ struct gw_node {
     bool starved; /* a deadline could not be handled for want of memory */
     struct gw_loop *loop, *loop_last;
     struct gw_mh in, out;
+    struct gw_time stranger_at;       /* lines about unknown sources */
+    struct gw_station_rate *stations; /* limit.c */
 };
+
+/* limit.c. true: within the limit, and taken. `at` is the bucket's state, zero at first; `most` in
+ * any span of `per`, 0: no limit. */
+bool gw_limit_take(struct gw_time *at, struct gw_time now, uint32_t most, struct gw_time per);
+bool gw_limit_line(struct gw_time *at, struct gw_time now); /* before a text is put together */
+int gw_limit_init(struct gw_node *n);
+void gw_limit_free(struct gw_node *n);
+/* May this attachment of a station be acted on? Counts those that may not. */
+bool gw_limit_station(struct gw_node *n, const struct gw_lladdr *who);
 
 /* signal.c */
 int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8_t *data,

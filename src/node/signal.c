@@ -158,15 +158,17 @@ static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs 
 
     if (err != 0) {
         p->refused++;
-        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "auth-failed",
-               "a message of %s fails authentication", p->cfg->name);
+        if (gw_limit_line(&p->line_at, n->lm.now.mono))
+            gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "auth-failed",
+                   "a message of %s fails authentication", p->cfg->name);
         return drop(n, GW_CNT_AUTH_FAILED, GW_EAUTH);
     }
     if (id == NULL || gw_replay_check(&p->replay, id->u64, gw_ntp_time(n->lm.now.wall_ns),
                                       gw_ntp_span(n->cfg->timers.replay_window.ns)) != 0) {
         p->refused++;
-        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "replay",
-               "a message of %s is old or comes again, or its clock is wrong", p->cfg->name);
+        if (gw_limit_line(&p->line_at, n->lm.now.mono))
+            gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "replay",
+                   "a message of %s is old or comes again, or its clock is wrong", p->cfg->name);
         return drop(n, GW_CNT_REPLAY, GW_EREPLAY);
     }
     gw_replay_take(&p->replay, id->u64);
@@ -175,21 +177,40 @@ static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs 
     return 0;
 }
 
+static int stranger(struct gw_node *n, const struct gw_addr *from)
+{
+    char text[GW_TEXT_MAX];
+
+    if (gw_limit_line(&n->stranger_at, n->lm.now.mono))
+        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "unknown-peer", "a message from %s",
+               gw_fmt_addr(from, text));
+    return drop(n, GW_CNT_UNKNOWN_PEER, GW_EDENIED);
+}
+
+/* Before it costs parsing or cryptography. */
+static int too_many(struct gw_node *n, struct gw_peer *p)
+{
+    p->refused++;
+    if (gw_limit_line(&p->line_at, n->lm.now.mono))
+        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "peer-rate",
+               "%s sends more than %u messages per second", p->cfg->name, n->cfg->limits.peer_rate);
+    return drop(n, GW_CNT_PEER_RATE, GW_EFULL);
+}
+
 int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8_t *data,
                     size_t len)
 {
     struct gw_peer *p = gw_peer_get(n, &addrs->src);
-    char text[GW_TEXT_MAX];
 
-    if (p == NULL || p->cfg == &n->self) {
-        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "unknown-peer", "a message from %s",
-               gw_fmt_addr(&addrs->src, text));
-        return drop(n, GW_CNT_UNKNOWN_PEER, GW_EDENIED);
-    }
+    if (p == NULL || p->cfg == &n->self)
+        return stranger(n, &addrs->src);
+    if (!gw_limit_take(&p->rate_at, n->lm.now.mono, n->cfg->limits.peer_rate, GW_SEC(1)))
+        return too_many(n, p);
     struct gw_parse_result r = gw_mh_parse(&n->cfg->codec, addrs, data, len, &n->in);
     if (r.code != GW_PARSE_OK) {
-        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "malformed", "a message of %s, octet %u: %s",
-               p->cfg->name, r.offset, r.why != NULL ? r.why : "");
+        if (gw_limit_line(&p->line_at, n->lm.now.mono))
+            gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "malformed", "a message of %s, octet %u: %s",
+                   p->cfg->name, r.offset, r.why != NULL ? r.why : "");
         p->refused++;
         if (r.code == GW_PARSE_ERROR)
             complain(n, p, addrs, &r, data, len);

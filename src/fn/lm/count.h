@@ -26,6 +26,7 @@
     X(UNMATCHED, "drop-unmatched-answer")          \
     X(STALE, "drop-stale-update")                  \
     X(ANSWER_LIMITED, "drop-answer-rate")          \
+    X(PEER_RATE, "drop-peer-rate")                 \
     X(REFUSED_POLICY, "refused-policy")            \
     X(REFUSED_MNID, "refused-missing-mn-id")       \
     X(REFUSED_PEER, "refused-peer-not-authorised") \
@@ -39,6 +40,7 @@
     X(LIMIT_PENDING, "limit-pending")              \
     X(LIMIT_PREVIOUS, "limit-previous-maars")      \
     X(LIMIT_POOL, "limit-pool")                    \
+    X(STATION_RATE, "limit-station-rate")          \
     X(NO_MEMORY, "no-memory")                      \
     X(ATTACHED, "attached")                        \
     X(DETACHED, "detached")                        \
