@@ -24,7 +24,7 @@ struct w_record {
 };
 struct w_node {
     struct gw_config cfg;
-    char name[16];
+    char name[32];
     struct gw_cfg_policy policy; /* everybody */
     struct gw_cfg_if ifs[3];
     struct gw_cfg_pool pool;
