@@ -51,7 +51,8 @@ class Lab:
 
     def up(self, plan, bin_dir, daemons=True, owned=False):
         """Builds the domain of a topology; undoes everything if any part fails. An owned lab is
-        this process's: when the process has died without taking it down, the next one may."""
+        this process's: when the process has died without taking it down, the next one may.
+        daemons: whether to start them, or the names of those to start."""
         if os.geteuid() != 0:
             raise LabError("a lab needs root: it makes network namespaces")
         builder = Builder(plan)
@@ -69,7 +70,7 @@ class Lab:
             self._emulators(plan)
             self._write_configs(plan)
             if daemons:
-                self.start_daemons(plan)
+                self.start_daemons(plan, None if daemons is True else daemons)
             for mn in plan.mobile_nodes:
                 builder.wake(mn)
         except BaseException:
@@ -113,13 +114,14 @@ class Lab:
                 os.chmod(file.name, 0o600)
                 yaml.safe_dump(document, file, sort_keys=False)
 
-    def start_daemons(self, plan):
+    def start_daemons(self, plan, names=None):
         _mount_bpffs()
         os.makedirs(self.state.read()["pins"], exist_ok=True)
-        for node in plan.daemons():
-            self._launch(node.name)
-        for node in plan.daemons():
-            self._await_ready(node.name)
+        wanted = [n.name for n in plan.daemons() if names is None or n.name in names]
+        for name in wanted:
+            self._launch(name)
+        for name in wanted:
+            self._await_ready(name)
 
     def down(self):
         """Takes apart what the state file names. True if there was anything."""
