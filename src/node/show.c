@@ -81,6 +81,7 @@ static void show_stations(const struct gw_node *n, struct gw_emit *e, struct gw_
 static const char *prefix_kind(const struct gw_maar_mn *mn, const struct gw_anchor *a)
 {
     switch (mn->state) {
+    case GW_MN_LOCAL:
     case GW_MN_SERVING:
         return a == mn->own ? "local" : "served";
     case GW_MN_PREVIOUS:

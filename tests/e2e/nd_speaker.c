@@ -112,7 +112,7 @@ static int set(struct speaker *s, const struct gw_station_key *key, char **w, si
         if (parse_dlif(w + 4 * i, &d[i]) != 0)
             return GW_EFORMAT;
     }
-    return gw_access_set_station(&s->access, key, d, n / 4);
+    return gw_access_set_station(&s->access, key, GW_ACCESS_MAAR, d, n / 4);
 }
 
 static int station_command(struct speaker *s, char **w, size_t n)
@@ -129,7 +129,7 @@ static int station_command(struct speaker *s, char **w, size_t n)
         return gw_access_probe(&s->access, &key);
     if (strcmp(w[0], "del") != 0)
         return GW_EINVAL;
-    gw_access_del_station(&s->access, &key);
+    gw_access_del_station(&s->access, &key, GW_ACCESS_MAAR);
     return 0;
 }
 

@@ -318,8 +318,9 @@ static void no_memory_at_start(void **state)
 /* Policies that change, a packet path that refuses, and daemons that die, while nodes move. */
 static void disturb(struct world *w, bool down[static 5])
 {
-    static struct gw_cfg_policy rule[] = {{.match = GW_MATCH_ANY, .allow = false},
-                                          {.match = GW_MATCH_ANY, .allow = true}};
+    static struct gw_cfg_policy rule[] = {
+        {.match = GW_MATCH_ANY, .allow = false},
+        {.match = GW_MATCH_ANY, .allow = true, .anchoring = GW_ANCHORING_HERE}};
     size_t v = (size_t)gw_prng_below(&w->prng, 5);
 
     switch (gw_prng_below(&w->prng, 12)) {
@@ -345,7 +346,8 @@ static void disturb(struct world *w, bool down[static 5])
 
 static void heal(struct world *w, const bool down[static 5], const size_t at[static 8])
 {
-    static struct gw_cfg_policy all = {.match = GW_MATCH_ANY, .allow = true};
+    static struct gw_cfg_policy all = {
+        .match = GW_MATCH_ANY, .allow = true, .anchoring = GW_ANCHORING_HERE};
 
     w->loss_pct = w->dup_pct = w->reorder_pct = 0;
     w->plane_fails = false;

@@ -15,8 +15,14 @@ static void policy(void **state)
     (void)state;
     static struct gw_cfg_policy rules[] = {
         {.match = GW_MATCH_LLADDR, .pattern = "02:00:00:00:00:01", .allow = false},
-        {.match = GW_MATCH_LLADDR, .pattern = "02:00:00:00:00:0?", .allow = true},
-        {.match = GW_MATCH_MNID, .pattern = "*@Example.org", .allow = true},
+        {.match = GW_MATCH_LLADDR,
+         .pattern = "02:00:00:00:00:0?",
+         .allow = true,
+         .anchoring = GW_ANCHORING_HERE},
+        {.match = GW_MATCH_MNID,
+         .pattern = "*@Example.org",
+         .allow = true,
+         .anchoring = GW_ANCHORING_HERE},
     };
     struct world *w = w_new(2, 1);
     struct gw_mnid nai = {GW_MNID_NAI, 15, (const uint8_t *)"bob@example.org"};
@@ -346,7 +352,7 @@ static void policy_changed(void **state)
     (void)state;
     static struct gw_cfg_policy rules[] = {
         {.match = GW_MATCH_LLADDR, .pattern = "02:00:00:00:00:01", .allow = false},
-        {.match = GW_MATCH_ANY, .allow = true},
+        {.match = GW_MATCH_ANY, .allow = true, .anchoring = GW_ANCHORING_HERE},
     };
     struct world *w = w_new(2, 14);
     struct gw_config c = w->n[1].cfg;

@@ -79,16 +79,6 @@ struct gw_access_station *access_find(const struct gw_access *a, const struct gw
     return gw_table_get(&a->stations, key);
 }
 
-void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key)
-{
-    struct gw_access_station *st = access_find(a, key);
-
-    if (st == NULL)
-        return;
-    gw_table_del(&a->stations, key);
-    station_free(st);
-}
-
 /* Between three quarters and the whole of a span, so that stations that came together do not ask
  * for packets together for ever (RFC 4861 §6.2.4). */
 static struct gw_time jitter(struct gw_access *a, struct gw_time span)
@@ -178,12 +168,13 @@ static bool dlif_same(const struct gw_access_dlif *x, const struct gw_access_dli
            gw_prefix_eq(&x->prefix, &y->prefix) && x->previous == y->previous && rio_same(x, y);
 }
 
-static bool list_same(const struct gw_access_station *st, const struct gw_access_dlif *d, size_t n)
+static bool list_same(const struct gw_access_station *st, enum gw_access_owner owner,
+                      const struct gw_access_dlif *d, size_t n)
 {
     size_t live = 0;
 
     for (size_t i = 0; i < st->n; i++) {
-        if (st->entry[i].gone)
+        if (st->entry[i].gone || st->entry[i].owner != owner)
             continue;
         if (live == n || !dlif_same(&st->entry[i].dlif, &d[live]))
             return false;
@@ -208,27 +199,30 @@ struct list {
     struct gw_nd_rio *rio; /* where the next ones go */
 };
 
-static void list_add(struct list *l, const struct gw_access_dlif *d, bool gone)
+static void list_add(struct list *l, const struct gw_access_dlif *d, enum gw_access_owner owner,
+                     bool gone)
 {
     struct access_entry *e = &l->entry[l->n++];
 
-    *e = (struct access_entry){.dlif = *d, .gone = gone};
+    *e = (struct access_entry){.dlif = *d, .owner = owner, .gone = gone};
     e->dlif.rio = l->rio;
     if (d->nrio > 0)
         memcpy(l->rio, d->rio, d->nrio * sizeof *d->rio);
     l->rio += d->nrio;
 }
 
-/* The new list and, behind it, what the old one had more. */
-static int list_make(struct list *l, const struct gw_access_station *st,
+/* The owner's new list, what the others have and, behind it, what the owner's old list had more. */
+static int list_make(struct list *l, const struct gw_access_station *st, enum gw_access_owner owner,
                      const struct gw_access_dlif *d, size_t n)
 {
     size_t nrio = 0, most = n + ACCESS_GONE_MAX;
 
     for (size_t i = 0; i < n; i++)
         nrio += d[i].nrio;
-    for (size_t i = 0; i < st->n; i++)
+    for (size_t i = 0; i < st->n; i++) {
         nrio += st->entry[i].dlif.nrio;
+        most += st->entry[i].owner != owner;
+    }
     l->n = 0;
     l->size = most * sizeof *l->entry + nrio * sizeof *l->rio;
     l->entry = gw_new(st->access->env.al, l->size);
@@ -236,10 +230,14 @@ static int list_make(struct list *l, const struct gw_access_station *st,
         return GW_ENOMEM;
     l->rio = (struct gw_nd_rio *)(void *)(l->entry + most);
     for (size_t i = 0; i < n; i++)
-        list_add(l, &d[i], false);
+        list_add(l, &d[i], owner, false);
+    for (size_t i = 0; i < st->n; i++) {
+        if (st->entry[i].owner != owner)
+            list_add(l, &st->entry[i].dlif, st->entry[i].owner, st->entry[i].gone);
+    }
     for (size_t i = 0; i < st->n && l->n < most; i++) {
-        if (!listed(&st->entry[i].dlif, d, n))
-            list_add(l, &st->entry[i].dlif, true);
+        if (st->entry[i].owner == owner && !listed(&st->entry[i].dlif, d, n))
+            list_add(l, &st->entry[i].dlif, owner, true);
     }
     return 0;
 }
@@ -256,12 +254,12 @@ static int restart_rounds(struct gw_access_station *st)
     return err;
 }
 
-static int station_change(struct gw_access_station *st, const struct gw_access_dlif *dlifs,
-                          size_t n)
+static int station_change(struct gw_access_station *st, enum gw_access_owner owner,
+                          const struct gw_access_dlif *dlifs, size_t n)
 {
     const struct gw_alloc *al = st->access->env.al;
     struct list l;
-    int err = list_make(&l, st, dlifs, n);
+    int err = list_make(&l, st, owner, dlifs, n);
 
     if (err != 0)
         return err;
@@ -277,8 +275,39 @@ static int station_change(struct gw_access_station *st, const struct gw_access_d
     return access_ra_round(st);
 }
 
+static void forget(struct gw_access_station *st)
+{
+    gw_table_del(&st->access->stations, &st->key);
+    station_free(st);
+}
+
+/* Marking what goes needs no memory, nor does moving the timer of a station that has entries. */
+void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key,
+                           enum gw_access_owner owner)
+{
+    struct gw_access_station *st = access_find(a, key);
+    bool others = false, told = false;
+
+    if (st == NULL)
+        return;
+    for (size_t i = 0; i < st->n; i++)
+        others |= st->entry[i].owner != owner && !st->entry[i].gone;
+    if (!others) {
+        forget(st);
+        return;
+    }
+    for (size_t i = 0; i < st->n; i++) {
+        if (st->entry[i].owner != owner || st->entry[i].gone)
+            continue;
+        st->entry[i].gone = true;
+        told = true;
+    }
+    if (told && restart_rounds(st) == 0)
+        access_ra_round(st);
+}
+
 int gw_access_set_station(struct gw_access *a, const struct gw_station_key *key,
-                          const struct gw_access_dlif *dlifs, size_t n)
+                          enum gw_access_owner owner, const struct gw_access_dlif *dlifs, size_t n)
 {
     struct gw_access_station *st;
     bool known = access_find(a, key) != NULL;
@@ -295,11 +324,11 @@ int gw_access_set_station(struct gw_access *a, const struct gw_station_key *key,
     st = station_get(a, key, &err);
     if (st == NULL)
         return err;
-    if (list_same(st, dlifs, n))
+    if (list_same(st, owner, dlifs, n))
         return 0;
-    err = station_change(st, dlifs, n);
+    err = station_change(st, owner, dlifs, n);
     if (err < 0 && !known)
-        gw_access_del_station(a, key);
+        forget(st);
     return err;
 }
 
@@ -331,13 +360,22 @@ static bool eui64_link_local(const struct gw_lladdr *l, struct gw_addr *out)
     return true;
 }
 
+static const struct gw_access_dlif *first_live(const struct gw_access_station *st)
+{
+    for (size_t i = 0; i < st->n; i++)
+        if (!st->entry[i].gone)
+            return &st->entry[i].dlif;
+    return NULL;
+}
+
 int gw_access_probe(struct gw_access *a, const struct gw_station_key *key)
 {
     struct gw_access_station *st = access_find(a, key);
     struct gw_nd ns = {.type = GW_ND_NS};
+    const struct gw_access_dlif *from = st != NULL ? first_live(st) : NULL;
     int guess = 0;
 
-    if (st == NULL || st->n == 0 || st->entry[0].gone)
+    if (from == NULL)
         return GW_ENOENT;
     if (st->ll_known)
         ns.target = st->link_local;
@@ -347,9 +385,9 @@ int gw_access_probe(struct gw_access *a, const struct gw_station_key *key)
         guess = 1;
     else
         return GW_ENOENT;
-    ns.src = st->entry[0].dlif.link_local;
+    ns.src = from->link_local;
     ns.dst = ns.target;
-    ns.slla = st->entry[0].dlif.lladdr;
-    access_send(st, &st->entry[0].dlif.lladdr, &ns);
+    ns.slla = from->lladdr;
+    access_send(st, &from->lladdr, &ns);
     return guess;
 }

@@ -11,7 +11,7 @@
  * deciding that a station has come or gone (the node).
  *
  *     gw_access_init(&a, cfg, &env, seed);
- *     n = gw_access_set_station(&a, &key, dlifs, 2);  // RAs leave at once, n of them
+ *     n = gw_access_set_station(&a, &key, GW_ACCESS_MAAR, dlifs, 2);  // n RAs leave at once
  *     seen = gw_access_input_nd(&a, iface, &eth_src, packet, len);
  */
 #ifndef GW_FN_ACCESS_ACCESS_H
@@ -73,16 +73,22 @@ void gw_access_init(struct gw_access *a, const struct gw_config *cfg,
 void gw_access_free(struct gw_access *a); /* silently */
 void gw_access_reload(struct gw_access *a, const struct gw_config *cfg);
 
-/* The whole new list of a station's DLIFs, current anchor's first. If it differs from before, one
- * RA per anchor leaves at once, again after about 1 s and 4 s (RAs get lost), then every
- * ra_interval with jitter. Prefixes no longer listed are withdrawn in those three rounds (lifetimes
- * 0), so n = 0 takes everything back from a station that is still here. The same list again is
- * silent. Returns the number of RAs sent now, GW_EFULL, GW_ENOMEM (nothing changed),
+/* Who gives a station routers. One station may have some of each: what one owner lists is nothing
+ * to the other's. */
+enum gw_access_owner { GW_ACCESS_MAAR, GW_ACCESS_MAG };
+
+/* The whole new list of what an owner gives a station, current anchor's first. If it differs from
+ * before, one RA per anchor leaves at once, again after about 1 s and 4 s (RAs get lost), then
+ * every ra_interval with jitter. Prefixes no longer listed are withdrawn in those three rounds
+ * (lifetimes 0), so n = 0 takes everything back from a station that is still here. The same list
+ * again is silent. Returns the number of RAs sent now, GW_EFULL, GW_ENOMEM (nothing changed),
  * GW_EINVAL (a link-layer address without octets, more than GW_ND_RIOS). */
 int gw_access_set_station(struct gw_access *a, const struct gw_station_key *key,
-                          const struct gw_access_dlif *dlifs, size_t n);
-/* The station has left: forget it, say nothing. Unknown is fine. */
-void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key);
+                          enum gw_access_owner owner, const struct gw_access_dlif *dlifs, size_t n);
+/* The station has left its owner. When that was the last one it is forgotten, silently; when
+ * another one goes on serving it, it is told in three rounds. Unknown is fine. */
+void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key,
+                           enum gw_access_owner owner);
 
 /* Three rounds of RAs again, the first now: for a station that was seen to come back without its
  * list having changed (carrier flap). Number of RAs sent now; GW_ENOENT. */

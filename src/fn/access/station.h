@@ -22,7 +22,8 @@
 
 struct access_entry {
     struct gw_access_dlif dlif; /* its rio points behind the entries, into the same block */
-    bool gone;                  /* being withdrawn */
+    enum gw_access_owner owner;
+    bool gone; /* being withdrawn */
 };
 
 struct gw_access_station {

@@ -179,10 +179,10 @@ static int check_who(struct request *q)
         return reject(q, GW_ST_MAG_NOT_AUTHORISED, GW_CNT_REFUSED_PEER);
     if (q->mh->bu.lifetime == 0)
         return 0; /* who is no longer allowed may still leave */
-    int policy = gw_lm_policy(cfg, &q->id, &ll);
-    if (policy == 1)
+    const struct gw_cfg_policy *row = gw_lm_policy(cfg, &q->id, &ll);
+    if (row != NULL && row->allow)
         return 0;
-    return reject(q, policy == 0 ? GW_ST_PROXY_NOT_ENABLED : GW_ST_NOT_LMA_FOR_MN,
+    return reject(q, row != NULL ? GW_ST_PROXY_NOT_ENABLED : GW_ST_NOT_LMA_FOR_MN,
                   GW_CNT_REFUSED_POLICY);
 }
 

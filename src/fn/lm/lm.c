@@ -149,7 +149,8 @@ static bool glob(const char *p, const char *s)
     return *p == '\0';
 }
 
-int gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn, const struct gw_lladdr *ll)
+const struct gw_cfg_policy *gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn,
+                                         const struct gw_lladdr *ll)
 {
     char lltext[GW_TEXT_MAX], mntext[GW_MNID_TEXT_MAX];
 
@@ -170,9 +171,17 @@ int gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn, const st
             break;
         }
         if (hit)
-            return p->allow ? 1 : 0;
+            return p;
     }
-    return GW_ENOENT;
+    return NULL;
+}
+
+unsigned gw_lm_anchoring(const struct gw_config *cfg, const struct gw_mnid *mn,
+                         const struct gw_lladdr *ll)
+{
+    const struct gw_cfg_policy *row = gw_lm_policy(cfg, mn, ll);
+
+    return row != NULL && row->allow ? row->anchoring : 0;
 }
 
 bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn)

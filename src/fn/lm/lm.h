@@ -85,8 +85,13 @@ bool gw_exchange_matches(const struct gw_exchange *x, uint16_t seq);
 uint64_t gw_lm_timestamp(int64_t wall_ns);
 int64_t gw_lm_timestamp_ns(uint64_t timestamp);
 
-/* The first matching row of the policy: 1 allowed, 0 denied, GW_ENOENT when none matches. */
-int gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn, const struct gw_lladdr *ll);
+/* The first matching row of the policy; NULL when none does, which denies. */
+const struct gw_cfg_policy *gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn,
+                                         const struct gw_lladdr *ll);
+/* How the prefixes of an allowed mobile node are anchored (enum gw_anchoring); 0 when it is
+ * denied. */
+unsigned gw_lm_anchoring(const struct gw_config *cfg, const struct gw_mnid *mn,
+                         const struct gw_lladdr *ll);
 
 /* Options of messages being built; false when there is no room. */
 bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn);

@@ -1,6 +1,6 @@
 /* maar.c: the entries of a MAAR, and what happens when a station comes, moves between access links
  * of this MAAR, or goes (RFC 8885 §3.1, §3.5). Talking to the CMD is in maar_reg.c and
- * maar_prev.c.
+ * maar_prev.c, doing without it in maar_local.c.
  */
 #include "fn/lm/maar.h"
 
@@ -40,8 +40,8 @@ static const struct gw_table_ops by_tag_ops = {.hash = tag_hash, .eq = tag_eq, .
 
 const char *gw_mn_state_name(enum gw_mn_state s)
 {
-    static const char *const names[] = {"registering", "serving",   "deregistering",
-                                        "previous",    "releasing", "refused"};
+    static const char *const names[] = {"registering", "serving", "deregistering", "previous",
+                                        "releasing",   "refused", "local"};
     return names[s];
 }
 
@@ -131,7 +131,7 @@ void gw_mn_drop_station(struct gw_maar_mn *mn)
 {
     if (!mn->on_link)
         return;
-    gw_access_del_station(mn->maar->access, &mn->station);
+    gw_access_del_station(mn->maar->access, &mn->station, GW_ACCESS_MAAR);
     gw_route_drop_station(mn->maar->lm, &mn->station);
     clear_station(mn);
 }
@@ -220,7 +220,7 @@ void gw_mn_advertise(struct gw_maar_mn *mn)
                                              .lladdr = a->lladdr,
                                              .prefix = a->prefix,
                                              .previous = a != mn->own};
-    int sent = gw_access_set_station(mn->maar->access, &mn->station, d, n);
+    int sent = gw_access_set_station(mn->maar->access, &mn->station, GW_ACCESS_MAAR, d, n);
     if (sent > 0)
         gw_handover_step(gw_mn_row(mn), GW_HO_RA_SENT, mn->maar->lm->now.mono);
     else if (sent < 0)
@@ -235,6 +235,8 @@ static void guard_over(struct gw_timer *t, void *user)
 
     if (mn->state == GW_MN_REFUSED)
         gw_mn_free(mn);
+    else if (mn->state == GW_MN_LOCAL)
+        gw_mn_local_leave(mn);
     else if (gw_mn_deregister(mn) != 0)
         gw_mn_guard(mn, mn->maar->lm->cfg->timers.initial_ack);
 }
@@ -257,14 +259,14 @@ static uint64_t timestamp_of(const struct gw_lm *lm, struct gw_time seen)
     return gw_lm_timestamp(lm->now.wall_ns - (ago > 0 ? ago : 0));
 }
 
-static void saw(struct gw_maar_mn *mn, struct gw_time seen)
+void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen)
 {
     mn->seen = mn->maar->lm->now.mono;
     mn->event = timestamp_of(mn->maar->lm, seen);
 }
 
-/* A new attachment of an entry that has its prefix: ask the CMD. state is what it was before. */
-static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
+/* state is what it was before */
+int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
 {
     struct gw_lm *lm = mn->maar->lm;
     enum gw_mn_state before = mn->state;
@@ -274,7 +276,7 @@ static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct 
 
     if (err != 0)
         return err;
-    saw(mn, seen);
+    gw_mn_saw(mn, seen);
     mn->b.lladdr = st->lladdr;
     mn->b.attached = mn->event;
     if (before == GW_MN_PREVIOUS) /* what a refusal goes back to */
@@ -307,7 +309,7 @@ static int begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct 
 }
 
 static int attach_new(struct gw_maar *m, const struct gw_station_key *st,
-                      const struct gw_mnid *mnid, struct gw_time seen)
+                      const struct gw_mnid *mnid, unsigned anchoring, struct gw_time seen)
 {
     int err;
     struct gw_binding *b = gw_binding_new(&m->bs, sizeof(struct gw_maar_mn), mnid, &err);
@@ -319,7 +321,8 @@ static int attach_new(struct gw_maar *m, const struct gw_station_key *st,
     mn->state = GW_MN_REGISTERING;
     err = gw_mn_take_prefix(mn, NULL);
     if (err == 0)
-        err = begin(mn, st, seen);
+        err = (anchoring & GW_ANCHORING_HERE) != 0 ? gw_mn_begin(mn, st, seen)
+                                                   : gw_mn_local(mn, st, seen);
     if (err != 0)
         gw_mn_free(mn);
     return err;
@@ -330,12 +333,12 @@ static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
     bool was_gone = gw_timer_is_set(&mn->guard);
 
     if (mn->outdated)
-        return begin(mn, &mn->station, seen);
-    saw(mn, seen);
+        return gw_mn_begin(mn, &mn->station, seen);
+    gw_mn_saw(mn, seen);
     if (mn->state == GW_MN_REGISTERING)
         mn->b.attached = mn->event; /* the next transmission says so */
     gw_timer_stop(mn->maar->lm->timers, &mn->guard);
-    if (was_gone && mn->state == GW_MN_SERVING)
+    if (was_gone && gw_mn_served(mn))
         (void)gw_access_advertise(mn->maar->access, &mn->station);
     return 0;
 }
@@ -344,15 +347,15 @@ static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
 static int move_here(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
 {
     if (mn->outdated)
-        return begin(mn, st, seen);
+        return gw_mn_begin(mn, st, seen);
     int err = gw_mn_set_station(mn, st);
-    saw(mn, seen);
+    gw_mn_saw(mn, seen);
     if (err != 0) {
         gw_mn_guard(mn, mn->maar->lm->cfg->timers.detach_guard);
         return err;
     }
     gw_timer_stop(mn->maar->lm->timers, &mn->guard);
-    if (mn->state != GW_MN_SERVING)
+    if (!gw_mn_served(mn))
         return 0;
     gw_mn_set_tag(mn);
     gw_route_serve(mn->maar->lm, &mn->b, &mn->station, false, mn->tag);
@@ -361,12 +364,14 @@ static int move_here(struct gw_maar_mn *mn, const struct gw_station_key *st, str
     return 0;
 }
 
-static int allowed(struct gw_maar *m, const struct gw_mnid *mnid, const struct gw_lladdr *ll)
+/* What this MAAR is to do for it (HERE or NONE); 0: nothing, which is counted. */
+static unsigned allowed(struct gw_maar *m, const struct gw_mnid *mnid, const struct gw_lladdr *ll)
 {
-    if (gw_lm_policy(m->lm->cfg, mnid, ll) == 1)
-        return 0;
-    m->lm->count[GW_CNT_REFUSED_POLICY]++;
-    return GW_EDENIED;
+    unsigned how = gw_lm_anchoring(m->lm->cfg, mnid, ll) & (GW_ANCHORING_HERE | GW_ANCHORING_NONE);
+
+    if (how == 0)
+        m->lm->count[GW_CNT_REFUSED_POLICY]++;
+    return how;
 }
 
 static int attach_known(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen)
@@ -374,6 +379,7 @@ static int attach_known(struct gw_maar_mn *mn, const struct gw_station_key *st, 
     switch (mn->state) {
     case GW_MN_REGISTERING:
     case GW_MN_SERVING:
+    case GW_MN_LOCAL:
         return move_here(mn, st, seen);
     case GW_MN_REFUSED:
         return GW_EDENIED;
@@ -382,8 +388,16 @@ static int attach_known(struct gw_maar_mn *mn, const struct gw_station_key *st, 
     case GW_MN_RELEASING: /* gw_maar_attach has finished it */
         break;
     }
-    int err = allowed(mn->maar, &mn->b.mnid, &st->lladdr);
-    return err != 0 ? err : begin(mn, st, seen);
+    unsigned how = allowed(mn->maar, &mn->b.mnid, &st->lladdr);
+    if (how == 0)
+        return GW_EDENIED;
+    /* Mobility that a new policy ends is ended with the CMD first: who comes back is registered
+     * once more for that, who is leaving comes again when the CMD has answered. */
+    if (how == GW_ANCHORING_NONE && mn->state == GW_MN_DEREGISTERING) {
+        mn->maar->lm->count[GW_CNT_REFUSED_POLICY]++;
+        return GW_EDENIED;
+    }
+    return gw_mn_begin(mn, st, seen);
 }
 
 static bool plausible(const struct gw_maar *m, const struct gw_station_key *st)
@@ -410,7 +424,9 @@ int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const str
         return came_back(at, seen);
     if (mnid == NULL)
         mnid = &eui;
-    if (at != NULL) { /* the same device under another name */
+    if (at != NULL && at->state == GW_MN_LOCAL) { /* the same device under another name */
+        gw_mn_local_leave(at);
+    } else if (at != NULL) {
         int err = gw_mn_deregister(at);
         if (err != 0)
             return err;
@@ -423,8 +439,8 @@ int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const str
     }
     if (b != NULL)
         return attach_known(gw_maar_mn(b), st, seen);
-    int err = allowed(m, mnid, &st->lladdr);
-    return err != 0 ? err : attach_new(m, st, mnid, seen);
+    unsigned how = allowed(m, mnid, &st->lladdr);
+    return how == 0 ? GW_EDENIED : attach_new(m, st, mnid, how, seen);
 }
 
 int gw_maar_detach(struct gw_maar *m, const struct gw_station_key *st)
@@ -454,7 +470,7 @@ bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st)
     if (mn == NULL)
         return false;
     if (mn->outdated)
-        return begin(mn, &mn->station, m->lm->now.mono) == 0;
+        return gw_mn_begin(mn, &mn->station, m->lm->now.mono) == 0;
     mn->seen = m->lm->now.mono; /* no attachment event: a frame may have been under way for long */
     if (gw_timer_is_set(&mn->guard) && mn->state != GW_MN_REFUSED)
         gw_timer_stop(m->lm->timers, &mn->guard);

@@ -14,6 +14,8 @@
  * - A refresh names every anchor (67, 69, 70), so that a CMD that lost its store rebuilds the
  *   binding from it.
  * - A MAAR that cannot reach its CMD goes on serving and goes on trying.
+ * - Without mobility (maar_local.c) the same entry serves a prefix that nobody else hears of; when
+ *   the policy wants it anchored later, it is registered as it is.
  */
 #ifndef GW_FN_LM_MAAR_H
 #define GW_FN_LM_MAAR_H
@@ -29,6 +31,7 @@ enum gw_mn_state {
     GW_MN_PREVIOUS,      /* this is a P-MAAR: the own prefix tunnels to the S-MAAR */
     GW_MN_RELEASING,     /* the CMD released it; waiting for the packet path */
     GW_MN_REFUSED,       /* not admitted; remembered for a while so as not to ask again at once */
+    GW_MN_LOCAL,         /* served without mobility (GW_ANCHORING_NONE): unknown to the CMD */
 };
 const char *gw_mn_state_name(enum gw_mn_state s); /* "serving" */
 
@@ -40,9 +43,9 @@ struct gw_maar_mn {
     struct gw_station_key station;
     struct gw_anchor *own;    /* the prefix from my pool; NULL when REFUSED */
     struct gw_exchange ex;    /* with the CMD */
-    struct gw_timer refresh;  /* SERVING: when to refresh */
+    struct gw_timer refresh;  /* SERVING, LOCAL: when to refresh, or to look after it */
     struct gw_timer guard;    /* running: the station is believed gone (or, REFUSED: forget) */
-    struct gw_timer presence; /* SERVING: when an answer to an NS is overdue */
+    struct gw_timer presence; /* SERVING, LOCAL: when an answer to an NS is overdue */
     struct gw_time asked_at, refreshed;
     uint8_t asks;
     struct gw_timer transit;  /* PREVIOUS: when the transit prefixes go */
@@ -104,7 +107,7 @@ void gw_maar_resume(struct gw_maar *m);
 /* After a reload: whom the policy does not allow any more is deregistered, paced. */
 void gw_maar_review(struct gw_maar *m);
 
-/* Within the MAAR (maar.c, maar_reg.c, maar_prev.c, maar_store.c). */
+/* Within the MAAR (maar*.c). */
 struct gw_maar_mn *gw_maar_mn(struct gw_binding *b);
 void gw_mn_free(struct gw_maar_mn *mn);   /* with its prefix; not its record */
 void gw_mn_forget(struct gw_maar_mn *mn); /* the same, and its record, station, forwarding */
@@ -121,6 +124,15 @@ int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay);
 int gw_mn_deregister(struct gw_maar_mn *mn);
 void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span);
 void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay);
+bool gw_mn_served(const struct gw_maar_mn *mn); /* SERVING or LOCAL */
+/* A new attachment of an entry that has its prefix: asks the CMD. */
+int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen);
+/* The same without the CMD. */
+int gw_mn_local(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen);
+void gw_mn_local_leave(struct gw_maar_mn *mn); /* the station is gone; frees the entry */
+/* LOCAL: looks after it, `delay` from now; 0 or GW_ENOMEM. */
+int gw_mn_local_look(struct gw_maar_mn *mn, struct gw_time delay);
+void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen); /* an event of attachment */
 /* Asks the station, unless it was heard of after `since`; silence starts the guard. */
 void gw_mn_check_presence(struct gw_maar_mn *mn, struct gw_time since);
 void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status);

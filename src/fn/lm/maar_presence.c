@@ -15,7 +15,7 @@ static void asked(struct gw_timer *t, void *user)
     struct gw_maar_mn *mn = t->owner;
     struct gw_lm *lm = mn->maar->lm;
 
-    if (mn->state != GW_MN_SERVING || !mn->on_link || !gw_time_before(mn->seen, mn->asked_at))
+    if (!gw_mn_served(mn) || !mn->on_link || !gw_time_before(mn->seen, mn->asked_at))
         return;
     if (mn->asks < ASK_TIMES) {
         ask(mn);

@@ -247,7 +247,8 @@ static int to_known(struct gw_maar_mn *mn, const struct notice *n)
 {
     struct gw_lm *lm = mn->maar->lm;
 
-    if (mn->state == GW_MN_REFUSED || !gw_prefix_eq(&mn->own->prefix, &n->hnp)) {
+    if (mn->state == GW_MN_REFUSED || mn->state == GW_MN_LOCAL ||
+        !gw_prefix_eq(&mn->own->prefix, &n->hnp)) {
         lm->count[GW_CNT_REFUSED_PREFIX]++;
         answer(mn->maar, n, n->lifetime == 0 ? GW_ST_ACCEPTED : GW_ST_PREFIX_MISMATCH);
         return 0;

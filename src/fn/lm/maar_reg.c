@@ -86,7 +86,8 @@ int gw_mn_deregister(struct gw_maar_mn *mn)
 /* The policy of this MAAR may have changed since the station came. */
 static bool denied(const struct gw_maar_mn *mn)
 {
-    return gw_lm_policy(mn->maar->lm->cfg, &mn->b.mnid, &mn->b.lladdr) != 1;
+    return (gw_lm_anchoring(mn->maar->lm->cfg, &mn->b.mnid, &mn->b.lladdr) & GW_ANCHORING_HERE) ==
+           0;
 }
 
 static void end_denied(struct gw_maar_mn *mn)
@@ -101,7 +102,7 @@ static void end_denied(struct gw_maar_mn *mn)
     }
     lm->count[GW_CNT_REFUSED_POLICY]++;
     gw_log(lm->log, GW_LOG_NOTICE, GW_CAT_LM, "no-longer-allowed",
-           "%s is refused by the policy now", gw_fmt_mnid(&mn->b.mnid, text));
+           "%s is not to be anchored here any more", gw_fmt_mnid(&mn->b.mnid, text));
 }
 
 static void refresh_due(struct gw_timer *t, void *user)
@@ -121,7 +122,8 @@ static void refresh_due(struct gw_timer *t, void *user)
         (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
 }
 
-/* `refresh` before the end; never later than half of a short lifetime. */
+/* `refresh` before the end; never later than half of a short lifetime; at once when the policy has
+ * changed while the CMD was asked. */
 static void arm_refresh(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
@@ -130,6 +132,8 @@ static void arm_refresh(struct gw_maar_mn *mn)
     mn->b.expires = gw_time_add(lm->now.mono, span);
     mn->refreshed = lm->now.mono;
     span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
+    if (denied(mn))
+        span.ns = 0;
     mn->refresh.fire = refresh_due;
     mn->refresh.owner = mn;
     if (gw_timer_set(lm->timers, &mn->refresh, gw_time_add(lm->now.mono, span)) != 0)
@@ -142,11 +146,15 @@ void gw_maar_review(struct gw_maar *m)
     struct gw_time at = m->lm->now.mono;
 
     for (size_t i = 0; (mn = gw_table_next(&m->by_station, &i)) != NULL;) {
-        if (mn->state != GW_MN_SERVING || !denied(mn))
+        if (mn->state == GW_MN_LOCAL) {
+            (void)gw_mn_local_look(mn, gw_time_sub(at, m->lm->now.mono));
+        } else if (mn->state == GW_MN_SERVING && denied(mn)) {
+            mn->refresh.fire = refresh_due;
+            mn->refresh.owner = mn;
+            (void)gw_timer_set(m->lm->timers, &mn->refresh, at);
+        } else {
             continue;
-        mn->refresh.fire = refresh_due;
-        mn->refresh.owner = mn;
-        (void)gw_timer_set(m->lm->timers, &mn->refresh, at);
+        }
         at = gw_time_add(at, REVIEW_PACE);
     }
 }

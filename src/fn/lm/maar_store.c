@@ -97,7 +97,8 @@ static int read_mn(struct gw_rd *r, struct gw_maar_mn *mn)
     if (err != 0)
         return err;
     uint8_t state = gw_rd_u8(r);
-    if (state != GW_MN_SERVING && state != GW_MN_PREVIOUS && state != GW_MN_DEREGISTERING)
+    if (state != GW_MN_SERVING && state != GW_MN_PREVIOUS && state != GW_MN_DEREGISTERING &&
+        state != GW_MN_LOCAL)
         return GW_EFORMAT;
     mn->state = (enum gw_mn_state)state;
     mn->event = mn->b.attached;
@@ -141,6 +142,7 @@ static void say(struct gw_maar_mn *mn)
 
     switch (mn->state) {
     case GW_MN_SERVING:
+    case GW_MN_LOCAL:
         if (!mn->on_link)
             break;
         gw_mn_set_tag(mn);
@@ -183,6 +185,8 @@ void gw_maar_resume(struct gw_maar *m)
             continue;
         if (mn->state == GW_MN_SERVING)
             gw_mn_resume(mn, delay);
+        if (mn->state == GW_MN_LOCAL)
+            (void)gw_mn_local_look(mn, delay);
         if (mn->state == GW_MN_DEREGISTERING || !mn->on_link)
             gw_mn_guard(mn, gw_time_add(m->lm->cfg->timers.detach_guard, delay));
         delay = gw_time_add(delay, RESUME_PACE);

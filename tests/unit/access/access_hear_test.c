@@ -21,7 +21,7 @@ static struct rig *served(void)
     struct rig *r = rig_new(-1);
     struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
 
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 2);
     rig_clear(r);
     return r;
 }
@@ -91,7 +91,7 @@ static void withdrawn_dlif_is_silent(void **state)
     struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
 
     (void)state;
-    gw_access_set_station(&r->a, &rig_key, d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1);
     rig_clear(r);
     assert_int_equal(rig_ns(r, &rig_mn_ll, &d[1].link_local), GW_ACCESS_SEEN);
     assert_int_equal(rig_ns(r, &rig_mn_ll, &d[0].link_local), GW_ACCESS_ANSWERED);
@@ -222,7 +222,7 @@ static void floods_are_bounded(void **state)
     struct gw_nd other = {.type = GW_ND_NS, .src = rig_mn_ll, .target = two.link_local};
 
     (void)state;
-    gw_access_set_station(&r->a, &rig_key2, &two, 1);
+    gw_access_set_station(&r->a, &rig_key2, GW_ACCESS_MAAR, &two, 1);
     rig_run(r, GW_SEC(20));
     rig_clear(r);
     for (int i = 0; i < 20000; i++) { /* 2 s of 10 000 of each a second */

@@ -34,7 +34,7 @@ static void one_ra_per_anchor(void **state)
     struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
 
     (void)state;
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 2);
     assert_int_equal(r->n, 2);
     rig_same(&r->frame[0], ra_current, sizeof ra_current, 56);
     rig_same(&r->frame[1], ra_previous, sizeof ra_previous, 56);
@@ -44,7 +44,7 @@ static void one_ra_per_anchor(void **state)
         assert_true(gw_lladdr_eq(&r->frame[i].src, &d[i].lladdr));
     }
     rig_clear(r);
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), 0);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 0);
     assert_int_equal(r->n, 0);
     rig_free(r);
 }
@@ -58,7 +58,7 @@ static void rounds_are_repeated(void **state)
     size_t n = 0;
 
     (void)state;
-    gw_access_set_station(&r->a, &rig_key, &d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1);
     at[n++] = r->now;
     while (n < 16) {
         struct gw_time next = gw_timers_next(&r->timers);
@@ -81,7 +81,7 @@ static void a_late_clock_is_no_burst(void **state)
     struct gw_access_dlif d = rig_dlif(1, false);
 
     (void)state;
-    gw_access_set_station(&r->a, &rig_key, &d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1);
     rig_clear(r);
     r->now = gw_time_add(r->now, GW_SEC(86400)); /* the machine slept */
     gw_timers_run(&r->timers, r->now, 1000, NULL);
@@ -95,9 +95,9 @@ static void what_is_gone_is_withdrawn(void **state)
     struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
 
     (void)state;
-    gw_access_set_station(&r->a, &rig_key, d, 2);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
     rig_clear(r);
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 1), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1), 2);
     assert_true(gw_addr_eq(&r->frame[1].nd.src, &d[1].link_local));
     assert_int_equal(r->frame[1].nd.router_lifetime_s, 0);
     assert_int_equal(r->frame[1].nd.pref, GW_PREF_MEDIUM); /* RFC 4191 §2.2 */
@@ -120,10 +120,10 @@ static void everything_taken_back(void **state)
     struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
 
     (void)state;
-    gw_access_set_station(&r->a, &rig_key, d, 2);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
     rig_clear(r);
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, NULL, 0), 2);
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, NULL, 0), 0);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, NULL, 0), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, NULL, 0), 0);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(r->frame[i].nd.router_lifetime_s, 0);
     assert_int_equal(gw_access_probe(&r->a, &rig_key), GW_ENOENT);
@@ -144,7 +144,7 @@ static void withdrawals_are_bounded(void **state)
     for (unsigned i = 1; i < 99; i++) {
         struct gw_access_dlif d = rig_dlif(i, false);
         rig_clear(r);
-        assert_true(gw_access_set_station(&r->a, &rig_key, &d, 1) <= 9);
+        assert_true(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1) <= 9);
         assert_true(gw_addr_eq(&r->frame[0].nd.src, &d.link_local));
     }
     rig_free(r);
@@ -159,7 +159,7 @@ static void one_router_one_ra(void **state)
 
     (void)state;
     d[2].prefix.addr.b[7] = 9;
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 3), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 3), 2);
     assert_int_equal(nd->pref, GW_PREF_MEDIUM);
     assert_int_equal(nd->npio, 2);
     assert_int_equal(nd->pio[0].preferred_s, 3600);
@@ -168,7 +168,7 @@ static void one_router_one_ra(void **state)
     assert_int_equal(nd->pio[1].valid_s, 7200);
     rig_clear(r);
     d[0].previous = true;
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 3), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 3), 2);
     assert_int_equal(nd->pref, GW_PREF_LOW);
     rig_free(r);
 }
@@ -183,7 +183,7 @@ static void many_prefixes_of_one_anchor(void **state)
         d[i] = rig_dlif(1, i > 0);
         d[i].prefix.addr.b[7] = (uint8_t)i;
     }
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, GW_ND_PIOS + 3), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, GW_ND_PIOS + 3), 2);
     assert_int_equal(r->frame[0].nd.npio, GW_ND_PIOS);
     assert_int_equal(r->frame[1].nd.npio, 3);
     assert_int_equal(r->frame[1].nd.router_lifetime_s, 1800);
@@ -201,23 +201,23 @@ static void local_prefixes_are_routes(void **state)
     (void)state;
     d[1].rio = &rio;
     d[1].nrio = 1;
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 2);
     assert_int_equal(nd->nrio, 1);
     assert_int_equal(nd->rio[0].pref, GW_PREF_HIGH);
     assert_int_equal(nd->rio[0].lifetime_s, 600);
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), 0);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 0);
     rio.lifetime_s = 0; /* it was copied, so this is a change */
     rig_clear(r);
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 2);
     assert_int_equal(nd->rio[0].lifetime_s, 0);
     rio.lifetime_s = 600;
-    gw_access_set_station(&r->a, &rig_key, d, 2);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
     rig_clear(r);
-    gw_access_set_station(&r->a, &rig_key, d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1);
     assert_int_equal(nd->nrio, 1);
     assert_int_equal(nd->rio[0].lifetime_s, 0);
     d[1].nrio = GW_ND_RIOS + 1;
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), GW_EINVAL);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), GW_EINVAL);
     rig_free(r);
 }
 
@@ -230,21 +230,21 @@ static void limit_and_leaving(void **state)
     (void)state;
     for (uint8_t i = 0; i < 4; i++) {
         k.lladdr.b[5] = i;
-        assert_int_equal(gw_access_set_station(&r->a, &k, &d, 1), 1);
+        assert_int_equal(gw_access_set_station(&r->a, &k, GW_ACCESS_MAAR, &d, 1), 1);
     }
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, &d, 1), GW_EFULL);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1), GW_EFULL);
     rig_clear(r);
-    gw_access_del_station(&r->a, &k);
-    gw_access_del_station(&r->a, &k);
+    gw_access_del_station(&r->a, &k, GW_ACCESS_MAAR);
+    gw_access_del_station(&r->a, &k, GW_ACCESS_MAAR);
     assert_int_equal(r->n, 0);
-    assert_int_equal(gw_access_set_station(&r->a, &rig_key, &d, 1), 1);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1), 1);
     k.lladdr.len = 0;
-    assert_int_equal(gw_access_set_station(&r->a, &k, &d, 1), GW_EINVAL);
+    assert_int_equal(gw_access_set_station(&r->a, &k, GW_ACCESS_MAAR, &d, 1), GW_EINVAL);
     k.lladdr.len = 9;
-    assert_int_equal(gw_access_set_station(&r->a, &k, &d, 1), GW_EINVAL);
+    assert_int_equal(gw_access_set_station(&r->a, &k, GW_ACCESS_MAAR, &d, 1), GW_EINVAL);
     k = rig_key; /* the same station on another interface is another one */
     k.iface = 4;
-    assert_int_equal(gw_access_set_station(&r->a, &k, &d, 1), GW_EFULL);
+    assert_int_equal(gw_access_set_station(&r->a, &k, GW_ACCESS_MAAR, &d, 1), GW_EFULL);
     rig_free(r);
 }
 
@@ -255,7 +255,7 @@ static void advertise_again(void **state)
 
     (void)state;
     assert_int_equal(gw_access_advertise(&r->a, &rig_key), GW_ENOENT);
-    gw_access_set_station(&r->a, &rig_key, d, 2);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
     rig_run(r, GW_SEC(10));
     rig_clear(r);
     assert_int_equal(gw_access_advertise(&r->a, &rig_key), 2);
@@ -272,7 +272,7 @@ static void probe_asks_the_station(void **state)
 
     (void)state;
     assert_int_equal(gw_access_probe(&r->a, &rig_key), GW_ENOENT);
-    gw_access_set_station(&r->a, &rig_key, &d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1);
     rig_clear(r);
     assert_int_equal(gw_access_probe(&r->a, &rig_key), 1); /* a guess */
     rig_same(&r->frame[0], probe_ns, sizeof probe_ns, 64);
@@ -295,7 +295,7 @@ static void probe_asks_what_dad_has_shown(void **state)
 
     (void)state;
     global.b[15] = 0x5c;
-    gw_access_set_station(&r->a, &rig_key, &d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1);
     rig_clear(r);
     assert_int_equal(rig_ns(r, &nobody, &global), GW_ACCESS_SEEN);
     assert_int_equal(gw_access_probe(&r->a, &rig_key), 0);
@@ -309,7 +309,7 @@ static void reload_takes_new_lifetimes(void **state)
     struct gw_access_dlif d = rig_dlif(2, false);
 
     (void)state;
-    gw_access_set_station(&r->a, &rig_key, &d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1);
     r->cfg.access_mtu = 1400;
     r->cfg.timers.router_lifetime_s = 100000;
     r->cfg.timers.valid_lifetime_s = 99;
@@ -322,6 +322,54 @@ static void reload_takes_new_lifetimes(void **state)
     rig_free(r);
 }
 
+/* What one owner lists is nothing to the other's; the station goes with the last one. */
+static void owners_are_apart(void **state)
+{
+    struct rig *r = rig_new(-1);
+    struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)}, lma = rig_dlif(7, false);
+
+    (void)state;
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 2);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAG, &lma, 1), 3);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 0);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAG, &lma, 1), 0);
+    rig_clear(r);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1), 3);
+    for (size_t i = 0; i < 3; i++) { /* the one that went, and nothing else, is withdrawn */
+        bool gone = gw_addr_eq(&r->frame[i].nd.src, &d[1].link_local);
+        assert_int_equal(r->frame[i].nd.router_lifetime_s == 0, gone);
+        assert_int_equal(r->frame[i].nd.pio[0].valid_s == 0, gone);
+    }
+    rig_free(r);
+}
+
+static void the_last_owner_takes_the_station(void **state)
+{
+    struct rig *r = rig_new(-1);
+    struct gw_access_dlif d = rig_dlif(1, false), lma = rig_dlif(7, false);
+
+    (void)state;
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d, 1);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAG, &lma, 1);
+    rig_clear(r);
+    r->credit = 0; /* and that needs no memory */
+    gw_access_del_station(&r->a, &rig_key, GW_ACCESS_MAAR);
+    assert_int_equal(r->n, 2);
+    assert_int_equal(r->frame[0].nd.router_lifetime_s == 0,
+                     gw_addr_eq(&r->frame[0].nd.src, &d.link_local));
+    rig_clear(r);
+    assert_int_equal(gw_access_probe(&r->a, &rig_key), 1);
+    assert_true(gw_addr_eq(&r->frame[0].nd.src, &lma.link_local)); /* not from one that is gone */
+    gw_access_del_station(&r->a, &rig_key, GW_ACCESS_MAAR);        /* again: nothing */
+    assert_int_equal(r->n, 1);
+    rig_run(r, GW_SEC(10));
+    rig_clear(r);
+    assert_int_equal(gw_access_advertise(&r->a, &rig_key), 1);
+    gw_access_del_station(&r->a, &rig_key, GW_ACCESS_MAG);
+    assert_int_equal(gw_table_count(&r->a.stations), 0);
+    rig_free(r);
+}
+
 /* Each allocation fails in turn: the call says so, and nothing has changed. */
 static void survives_failing_memory(void **state)
 {
@@ -331,8 +379,8 @@ static void survives_failing_memory(void **state)
     for (long credit = 0; !done; credit++) {
         struct rig *r = rig_new(credit);
         struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
-        int first = gw_access_set_station(&r->a, &rig_key, &d[1], 1);
-        int second = gw_access_set_station(&r->a, &rig_key, d, 2);
+        int first = gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, &d[1], 1);
+        int second = gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
 
         assert_true(first == 1 || first == GW_ENOMEM);
         assert_true(second == 2 || second == GW_ENOMEM);
@@ -343,7 +391,8 @@ static void survives_failing_memory(void **state)
             assert_int_equal(gw_access_advertise(&r->a, &rig_key), first == 1 ? 1 : GW_ENOENT);
         }
         r->credit = -1;
-        assert_int_equal(gw_access_set_station(&r->a, &rig_key, d, 2), done ? 0 : 2);
+        assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2),
+                         done ? 0 : 2);
         rig_free(r);
         assert_true(credit < 50);
     }
@@ -366,6 +415,8 @@ int access_send_tests(void)
         cmocka_unit_test(probe_asks_the_station),
         cmocka_unit_test(probe_asks_what_dad_has_shown),
         cmocka_unit_test(reload_takes_new_lifetimes),
+        cmocka_unit_test(owners_are_apart),
+        cmocka_unit_test(the_last_owner_takes_the_station),
         cmocka_unit_test(survives_failing_memory),
     };
     return cmocka_run_group_tests_name("access: unasked", tests, NULL, NULL);

@@ -1,0 +1,208 @@
+/* test_anchoring.c: where the prefixes of a mobile node come from, by policy: anchored here, or
+ * here without mobility.
+ */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct gw_cfg_policy rule_here = {
+    .match = GW_MATCH_ANY, .allow = true, .anchoring = GW_ANCHORING_HERE};
+static struct gw_cfg_policy rule_none = {
+    .match = GW_MATCH_ANY, .allow = true, .anchoring = GW_ANCHORING_NONE};
+static struct gw_cfg_policy rule_deny = {.match = GW_MATCH_ANY};
+
+static void set_policy(struct world *w, size_t node, struct gw_cfg_policy *p)
+{
+    w->n[node].cfg.policy = p;
+    w->n[node].cfg.npolicy = 1;
+    assert_int_equal(gw_node_reload(w->n[node].node, &w->n[node].cfg, NULL, NULL, w->now), 0);
+    w_drain(w, node);
+}
+
+static struct world *without_mobility(uint64_t seed)
+{
+    struct world *w = w_new(2, seed);
+
+    set_policy(w, 1, &rule_none);
+    set_policy(w, 2, &rule_none);
+    return w;
+}
+
+static void check_local(struct world *w, size_t node, unsigned mn)
+{
+    struct gw_maar_mn *m = w_mn(w, node, mn);
+
+    assert_non_null(m);
+    assert_int_equal(m->state, GW_MN_LOCAL);
+    assert_true(m->programmed);
+    const struct gw_intent *i = w_prefix(w, node, &m->own->prefix);
+    assert_non_null(i);
+    assert_int_equal(i->prefix.kind, GW_PFX_LOCAL);
+    assert_true(w_has_station(w, node, mn));
+    assert_null(w_bce(w, mn));
+}
+
+/* No message of any kind leaves for it, and it has a prefix and a router. */
+static void nobody_hears_of_it(void **state)
+{
+    struct world *w = without_mobility(1);
+    unsigned before = w->messages;
+
+    (void)state;
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    check_local(w, 1, 1);
+    assert_true(gw_prefix_eq(&w->n[1].last_ra[0].pio[0].prefix, &w_mn(w, 1, 1)->own->prefix));
+    assert_int_not_equal(w->n[1].last_ra[0].pio[0].preferred_s, 0);
+    w_run(w, GW_SEC(300)); /* it answers when it is asked, so it stays */
+    check_local(w, 1, 1);
+    assert_int_equal(w->messages, before);
+    assert_int_equal(w_detach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_attach(w, 1, 1), 0); /* within the guard interval */
+    w_run(w, GW_SEC(10));
+    check_local(w, 1, 1);
+    w_detach(w, 1, 1);
+    w_run(w, GW_SEC(10));
+    w_check_gone(w, 1);
+    assert_int_equal(w->messages, before);
+    w_check_all(w);
+    w_free(w);
+}
+
+/* The next MAAR gives another prefix and knows nothing of the first. */
+static void moving_loses_it(void **state)
+{
+    struct world *w = without_mobility(2);
+
+    (void)state;
+    w_attach(w, 1, 1);
+    w_run(w, GW_SEC(40)); /* it has been asked once, so its address is known */
+    struct gw_prefix first = w_own(w, 1, 1);
+    w_attach(w, 2, 1);
+    w_run(w, GW_SEC(1));
+    check_local(w, 2, 1);
+    assert_null(w_prefix(w, 2, &first));
+    w_run(w, GW_SEC(60)); /* asked at the first MAAR, it does not answer */
+    assert_null(w_mn(w, 1, 1));
+    assert_null(w_prefix(w, 1, &first));
+    assert_int_equal(w_count(w, 1, GW_CNT_SILENT), 1);
+    assert_int_equal(w->messages, 0);
+    w_check_all(w);
+    w_free(w);
+}
+
+static void survives_a_crash(void **state)
+{
+    struct world *w = without_mobility(3);
+
+    (void)state;
+    w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix own = w_own(w, 1, 1);
+    w_crash(w, 1);
+    w_boot(w, 1);
+    w_run(w, GW_SEC(1));
+    check_local(w, 1, 1);
+    assert_true(gw_prefix_eq(&w_mn(w, 1, 1)->own->prefix, &own));
+    w_run(w, GW_SEC(40));
+    w->where[1] = 0; /* it goes without a word */
+    w_run(w, GW_SEC(120));
+    w_check_gone(w, 1);
+    w_check_all(w);
+    w_free(w);
+}
+
+static void the_policy_changes(void **state)
+{
+    struct world *w = without_mobility(4);
+
+    (void)state;
+    w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix own = w_own(w, 1, 1);
+    set_policy(w, 1, &rule_here); /* registered with the prefix it has */
+    w_run(w, GW_SEC(1));
+    w_check(w, 1, 1);
+    assert_true(gw_prefix_eq(&w_mn(w, 1, 1)->own->prefix, &own));
+    set_policy(w, 1, &rule_none); /* the session ends; its next frame attaches it again */
+    w_run(w, GW_SEC(1));
+    assert_null(w_mn(w, 1, 1));
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(20));
+    check_local(w, 1, 1);
+    set_policy(w, 1, &rule_deny);
+    w_run(w, GW_SEC(1));
+    w_check_gone(w, 1);
+    assert_int_equal(w_attach(w, 1, 1), GW_EDENIED);
+    w_check_all(w);
+    w_free(w);
+}
+
+/* HERE is taken out of the row while the CMD is being asked, and while the node is elsewhere. */
+static void mobility_ends_in_the_middle(void **state)
+{
+    struct world *w = w_new(2, 5);
+
+    (void)state;
+    w_attach(w, 1, 1);
+    set_policy(w, 1, &rule_none);
+    w_run(w, GW_SEC(1));
+    assert_null(w_mn(w, 1, 1)); /* registered, and over at once */
+    w_attach(w, 1, 1);
+    w_run(w, GW_SEC(20));
+    check_local(w, 1, 1);
+    set_policy(w, 1, &rule_here);
+    w_run(w, GW_SEC(1));
+    w_attach(w, 2, 1);
+    w_run(w, GW_SEC(1));
+    w_check(w, 1, 2);
+    set_policy(w, 1, &rule_none);
+    assert_int_equal(w_attach(w, 1, 1), 0); /* back as a P-MAAR that has no mobility any more */
+    w_run(w, GW_SEC(5));
+    w_attach(w, 1, 1);
+    w_run(w, GW_SEC(20));
+    check_local(w, 1, 1);
+    assert_null(w_mn(w, 2, 1));
+    w_check_all(w);
+    w_free(w);
+}
+
+static void no_memory(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 60; at++) {
+        struct world *w = without_mobility(6);
+        w->fail_at = w->allocs + at;
+        w->fail_for = 1 + at % 3;
+        (void)w_attach(w, 1, 1);
+        w_run(w, GW_SEC(1));
+        w->fail_at = 0;
+        (void)w_attach(w, 1, 1);
+        w_run(w, GW_SEC(100));
+        check_local(w, 1, 1);
+        w_detach(w, 1, 1);
+        w_run(w, GW_SEC(10));
+        w_check_gone(w, 1);
+        w_check_all(w);
+        w_free(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_hears_of_it),
+        cmocka_unit_test(moving_loses_it),
+        cmocka_unit_test(survives_a_crash),
+        cmocka_unit_test(the_policy_changes),
+        cmocka_unit_test(mobility_ends_in_the_middle),
+        cmocka_unit_test(no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
