@@ -9,6 +9,7 @@ if(GODWIT_SANITIZE)
     add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
                         -fno-omit-frame-pointer)
     add_link_options(-fsanitize=address,undefined)
+    add_compile_definitions(GODWIT_SANITIZE) # the sandbox lets the search for leaks work
 endif()
 if(GODWIT_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)

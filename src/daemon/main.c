@@ -2,9 +2,9 @@
  * system refused something, which the log names; 2 the arguments or the configuration are wrong,
  * and nothing was started.
  *
- * Needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF, with CAP_SYS_ADMIN on kernels before 5.8, and
- * write access to the directories named in the configuration. It never gains more than it was
- * started with (PR_SET_NO_NEW_PRIVS).
+ * Needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF to start, and write access to the
+ * directories named in the configuration. It never gains more than it was started with
+ * (PR_SET_NO_NEW_PRIVS), and once started it keeps less (sys/sandbox.h).
  */
 #include "conf/conf.h"
 #include "daemon/daemon.h"

@@ -50,6 +50,8 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
         refused(r, "/godwit/daemon/state-directory", why);
     if (strcmp(old->daemon.pin_dir, c->daemon.pin_dir) != 0)
         refused(r, "/godwit/daemon/pin-directory", why);
+    if (old->daemon.sandbox != c->daemon.sandbox)
+        refused(r, "/godwit/daemon/sandbox", why);
     const char *log = c->daemon.log_file;
     int fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
     if (log != NULL && fd < 0)

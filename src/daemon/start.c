@@ -4,6 +4,7 @@
  */
 #include "daemon/daemon.h"
 #include "sys/clock.h"
+#include "sys/sandbox.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -231,6 +232,22 @@ static void init_handles(struct gwd *d)
     d->mh.fd = d->plane.fd = d->netlink.fd = d->deadline.fd = d->icmp_fd = -1;
 }
 
+/* Last of the start: no thread runs yet, and nothing is opened later that it forbids. A system
+ * without seccomp is no reason to serve unprotected without being asked to. */
+static int enter_sandbox(struct gwd *d)
+{
+    const char *what;
+    enum gw_sandbox mode = d->conf->daemon.sandbox;
+    if (mode == GW_SANDBOX_OFF) {
+        gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_NODE, "sandbox-off",
+               "capabilities and system calls are not restricted");
+        return 0;
+    }
+    if (gw_sandbox_enter(mode == GW_SANDBOX_ENFORCE, &what) < 0)
+        return fail(d, GW_CAT_NODE, "sandbox-failed", GW_ESYS, what, strerror(errno));
+    return 0;
+}
+
 int gwd_start(struct gwd *d)
 {
     static int (*const steps[])(struct gwd *) = {open_control,      open_store, find_interfaces,
@@ -245,6 +262,9 @@ int gwd_start(struct gwd *d)
         return err;
     pool_routes(d, d->conf->npools);
     gwd_links_refresh(d);
+    err = enter_sandbox(d);
+    if (err < 0)
+        return err;
     start_housekeeping(d);
     gw_log(&d->logger.log, GW_LOG_NOTICE, GW_CAT_NODE, "started", "%s, from %s", d->conf->name,
            d->conf_path);
