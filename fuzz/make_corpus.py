@@ -11,6 +11,12 @@ GOLDEN = HERE.parent / "tests/golden"
 TEXTS = ["2001:db8::1", "::", "2001:db8:1000::/48", "::/0", "02:00:5e:00:01:01",
          "02:00:5e:00:01:02:03:04", "fe80::1%eth0", "2001:db8::/129"]
 
+STA = "02:00:00:00:00:01"
+HOSTAPD = ["OK\n", "FAIL\n", f"<3>AP-STA-CONNECTED {STA}", f"<3>AP-STA-DISCONNECTED {STA}",
+           f"<3>CTRL-EVENT-EAP-SUCCESS {STA}",
+           f"{STA}\nflags=[AUTHORIZED]\naid=0\ndot1xAuthSessionUserName=alice@example.org\n"
+           "authMultiSessionId=2D93796750ACAD50\n"]
+
 
 def octets(path):
     lines = path.read_text(encoding="ascii").splitlines()
@@ -45,6 +51,8 @@ def main(target):
         seeds["fuzz_ip6", path.stem] = octets(path)
     for i, text in enumerate(TEXTS):
         seeds["fuzz_text", f"text-{i}"] = text.encode()
+    for i, text in enumerate(HOSTAPD):
+        seeds["fuzz_hostapd", f"datagram-{i}"] = text.encode()
     seeds["fuzz_table", "fill-and-empty"] = bytes(
         b for step in (0, 2, 1, 3) for key in range(64) for b in (key, step | key << 2 & 0xfc))
     seeds["fuzz_path", "each-way"] = path_program()

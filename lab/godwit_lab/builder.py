@@ -107,7 +107,9 @@ class Builder:
             maar = self.names[ap.at]
             netns.batch(None, [f"link add name {ap.name} netns {maar} type veth peer name {ap.name} "
                                f"netns {air}"])
-            netns.batch(air, [f"link add name br-{ap.name} type bridge mcast_snooping 0",
+            # An access point hears the EAPOL that a bridge by itself would keep (802.1X's group).
+            netns.batch(air, [f"link add name br-{ap.name} type bridge mcast_snooping 0 "
+                              "group_fwd_mask 8",
                               f"link set dev {ap.name} master br-{ap.name}",
                               f"link set br-{ap.name} up", f"link set dev {ap.name} up"])
             netns.batch(maar, [f"link set dev {ap.name} up"])

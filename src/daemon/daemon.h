@@ -4,6 +4,7 @@
  *   main.c     arguments, exit status
  *   start.c    the order in which things are opened and closed
  *   io.c       descriptors become node inputs
+ *   attach.c   hostapd's stations become node inputs
  *   driver.c   node actions are carried out
  *   request.c  control requests, control.c their socket, json.c their form
  *   reload.c   another configuration in a running daemon
@@ -68,6 +69,10 @@ struct gwd_done {
     X(store_commits, "store-commits")                   \
     X(store_errors, "store-errors")                     \
     X(netlink_lost, "netlink-lost")                     \
+    X(hostapd_connections, "hostapd-connections")       \
+    X(hostapd_events, "hostapd-events")                 \
+    X(hostapd_bad, "hostapd-malformed")                 \
+    X(hostapd_full, "hostapd-stations-limit")           \
     X(reloads, "reloads")                               \
     X(reload_errors, "reload-errors")                   \
     X(control_requests, "control-requests")
@@ -94,6 +99,8 @@ struct gwd {
     size_t nifs;
     struct gwd_if *ifs;
     struct gwd_fd mh, plane, netlink, deadline;
+    size_t nhostapd;
+    struct gwd_hostapd *hostapd; /* attach.c */
     int icmp_fd;
     struct gw_icmp_rate icmp_rate;
     struct gw_time armed; /* what the deadline timer stands at */
@@ -119,6 +126,14 @@ void gwd_unwatch(struct gwd_fd *f);
 int gwd_io_open(struct gwd *d);
 void gwd_io_close(struct gwd *d);
 void gwd_links_refresh(struct gwd *d);
+
+/* attach.c: open when the node has started; free when the loop is closed. */
+int gwd_attach_open(struct gwd *d);
+void gwd_attach_close(struct gwd *d);
+void gwd_attach_free(struct gwd *d);
+void gwd_attach_show(const struct gwd *d, struct gw_emit *e); /* members of an object */
+/* Do they learn of attachments from the same places? */
+bool gwd_attach_same(const struct gw_config *a, const struct gw_config *b);
 
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);

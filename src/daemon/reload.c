@@ -52,6 +52,8 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
         refused(r, "/godwit/daemon/pin-directory", why);
     if (old->daemon.sandbox != c->daemon.sandbox)
         refused(r, "/godwit/daemon/sandbox", why);
+    if (!gwd_attach_same(old, c))
+        refused(r, "/godwit/attachment", why);
     const char *log = c->daemon.log_file;
     int fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
     if (log != NULL && fd < 0)

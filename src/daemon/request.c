@@ -151,7 +151,8 @@ static json_t *reload(struct gwd *d)
 
 static json_t *status(struct gwd *d)
 {
-    json_t *roles = json_array(), *hooks = json_object();
+    json_t *roles = json_array(), *hooks = json_object(), *hostapd = json_object();
+    struct gwd_json j;
     struct gw_time up = gw_time_sub(gw_clock_mono(), d->started);
     char addr[GW_TEXT_MAX];
     if (d->conf->roles & GW_ROLE_MAAR)
@@ -165,11 +166,13 @@ static json_t *status(struct gwd *d)
     for (size_t i = 0; i < d->nifs; i++)
         json_object_set_new(hooks, d->ifs[i].name,
                             json_string(gw_bpf_hook(d->bpf, d->ifs[i].index)));
-    return gwd_answer_ok(
-        json_pack("{s:s, s:o, s:s, s:s, s:i, s:I, s:s, s:s, s:o}", "name", d->conf->name, "roles",
-                  roles, "address", gw_fmt_addr(&d->conf->addr, addr), "version", GODWIT_VERSION,
-                  "pid", (int)getpid(), "uptime_ms", (json_int_t)(up.ns / 1000000), "config_file",
-                  d->conf_path, "pins", d->adopted ? "adopted" : "created", "hooks", hooks));
+    gwd_json_init(&j, hostapd);
+    gwd_attach_show(d, &j.emit);
+    return gwd_answer_ok(json_pack(
+        "{s:s, s:o, s:s, s:s, s:i, s:I, s:s, s:s, s:o, s:o}", "name", d->conf->name, "roles", roles,
+        "address", gw_fmt_addr(&d->conf->addr, addr), "version", GODWIT_VERSION, "pid",
+        (int)getpid(), "uptime_ms", (json_int_t)(up.ns / 1000000), "config_file", d->conf_path,
+        "pins", d->adopted ? "adopted" : "created", "hooks", hooks, "hostapd", hostapd));
 }
 
 json_t *gwd_request(void *user, const json_t *req)

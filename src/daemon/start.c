@@ -174,6 +174,12 @@ static int start_node(struct gwd *d)
     return err < 0 ? fail(d, GW_CAT_NODE, "start-failed", err, d->conf->name, gw_err_name(err)) : 0;
 }
 
+static int open_attachment(struct gwd *d)
+{
+    int err = gwd_attach_open(d);
+    return err < 0 ? fail(d, GW_CAT_ACCESS, "no-memory", err, d->conf->name, gw_err_name(err)) : 0;
+}
+
 static void synced(uv_work_t *work, int status)
 {
     struct gwd *d = work->data;
@@ -250,9 +256,9 @@ static int enter_sandbox(struct gwd *d)
 
 int gwd_start(struct gwd *d)
 {
-    static int (*const steps[])(struct gwd *) = {open_control,      open_store, find_interfaces,
-                                                 settle_interfaces, open_plane, gwd_io_open,
-                                                 start_node};
+    static int (*const steps[])(struct gwd *) = {open_control,      open_store,     find_interfaces,
+                                                 settle_interfaces, open_plane,     gwd_io_open,
+                                                 start_node,        open_attachment};
     int err = 0;
     init_handles(d);
     d->started = gw_clock_mono();
@@ -306,6 +312,7 @@ void gwd_stop(struct gwd *d)
     else if (d->bpf != NULL) /* a failed start leaves what it has found, and nothing else */
         on_stop = d->adopted ? GW_STOP_LEAVE : GW_STOP_REMOVE;
     gwd_control_close(&d->control);
+    gwd_attach_close(d);
     gwd_io_close(d);
     close_loop(d);
     if (on_stop == GW_STOP_REMOVE && !failed)
@@ -315,6 +322,7 @@ void gwd_stop(struct gwd *d)
         gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "sync-failed", "%s", why.text);
     gw_store_close(d->store);
     gw_node_free(d->node);
+    gwd_attach_free(d);
     free(d->ifs);
     free(d->done);
     free(d->queue.buf);

@@ -84,6 +84,7 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
         .al = n->al, .timers = &n->timers, .now = &n->lm.now.mono, .send = send_nd, .user = n};
 
     gw_access_init(&n->access, c, &env, seed ^ 0x6e64u);
+    gw_attach_init(n, seed ^ 0x6175u);
     gw_cmd_init(&n->cmd, &n->lm, seed ^ 0x636du);
     int err = gw_maar_init(&n->maar, &n->lm, &n->access, seed ^ 0x6d61u);
     if (err == 0)
@@ -131,6 +132,7 @@ void gw_node_free(struct gw_node *n)
         return;
     gw_maar_free(&n->maar);
     gw_cmd_free(&n->cmd);
+    gw_attach_free(n);
     gw_access_free(&n->access);
     gw_handovers_free(&n->lm.handovers);
     if (n->peers.ops != NULL)
@@ -179,45 +181,17 @@ static int start(struct gw_node *n)
     return n->queue.lost == 0 ? 0 : GW_ENOMEM;
 }
 
-static int nd(struct gw_node *n, const struct gw_input *in)
-{
-    struct gw_station_key st = {.iface = in->nd.iface, .lladdr = in->nd.src};
-
-    switch (gw_access_input_nd(&n->access, in->nd.iface, &in->nd.src, in->nd.data, in->nd.len)) {
-    case GW_ACCESS_IGNORED:
-        return GW_EFORMAT;
-    case GW_ACCESS_SEEN:
-    case GW_ACCESS_ANSWERED:
-        (void)gw_maar_alive(&n->maar, &st);
-        return 0;
-    case GW_ACCESS_UNKNOWN:
-    case GW_ACCESS_RS_UNKNOWN:
-        break;
-    }
-    if (!gw_limit_station(n, &st.lladdr))
-        return GW_EFULL;
-    return gw_maar_attach(&n->maar, &st, NULL, n->lm.now.mono);
-}
-
-/* What the operator asks for is done in any case. */
-static int attach(struct gw_node *n, const struct gw_input *in)
-{
-    if (in->attach.by != GW_SEEN_MANUAL && !gw_limit_station(n, &in->attach.station.lladdr))
-        return GW_EFULL;
-    return gw_maar_attach(&n->maar, &in->attach.station, in->attach.mnid, in->attach.seen);
-}
-
 static int maar_input(struct gw_node *n, const struct gw_input *in)
 {
     struct gw_maar *m = &n->maar;
 
     switch (in->kind) {
     case GW_IN_ND:
-        return nd(n, in);
     case GW_IN_ATTACH:
-        return attach(n, in);
     case GW_IN_DETACH:
-        return gw_maar_detach(m, &in->attach.station);
+    case GW_IN_AUTHORISED:
+    case GW_IN_ALL_SAID:
+        return gw_attach_input(n, in);
     case GW_IN_LINK_DOWN:
         gw_maar_link_down(m, in->link.iface);
         return 0;
@@ -248,6 +222,8 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_ND:
     case GW_IN_ATTACH:
     case GW_IN_DETACH:
+    case GW_IN_AUTHORISED:
+    case GW_IN_ALL_SAID:
     case GW_IN_LINK_DOWN:
     case GW_IN_PLANE_DONE:
     case GW_IN_FIRST_PKT:

@@ -27,12 +27,16 @@ enum gw_seen_by {
     GW_SEEN_HOSTAPD,
     GW_SEEN_RADIUS,
 };
+#define GW_SEEN_SOURCES (GW_SEEN_RADIUS + 1)
+const char *gw_seen_by_name(enum gw_seen_by by); /* "hostapd" */
 
 enum gw_input_kind {
     GW_IN_MH,         /* a Mobility Header message from the core */
     GW_IN_ND,         /* an ICMPv6 ND packet from an access link (RS, NS, NA) */
     GW_IN_ATTACH,     /* a station is on an access link (idempotent) */
-    GW_IN_DETACH,     /* it has left */
+    GW_IN_DETACH,     /* it has left; from hostapd or RADIUS also: it is not authorised any more */
+    GW_IN_AUTHORISED, /* by hostapd or RADIUS: it may attach, as mnid, when it is seen */
+    GW_IN_ALL_SAID,   /* every station authorised on an interface has been said; others leave */
     GW_IN_LINK_DOWN,  /* an access interface lost its carrier: its stations may be gone */
     GW_IN_PLANE_DONE, /* an intent with a tag has been applied (result: 0 or gw_err) */
     GW_IN_FIRST_PKT,  /* the first packet of a watched prefix passed */
@@ -59,10 +63,10 @@ struct gw_input {
             const struct gw_mnid *mnid; /* NULL: EUI-48 of the link-layer address */
             enum gw_seen_by by;
             struct gw_time seen; /* monotonic; when the first frame was seen, at or before now */
-        } attach;                /* and detach */
+        } attach;                /* and detach, authorised */
         struct {
             uint32_t iface;
-        } link;
+        } link; /* and all said */
         struct {
             uint64_t tag;
             int result;

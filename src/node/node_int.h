@@ -51,7 +51,8 @@ struct gw_node {
     struct gw_timers timers;
     struct gw_lm lm;
     struct gw_queue queue;
-    struct gw_table peers; /* struct gw_peer, owned */
+    struct gw_table peers;      /* struct gw_peer, owned */
+    struct gw_table authorised; /* struct gw_authorised, owned; bounded by limits.stations */
     struct gw_cfg_peer self;
     struct gw_access access;
     struct gw_maar maar;
@@ -85,6 +86,12 @@ void gw_signal_drop_loop(struct gw_node *n);
 /* dispatch.c: the message in n->in, of an authenticated peer; `to`: the roles of this node that it
  * can be for (enum gw_role). 0 or why it was refused. */
 int gw_dispatch(struct gw_node *n, const struct gw_peer *p, unsigned to);
+
+/* attach.c: attachments as their sources see them, and whom they may admit. */
+void gw_attach_init(struct gw_node *n, uint64_t seed);
+void gw_attach_free(struct gw_node *n);
+/* GW_IN_ATTACH, GW_IN_DETACH, GW_IN_AUTHORISED, GW_IN_ALL_SAID, GW_IN_ND. */
+int gw_attach_input(struct gw_node *n, const struct gw_input *in);
 
 /* peer.c */
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);

@@ -73,6 +73,11 @@ static void show_stations(const struct gw_node *n, struct gw_emit *e, struct gw_
         gw_emit_str(e, "state",
                     gw_timer_is_set(&mn->guard) ? "leaving" : gw_mn_state_name(mn->state));
         gw_emit_num(e, "idle_ms", (now.mono.ns - mn->seen.ns) / 1000000);
+        gw_emit_arr(e, "seen_by");
+        for (int by = 0; by < GW_SEEN_SOURCES; by++)
+            if ((mn->seen_by & 1u << by) != 0)
+                gw_emit_str(e, NULL, gw_seen_by_name((enum gw_seen_by)by));
+        gw_emit_arr_end(e);
         gw_emit_obj_end(e);
     }
 }

@@ -450,6 +450,7 @@ static void both_roles(void **state)
     n->cfg.roles = GW_ROLE_MAAR | GW_ROLE_CMD;
     n->cfg.cmd = n->cfg.addr;
     n->cfg.npools = 1;
+    n->policy.anchoring = GW_ANCHORING_HERE;
     w_boot(w, 0);
     w_run(w, GW_MSEC(1));
     w->n[1].peers[0].roles = w->n[2].peers[0].roles = GW_ROLE_MAAR | GW_ROLE_CMD;

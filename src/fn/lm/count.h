@@ -28,6 +28,7 @@
     X(ANSWER_LIMITED, "drop-answer-rate")          \
     X(PEER_RATE, "drop-peer-rate")                 \
     X(REFUSED_POLICY, "refused-policy")            \
+    X(UNAUTHORISED, "refused-not-authorised")      \
     X(REFUSED_MNID, "refused-missing-mn-id")       \
     X(REFUSED_PEER, "refused-peer-not-authorised") \
     X(REFUSED_TIMESTAMP, "refused-timestamp")      \

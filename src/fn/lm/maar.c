@@ -172,6 +172,7 @@ int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st)
         return GW_EEXIST;
     gw_mn_drop_station(mn); /* it cannot be there any more in any case */
     mn->station = *st;
+    mn->seen_by = 0;
     int err = gw_table_put(&m->by_station, mn);
     if (err != 0)
         m->lm->count[err == GW_EFULL ? GW_CNT_LIMIT_STATIONS : GW_CNT_NO_MEMORY]++;

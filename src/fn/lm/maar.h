@@ -56,6 +56,7 @@ struct gw_maar_mn {
     uint8_t tries;            /* prefixes refused by the CMD in this attachment */
     bool programmed;          /* the packet path has confirmed what was said last */
     struct gw_time seen;      /* last sign of life */
+    unsigned seen_by;         /* bits: who has seen it at this station, by enum gw_seen_by */
     uint64_t event;           /* Timestamp of the last attachment seen, in force or not */
     uint64_t asked;           /* Timestamp of the last PBU to the CMD */
     uint64_t tag;             /* the intent that is waited for; 0: none */
