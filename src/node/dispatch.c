@@ -30,12 +30,33 @@ static int dispatch_pbu(struct gw_node *n, const struct gw_peer *p, unsigned to)
     return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
 }
 
+/* A previous MAAR's answer to the serving one (locator, RFC 8885 §3.3): unlike its answer to the
+ * CMD it names no serving MAAR, and unlike the CMD's it is about a prefix of the sender. */
+static bool is_copy(const struct gw_peer *p, const struct gw_mh *m, unsigned to)
+{
+    const struct gw_opt *hnp = gw_lm_opt(m, GW_OPT_HNP);
+
+    return (to & GW_ROLE_MAAR) != 0 && (p->cfg->roles & GW_ROLE_MAAR) != 0 && hnp != NULL &&
+           m->ba.status < GW_ST_UNSPECIFIED && m->ba.lifetime != 0 &&
+           gw_lm_opt(m, GW_OPT_SERVING_MAAR) == NULL && gw_lm_in_pools(p->cfg, &hnp->prefix);
+}
+
+static int copy(struct gw_node *n, const struct gw_peer *p)
+{
+    struct gw_lm_previous from = {.maar = p->addr};
+
+    gw_dlif_default(&p->addr, &from.link_local, &from.lladdr);
+    return gw_maar_copy(&n->maar, &from, &n->in);
+}
+
 static int dispatch_pba(struct gw_node *n, const struct gw_peer *p, unsigned to)
 {
     const struct gw_mh *m = &n->in;
 
     if ((m->ba.flags & (GW_BA_P | GW_BA_D)) != (GW_BA_P | GW_BA_D))
         return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    if (p->cfg != &n->self && is_copy(p, m, to))
+        return copy(n, p);
     if (from_cmd(n, p, to))
         return gw_maar_pba(&n->maar, &p->addr, m);
     if ((to & GW_ROLE_CMD) != 0)

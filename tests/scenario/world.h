@@ -80,6 +80,7 @@ struct world {
 
 /* Nodes are made and started: a CMD and maars, an LMA (node 0) and mags, or any roles (of enum
  * gw_role) in which the first CMD and LMA are everybody's. */
+extern struct gw_cfg_mobility w_mobility; /* of every node of a world to be made */
 struct world *w_new(size_t maars, uint64_t seed);
 struct world *w_new_pmip(size_t mags, uint64_t seed);
 struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed);

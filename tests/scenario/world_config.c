@@ -69,6 +69,8 @@ static void name(struct w_node *n, size_t i, unsigned roles)
                        i);
 }
 
+struct gw_cfg_mobility w_mobility;
+
 static void configure_timers(struct gw_config *c)
 {
     c->timers.lifetime = GW_SEC(60);
@@ -132,6 +134,7 @@ static void configure(struct world *w, size_t i, const unsigned *roles)
     }
     c->dlif.link_local = (struct gw_addr){{0xfe, 0x80, [15] = (uint8_t)i}};
     c->dlif.lladdr = (struct gw_lladdr){6, {2, 0, 0x5e, 0, 1, (uint8_t)i}};
+    c->mobility = w_mobility;
     configure_timers(c);
 }
 

@@ -31,6 +31,7 @@ struct gw_anchor {
     enum gw_anchor_state state;
     bool mark;             /* scratch of whoever compares lists */
     struct gw_exchange ex; /* CMD: the PBU to this anchor */
+    uint64_t told;         /* CMD: the Timestamp in it */
 };
 
 struct gw_binding {

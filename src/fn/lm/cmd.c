@@ -38,6 +38,7 @@ void gw_cmd_init(struct gw_cmd *c, struct gw_lm *lm, uint64_t seed)
 static void free_one(struct gw_binding *b)
 {
     gw_timer_stop(gw_cmd_mn(b)->cmd->lm->timers, &gw_cmd_mn(b)->expiry);
+    gw_cmd_round_close(gw_cmd_mn(b));
 }
 
 void gw_cmd_free(struct gw_cmd *c)
@@ -129,24 +130,6 @@ static int reject(const struct request *q, uint8_t status, enum gw_count why)
     return GW_EDENIED;
 }
 
-/* The PBA of a registration names every previous anchor, so that the serving MAAR's list is right
- * after each of them. */
-static void accept_serving(const struct request *q)
-{
-    struct gw_binding *b = &q->mn->b;
-    struct gw_anchor *own = gw_anchor_of(b, &b->serving);
-    struct gw_mh *m = begin_answer(q, GW_ST_ACCEPTED, b->lifetime);
-    bool fits = echo(q, m, &own->prefix, q->ts->u64);
-
-    for (struct gw_anchor *a = b->anchors; a != NULL && fits; a = a->next) {
-        struct gw_lm_previous p = gw_anchor_values(a);
-        if (a != own && a->state != GW_ANCHOR_RELEASING)
-            fits = gw_lm_add_previous(m, &p);
-    }
-    if (fits)
-        send_answer(q, m);
-}
-
 /* A de-registration's PBA; a node that is served elsewhere lives on there. */
 static void accept_leaving(const struct request *q, const struct gw_binding *lives)
 {
@@ -157,14 +140,6 @@ static void accept_leaving(const struct request *q, const struct gw_binding *liv
         fits = gw_lm_add_addr(m, GW_OPT_SERVING_MAAR, &lives->serving);
     if (fits)
         send_answer(q, m);
-}
-
-static bool in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p)
-{
-    for (size_t i = 0; i < peer->npools; i++)
-        if (peer->pools[i].len <= p->len && gw_prefix_contains(&peer->pools[i], &p->addr))
-            return true;
-    return false;
 }
 
 /* RFC 5213 §5.3.1, steps 4 to 8. 0, or the answer has been sent. */
@@ -211,7 +186,7 @@ static int check_options(struct request *q)
     if (q->att == NULL)
         return reject(q, GW_ST_MISSING_ATT, GW_CNT_REFUSED_OPTION);
     const struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &q->hnp->prefix);
-    if (!in_pools(q->peer, &q->hnp->prefix) ||
+    if (!gw_lm_in_pools(q->peer, &q->hnp->prefix) ||
         (a != NULL && (q->mn == NULL || a->binding != &q->mn->b)))
         return reject(q, GW_ST_HNP_NOT_AUTHORISED, GW_CNT_REFUSED_PREFIX);
     return 0;
@@ -286,7 +261,6 @@ static void record_handover(const struct request *q, const struct gw_addr *from)
         if (a->state != GW_ANCHOR_RELEASING && !gw_addr_eq(&a->maar, &row->to))
             row->previous++;
     gw_handover_step(row, GW_HO_PBU_RECEIVED, lm->now.mono);
-    gw_handover_step(row, GW_HO_PBA_SENT, lm->now.mono);
 }
 
 /* Anchors that the refresh of a MAAR names and this CMD has lost. Each must be its peer's. */
@@ -300,7 +274,7 @@ static void rebuild_anchors(struct request *q)
     c->lm->count[GW_CNT_REBUILT]++;
     for (uint32_t n = 0; n < GW_LM_PREVIOUS_MAX && gw_lm_next_previous(q->mh, &it, &p); n++) {
         const struct gw_cfg_peer *peer = c->lm->ops->peer(c->lm->user, &p.maar);
-        if (peer == NULL || (peer->roles & GW_ROLE_MAAR) == 0 || !in_pools(peer, &p.prefix) ||
+        if (peer == NULL || (peer->roles & GW_ROLE_MAAR) == 0 || !gw_lm_in_pools(peer, &p.prefix) ||
             gw_anchor_of(&q->mn->b, &p.maar) != NULL || gw_anchor_get(&c->bs, &p.prefix) != NULL)
             continue;
         struct gw_anchor *a = gw_anchor_add(&c->bs, &q->mn->b, &p, &err);
@@ -323,7 +297,7 @@ static int attach(struct request *q)
     if (own == NULL)
         return GW_ENOMEM;
     take_values(q);
-    b->seq++;
+    gw_cmd_round_begin(q->mn, q->mh->bu.seq, rebuild);
     gw_anchor_to_front(own);
     if (rebuild)
         rebuild_anchors(q);
@@ -334,8 +308,7 @@ static int attach(struct request *q)
         if (a != own && a->state == GW_ANCHOR_SETTLED)
             a->state = GW_ANCHOR_UPDATING; /* in the record before the PBUs leave */
     gw_cmd_put(q->mn);
-    accept_serving(q);
-    gw_cmd_notify(q->mn);
+    gw_cmd_round_open(q->mn);
     q->cmd->lm->count[gw_addr_is_zero(&from) ? GW_CNT_REGISTERED : GW_CNT_HANDOVER]++;
     return 0;
 }
@@ -352,7 +325,7 @@ static int refresh(struct request *q)
     gw_cmd_arm(q->mn);
     (void)gw_cmd_retell(q->mn);
     gw_cmd_put(q->mn);
-    accept_serving(q);
+    gw_cmd_round_again(q->mn, q->mh->bu.seq, q->hi->code == GW_HI_REREGISTRATION);
     if (!same)
         q->cmd->lm->count[GW_CNT_REFRESHED]++;
     return 0;

@@ -1,6 +1,6 @@
-/* cmd.h: the Central Mobility Database of RFC 8885 as PBU/PBA proxy (§3.4): one binding per mobile
- * node, found by MN-ID; the serving MAAR is answered at once with all previous anchors, and these
- * are told in parallel. Exactly 2n+2 messages for n previous MAARs.
+/* cmd.h: the Central Mobility Database of RFC 8885: one binding per mobile node, found by MN-ID.
+ * A registration is answered and the n previous MAARs are told as relay (§3.2, 2n+2 messages),
+ * locator (§3.3, 3n+1) or proxy (§3.4, 2n+2).
  *
  * Left to others: peers and authentication (src/node/signal.c); the packet path (a CMD has none).
  *
@@ -26,6 +26,14 @@ struct gw_cmd_mn {
     struct gw_cmd *cmd;
     struct gw_timer expiry;
     uint64_t row; /* of the last handover */
+    struct {      /* cmd_mode.c: the last registration of the serving MAAR */
+        enum gw_cmd_mode mode;
+        bool known;    /* mode is that of the handover: there was no crash in between */
+        bool open;     /* relay, locator: previous MAARs are waited for */
+        bool answered; /* the serving MAAR has been, by this CMD */
+        uint16_t seq;  /* of its last PBU */
+        struct gw_timer timer;
+    } round;
 };
 struct gw_cmd {
     struct gw_lm *lm;
@@ -45,10 +53,9 @@ int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len);
  * refresh it; what anchors had not acknowledged is sent again, paced. */
 void gw_cmd_resume(struct gw_cmd *c);
 
-/* Within the CMD (cmd.c, cmd_anchor.c). */
+/* Within the CMD (cmd.c, cmd_mode.c, cmd_anchor.c). */
 struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);
 void gw_cmd_put(struct gw_cmd_mn *mn);
-/* Stores it; without anchors it is remembered for a moment only, as ended. */
 /* Stores it; without anchors it is remembered for a moment only, as ended. May free it. */
 void gw_cmd_settle(struct gw_cmd_mn *mn);
 uint32_t gw_cmd_notices(const struct gw_cmd_mn *mn, const struct gw_addr *serving);
@@ -60,5 +67,17 @@ bool gw_cmd_retell(struct gw_cmd_mn *mn);
 /* Expiry of the binding or, when nobody serves it, the next look at what is still to be told. */
 void gw_cmd_arm(struct gw_cmd_mn *mn);
 struct gw_handover *gw_cmd_row(struct gw_cmd_mn *mn);
+
+/* The order of messages (cmd_mode.c). A registration by another MAAR than before, with its sequence
+ * number: begin chooses the mode, open tells the previous MAARs (those UPDATING) and answers the
+ * serving one now or when they have answered. */
+void gw_cmd_round_begin(struct gw_cmd_mn *mn, uint16_t seq, bool rebuilt);
+void gw_cmd_round_open(struct gw_cmd_mn *mn);
+/* The serving MAAR once more: a refresh, or its registration again. */
+void gw_cmd_round_again(struct gw_cmd_mn *mn, uint16_t seq, bool refresh);
+/* A previous MAAR has answered; updated: it has the prefix. */
+void gw_cmd_round_gathered(struct gw_cmd_mn *mn, bool updated);
+void gw_cmd_round_close(struct gw_cmd_mn *mn);        /* nobody is waited for any more */
+bool gw_cmd_round_copies(const struct gw_cmd_mn *mn); /* previous MAARs answer to both */
 
 #endif

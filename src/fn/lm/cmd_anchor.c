@@ -26,6 +26,9 @@ static void transmit(void *owner)
                 gw_lm_add_u64(m, GW_OPT_TIMESTAMP, b->attached);
     if (fits && !gw_addr_is_zero(&b->serving))
         fits = gw_lm_add_addr(m, GW_OPT_SERVING_MAAR, &b->serving);
+    if (fits && !release && gw_cmd_round_copies(gw_cmd_mn(b)))
+        fits = gw_lm_add_addr(m, GW_OPT_ALT_COA, &b->serving);
+    a->told = b->attached;
     if (fits && lm->ops->send(lm->user, GW_ROLE_CMD, &a->maar, m) == 0 && !release)
         gw_handover_prev_sent(gw_cmd_row(gw_cmd_mn(b)), &a->maar, lm->now.mono);
 }
@@ -70,6 +73,7 @@ void gw_cmd_end(struct gw_cmd_mn *mn)
     struct gw_addr serving = b->serving;
     uint32_t n = 0;
 
+    gw_cmd_round_close(mn);
     b->serving = (struct gw_addr){0};
     b->seq++;
     for (struct gw_anchor *a = b->anchors, *next; a != NULL; a = next) {
@@ -109,6 +113,8 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
         lm->count[GW_CNT_REFUSED_BY_PEER]++;
         return; /* retransmission goes on */
     }
+    bool waited = a->state == GW_ANCHOR_UPDATING, updated = status < GW_ST_UNSPECIFIED;
+
     gw_exchange_stop(&a->ex);
     if (a->state == GW_ANCHOR_RELEASING || status >= GW_ST_UNSPECIFIED) {
         if (a->state != GW_ANCHOR_RELEASING)
@@ -119,6 +125,25 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
         gw_handover_prev_done(gw_cmd_row(mn), &a->maar, lm->now.mono);
     }
     gw_cmd_settle(mn);
+    if (waited) /* the node is served: its binding stays */
+        gw_cmd_round_gathered(mn, updated);
+}
+
+/* Is it what the anchor was told last? A serving MAAR's sequence number may come again, after a
+ * restart or from another one. */
+static bool fits_notice(const struct gw_anchor *a, const struct gw_mh *mh)
+{
+    const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
+    const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
+
+    if (!gw_exchange_matches(&a->ex, mh->ba.seq))
+        return false;
+    if (mh->ba.status < GW_ST_UNSPECIFIED &&
+        (mh->ba.lifetime == 0) != (a->state == GW_ANCHOR_RELEASING))
+        return false;
+    return a->state == GW_ANCHOR_RELEASING ||
+           ((s == NULL || gw_addr_eq(&s->addr, &a->binding->serving)) &&
+            (ts == NULL || ts->u64 == a->told));
 }
 
 int gw_cmd_pba(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw_mh *mh)
@@ -127,7 +152,7 @@ int gw_cmd_pba(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw
     struct gw_anchor *a = hnp != NULL ? gw_anchor_get(&c->bs, &hnp->prefix) : NULL;
 
     if (a == NULL || id == NULL || !gw_mnid_eq(&id->mnid, &a->binding->mnid) ||
-        !gw_addr_eq(&peer->addr, &a->maar) || !gw_exchange_matches(&a->ex, mh->ba.seq)) {
+        !gw_addr_eq(&peer->addr, &a->maar) || !fits_notice(a, mh)) {
         c->lm->count[GW_CNT_UNMATCHED]++;
         return GW_ENOENT;
     }
@@ -196,7 +221,6 @@ void gw_cmd_resume(struct gw_cmd *c)
         struct gw_cmd_mn *mn = gw_cmd_mn(b);
         bool any = false;
         gw_cmd_arm(mn);
-        b->seq++;
         for (struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
             if (a->state == GW_ANCHOR_SETTLED)
                 continue;

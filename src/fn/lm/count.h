@@ -51,6 +51,8 @@
     X(DEREGISTERED, "deregistered")                \
     X(EXPIRED, "expired")                          \
     X(REBUILT, "rebuilt")                          \
+    X(RELAY_TIMEOUT, "relay-timeouts")             \
+    X(COPY, "answers-by-previous-maars")           \
     X(PLANE_FAILED, "plane-failed")                \
     X(RECORD_BAD, "record-bad")                    \
     X(PREFIX_CONFLICT, "prefix-conflict")          \

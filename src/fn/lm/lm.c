@@ -184,6 +184,14 @@ unsigned gw_lm_anchoring(const struct gw_config *cfg, const struct gw_mnid *mn,
     return row != NULL && row->allow ? row->anchoring : 0;
 }
 
+bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p)
+{
+    for (size_t i = 0; i < peer->npools; i++)
+        if (peer->pools[i].len <= p->len && gw_prefix_contains(&peer->pools[i], &p->addr))
+            return true;
+    return false;
+}
+
 bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn)
 {
     struct gw_opt *o = gw_mh_add(m, GW_OPT_MNID);

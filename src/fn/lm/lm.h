@@ -93,6 +93,9 @@ const struct gw_cfg_policy *gw_lm_policy(const struct gw_config *cfg, const stru
 unsigned gw_lm_anchoring(const struct gw_config *cfg, const struct gw_mnid *mn,
                          const struct gw_lladdr *ll);
 
+/* May this peer anchor p? */
+bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p);
+
 /* Options of messages being built; false when there is no room. */
 bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn);
 bool gw_lm_add_prefix(struct gw_mh *m, uint8_t type, const struct gw_prefix *p);

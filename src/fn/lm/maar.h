@@ -53,6 +53,9 @@ struct gw_maar_mn {
     uint64_t attached_before; /* the Timestamp in force then */
     bool outdated;            /* the CMD knows a later attachment elsewhere */
     bool corrected;           /* the Timestamp has been corrected by the CMD's clock once */
+    bool acked;               /* ack is the last PBU that the CMD has accepted */
+    uint16_t ack, attach_seq; /* attach_seq: of the attachment's PBU; copies carry it */
+    uint64_t ack_id;          /* Mesg-ID of that PBA; an older one is overtaken */
     uint8_t tries;            /* prefixes refused by the CMD in this attachment */
     bool programmed;          /* the packet path has confirmed what was said last */
     struct gw_time seen;      /* last sign of life */
@@ -62,7 +65,7 @@ struct gw_maar_mn {
     uint64_t tag;             /* the intent that is waited for; 0: none */
     uint64_t row;             /* of the handover in progress, see gw_handovers_get */
     struct {                  /* the CMD's PBU that is answered when the packet path is done */
-        bool due;
+        bool due, copy;       /* copy: to the serving MAAR too */
         uint16_t seq, lifetime;
         uint8_t hi, att;
         uint64_t timestamp;
@@ -93,6 +96,9 @@ bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st);
 
 /* Messages from a peer that may be a CMD. 0 or why it was refused. */
 int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh);
+/* A previous MAAR's own answer to a registration of this one (locator, RFC 8885 §3.3), about a
+ * prefix of its pools. from: its address, and its DLIF where the message does not say. */
+int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const struct gw_mh *mh);
 int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh);
 
 int gw_maar_plane_done(struct gw_maar *m, uint64_t tag, int result);

@@ -11,23 +11,41 @@ struct notice {
     struct gw_mnid mnid;
     struct gw_prefix hnp;
     struct gw_addr serving; /* zero: none */
+    bool copy;              /* the serving MAAR is answered too (§3.3) */
     uint64_t timestamp;
     uint16_t seq, lifetime;
     uint8_t hi, att;
 };
 
-static void answer(struct gw_maar *m, const struct notice *n, uint8_t status)
+static bool begin_answer(struct gw_mh *out, const struct notice *n, uint8_t status)
 {
-    struct gw_lm *lm = m->lm;
-    struct gw_mh *out = lm->out;
-
     out->type = GW_MH_BA;
     out->nopts = 0;
     out->ba = (struct gw_mh_ba){
         .status = status, .flags = GW_BA_P | GW_BA_D, .seq = n->seq, .lifetime = n->lifetime};
-    bool fits = gw_lm_add_mnid(out, &n->mnid) && gw_lm_add_prefix(out, GW_OPT_HNP, &n->hnp) &&
-                gw_lm_add_code(out, GW_OPT_HI, n->hi) && gw_lm_add_code(out, GW_OPT_ATT, n->att) &&
-                gw_lm_add_u64(out, GW_OPT_TIMESTAMP, n->timestamp);
+    return gw_lm_add_mnid(out, &n->mnid) && gw_lm_add_prefix(out, GW_OPT_HNP, &n->hnp) &&
+           gw_lm_add_code(out, GW_OPT_HI, n->hi) && gw_lm_add_code(out, GW_OPT_ATT, n->att) &&
+           gw_lm_add_u64(out, GW_OPT_TIMESTAMP, n->timestamp);
+}
+
+/* RFC 8885 §3.3: the serving MAAR sees which prefix and, by its source, whose; how this anchor's
+ * DLIF looks comes with it. */
+static void answer_serving(struct gw_maar *m, const struct notice *n)
+{
+    struct gw_lm *lm = m->lm;
+
+    if (begin_answer(lm->out, n, GW_ST_ACCEPTED) &&
+        gw_lm_add_addr(lm->out, GW_OPT_DLIF_LINK_LOCAL, &lm->cfg->dlif.link_local) &&
+        gw_lm_add_lladdr(lm->out, GW_OPT_DLIF_LLADDR, &lm->cfg->dlif.lladdr))
+        (void)lm->ops->send(lm->user, GW_ROLE_MAAR, &n->serving, lm->out);
+}
+
+static void answer(struct gw_maar *m, const struct notice *n, uint8_t status)
+{
+    struct gw_lm *lm = m->lm;
+    struct gw_mh *out = lm->out;
+    bool fits = begin_answer(out, n, status);
+
     if (fits && !gw_addr_is_zero(&n->serving))
         fits = gw_lm_add_addr(out, GW_OPT_SERVING_MAAR, &n->serving);
     if (fits)
@@ -39,17 +57,18 @@ void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status)
     if (!mn->owed.due)
         return;
     mn->owed.due = false;
-    answer(mn->maar,
-           &(struct notice){.cmd = mn->owed.cmd,
-                            .mnid = mn->b.mnid,
-                            .hnp = mn->own->prefix,
-                            .serving = mn->owed.serving,
-                            .timestamp = mn->owed.timestamp,
-                            .seq = mn->owed.seq,
-                            .lifetime = mn->owed.lifetime,
-                            .hi = mn->owed.hi,
-                            .att = mn->owed.att},
-           status);
+    struct notice n = {.cmd = mn->owed.cmd,
+                       .mnid = mn->b.mnid,
+                       .hnp = mn->own->prefix,
+                       .serving = mn->owed.serving,
+                       .timestamp = mn->owed.timestamp,
+                       .seq = mn->owed.seq,
+                       .lifetime = mn->owed.lifetime,
+                       .hi = mn->owed.hi,
+                       .att = mn->owed.att};
+    if (mn->owed.copy && status == GW_ST_ACCEPTED)
+        answer_serving(mn->maar, &n);
+    answer(mn->maar, &n, status);
     gw_handover_step(gw_mn_row(mn), GW_HO_PBA_SENT, mn->maar->lm->now.mono);
 }
 
@@ -58,6 +77,7 @@ static void owe(struct gw_maar_mn *mn, const struct notice *n)
     mn->owed.due = true;
     mn->owed.cmd = n->cmd;
     mn->owed.serving = n->serving;
+    mn->owed.copy = n->copy;
     mn->owed.timestamp = n->timestamp;
     mn->owed.seq = n->seq;
     mn->owed.lifetime = n->lifetime;
@@ -305,6 +325,7 @@ int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
     const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
     const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
     const struct gw_opt *hi = gw_lm_opt(mh, GW_OPT_HI), *att = gw_lm_opt(mh, GW_OPT_ATT);
+    const struct gw_opt *coa = gw_lm_opt(mh, GW_OPT_ALT_COA); /* the Proxy-CoA of the binding */
 
     if (id == NULL || hnp == NULL || ts == NULL || !gw_addr_eq(from, &m->lm->cfg->cmd)) {
         m->lm->count[GW_CNT_MALFORMED]++;
@@ -320,6 +341,7 @@ int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
                        .att = att != NULL ? att->code : 0};
     if (s != NULL)
         n.serving = s->addr;
+    n.copy = coa != NULL && s != NULL && n.lifetime != 0 && gw_addr_eq(&coa->addr, &s->addr);
     uint8_t status = check(m, &n);
     if (status != GW_ST_ACCEPTED) {
         answer(m, &n, status);

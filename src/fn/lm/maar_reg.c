@@ -9,6 +9,9 @@
 /* RFC 5213 §8.5: IEEE 802.3, which is what the access links are. */
 #define ATT_ETHERNET 3
 #define PREFIX_TRIES 8
+/* From the first answer of a previous MAAR to the refresh that finds lost ones; in initial_acks, so
+ * that one retransmission of the CMD fits in. */
+#define COPY_CHECK 2
 /* Between stations that a new policy sends away. */
 #define REVIEW_PACE GW_MSEC(2)
 /* A difference below this is the way the answer took, or a clock as good as RFC 5213 asks for. */
@@ -57,6 +60,8 @@ int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay)
     mn->b.hi = hi;
     mn->b.att = ATT_ETHERNET;
     mn->b.seq++;
+    if (hi != GW_HI_REREGISTRATION)
+        mn->attach_seq = mn->b.seq;
     return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
 }
 
@@ -123,15 +128,19 @@ static void refresh_due(struct gw_timer *t, void *user)
 }
 
 /* `refresh` before the end; never later than half of a short lifetime; at once when the policy has
- * changed while the CMD was asked. */
-static void arm_refresh(struct gw_maar_mn *mn)
+ * changed while the CMD was asked. When previous MAARs have answered and not the CMD, nobody here
+ * knows how many there are: the CMD is asked soon, in case the answer of one was lost. */
+static void arm_refresh(struct gw_maar_mn *mn, bool soon)
 {
     struct gw_lm *lm = mn->maar->lm;
     struct gw_time span = gw_lm_lifetime_span(mn->b.lifetime), before = lm->cfg->timers.refresh;
+    struct gw_time early = {COPY_CHECK * lm->cfg->timers.initial_ack.ns};
 
     mn->b.expires = gw_time_add(lm->now.mono, span);
     mn->refreshed = lm->now.mono;
     span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
+    if (soon && gw_time_before(early, span))
+        span = early;
     if (denied(mn))
         span.ns = 0;
     mn->refresh.fire = refresh_due;
@@ -320,25 +329,24 @@ static void refuse(struct gw_maar_mn *mn, uint8_t status)
                                                  : m->lm->cfg->timers.max_ack);
 }
 
-static int accepted(struct gw_maar_mn *mn, const struct gw_mh *mh)
+/* The registration is in force. */
+static void serve(struct gw_maar_mn *mn, const struct gw_mh *mh)
 {
-    struct gw_lm *lm = mn->maar->lm;
     const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
-    bool fresh = mn->state == GW_MN_REGISTERING;
-    int prefix = accept_prefix(mn, mh);
 
-    if (prefix < 0) {
-        refuse(mn, GW_ST_PREFIX_MISMATCH);
-        return prefix;
-    }
-    gw_exchange_stop(&mn->ex);
     mn->state = GW_MN_SERVING;
     mn->was_previous = false;
-    mn->b.serving = lm->cfg->addr;
+    mn->b.serving = mn->maar->lm->cfg->addr;
     mn->b.lifetime = mh->ba.lifetime;
     if (ts != NULL)
         mn->b.attached = ts->u64; /* the one that is in force at the CMD */
-    bool changed = accept_anchors(mn, mh) || prefix > 0 || fresh;
+}
+
+/* After its anchors have been accepted; fresh: this was the first answer. */
+static void serve_anchors(struct gw_maar_mn *mn, bool changed, bool fresh)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
     changed |= !mn->programmed && mn->tag == 0; /* the packet path refused: a table may have room */
     if (fresh)
         record_handover(mn);
@@ -347,11 +355,101 @@ static int accepted(struct gw_maar_mn *mn, const struct gw_mh *mh)
         gw_route_serve(lm, &mn->b, &mn->station, fresh, mn->tag);
         gw_mn_advertise(mn);
     }
-    arm_refresh(mn);
     gw_mn_put(mn);
     lm->count[fresh ? GW_CNT_REGISTERED : GW_CNT_REFRESHED]++;
     if (fresh && mn->b.nanchors > 1)
         lm->count[GW_CNT_HANDOVER]++;
+}
+
+static uint64_t mesgid(const struct gw_mh *mh)
+{
+    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MESGID);
+
+    return id != NULL ? id->u64 : UINT64_MAX; /* from this process: in order */
+}
+
+static int accepted(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    bool fresh = mn->state == GW_MN_REGISTERING;
+    bool awaited = gw_exchange_matches(&mn->ex, mh->ba.seq);
+    int prefix = accept_prefix(mn, mh);
+
+    if (prefix < 0) {
+        refuse(mn, GW_ST_PREFIX_MISMATCH);
+        return prefix;
+    }
+    if (awaited)
+        gw_exchange_stop(&mn->ex);
+    mn->acked = true;
+    mn->ack = mh->ba.seq;
+    mn->ack_id = mesgid(mh);
+    serve(mn, mh);
+    bool changed = accept_anchors(mn, mh) || prefix > 0 || fresh;
+    serve_anchors(mn, changed, fresh);
+    if (awaited)
+        arm_refresh(mn, false);
+    return 0;
+}
+
+/* One more PBA of the CMD for a PBU that it has accepted already (relay, RFC 8885 §3.2). */
+static bool further(const struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    return mn->state == GW_MN_SERVING && mn->acked && mn->ack == mh->ba.seq &&
+           mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime != 0 && mesgid(mh) >= mn->ack_id;
+}
+
+/* In flight to the MAAR it was at before: it is here again. */
+static void end_transit(struct gw_maar_mn *mn)
+{
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a->state == GW_ANCHOR_TRANSIT)
+            gw_mn_drop_anchor(mn, a);
+    }
+}
+
+/* Is it an answer to the registration of this attachment? */
+static bool copy_fits(const struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
+
+    if (ts == NULL || mh->ba.seq != mn->attach_seq)
+        return false;
+    if (mn->state == GW_MN_REGISTERING)
+        return mn->ex.pending && ts->u64 == mn->asked;
+    return mn->state == GW_MN_SERVING && ts->u64 == mn->b.attached;
+}
+
+int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const struct gw_mh *mh)
+{
+    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *hnp = gw_lm_opt(mh, GW_OPT_HNP);
+    const struct gw_opt *ll = gw_lm_opt(mh, GW_OPT_DLIF_LINK_LOCAL);
+    const struct gw_opt *mac = gw_lm_opt(mh, GW_OPT_DLIF_LLADDR);
+    struct gw_binding *b = id != NULL ? gw_binding_get(&m->bs, &id->mnid) : NULL;
+    struct gw_maar_mn *mn = b != NULL ? gw_maar_mn(b) : NULL;
+
+    if (mn == NULL || hnp == NULL || !copy_fits(mn, mh)) {
+        m->lm->count[GW_CNT_UNMATCHED]++;
+        return GW_ENOENT;
+    }
+    struct gw_lm_previous p = *from;
+    p.prefix = hnp->prefix;
+    if (ll != NULL)
+        p.link_local = ll->addr;
+    if (mac != NULL)
+        p.lladdr = mac->lladdr;
+    bool fresh = mn->state == GW_MN_REGISTERING;
+    if (fresh) {
+        gw_exchange_stop(&mn->ex);
+        end_transit(mn);
+        serve(mn, mh);
+    }
+    m->lm->count[GW_CNT_COPY]++;
+    bool changed = accept_anchor(mn, &p) || fresh;
+    gw_anchor_to_front(mn->own);
+    serve_anchors(mn, changed, fresh);
+    if (fresh)
+        arm_refresh(mn, true);
     return 0;
 }
 
@@ -438,7 +536,7 @@ int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
     struct gw_maar_mn *mn = b != NULL ? gw_maar_mn(b) : NULL;
 
     if (mn == NULL || !gw_addr_eq(from, &m->lm->cfg->cmd) ||
-        !gw_exchange_matches(&mn->ex, mh->ba.seq)) {
+        (!gw_exchange_matches(&mn->ex, mh->ba.seq) && !further(mn, mh))) {
         m->lm->count[GW_CNT_UNMATCHED]++;
         return GW_ENOENT;
     }
