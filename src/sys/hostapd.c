@@ -214,6 +214,7 @@ static void step_answer(struct gw_hostapd *h, const void *data, size_t len)
     }
     if (err < 0) { /* "FAIL": the one it stood at has left meanwhile; from the start again */
         h->at.len = 0;
+        h->round++;
         return;
     }
     h->at = sta.lladdr;
