@@ -6,6 +6,7 @@
  *   io.c       descriptors become node inputs
  *   attach.c   hostapd's stations become node inputs
  *   driver.c   node actions are carried out
+ *   batch.c    messages wait for the records before them
  *   request.c  control requests, control.c their socket, json.c their form
  *   reload.c   another configuration in a running daemon
  */
@@ -42,7 +43,7 @@ struct gwd_if {
     struct gwd *daemon;
 };
 
-/* Messages that wait for the batch's commit: records of struct gw_mh_addrs, length, octets. */
+/* Messages that wait for a batch of records: a head and the octets, in order (batch.c). */
 struct gwd_queue {
     uint8_t *buf;
     size_t used, size;
@@ -67,6 +68,7 @@ struct gwd_done {
     X(intents, "intents")                               \
     X(intent_errors, "intent-errors")                   \
     X(store_commits, "store-commits")                   \
+    X(store_syncs, "store-syncs")                       \
     X(store_errors, "store-errors")                     \
     X(netlink_lost, "netlink-lost")                     \
     X(hostapd_connections, "hostapd-connections")       \
@@ -112,6 +114,9 @@ struct gwd {
     bool adopted;     /* pins of an earlier process were there */
     bool store_dirty; /* committed and not yet synced */
     bool syncing;
+    bool serving;              /* the loop runs: a sync need not hold it up */
+    uint64_t batches, durable; /* ended, and durable of them as the configuration asks */
+    uint64_t sync_batch;       /* the last one that the sync under way takes along */
     struct gw_store_why sync_why;
     int sync_err;
 };
@@ -138,7 +143,12 @@ bool gwd_attach_same(const struct gw_config *a, const struct gw_config *b);
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);
 void gwd_carry_out(struct gwd *d); /* whatever the node wants done */
-void gwd_flush(struct gwd *d);     /* commit, then send what waited for it */
+
+/* batch.c */
+void gwd_send_mh(struct gwd *d, const struct gw_action *act);
+void gwd_flush(struct gwd *d);     /* ends the batch, and sends what may leave */
+void gwd_sync(struct gwd *d);      /* begins a sync of what is committed, if need be */
+void gwd_batch_end(struct gwd *d); /* the last flush: nothing waits after it */
 
 /* request.c */
 gwd_control_fn gwd_request;

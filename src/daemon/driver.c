@@ -1,99 +1,17 @@
 /* driver.c: carries out what the node wants, in order: intents at once (their result goes back as
  * an input when the queue of actions is empty, because the views in an action end with the next
- * input), ND at once, records into the batch of the store. A Mobility Header message leaves at
- * once when nothing waits to be committed; else it waits for the commit at the end of the loop's
- * iteration, which makes one transaction of all that arrived together.
+ * input), ND at once, records into the batch of the store, Mobility Header messages when the batch
+ * lets them (batch.c).
  */
 #include "daemon/daemon.h"
 #include "sys/clock.h"
-#include "sys/mh_socket.h"
 #include "sys/nd_socket.h"
-
-#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define QUEUE_MAX  (4u << 20) /* octets of waiting messages; then the batch ends early */
-#define ICMP_RATE  10         /* Parameter Problems per second, RFC 4443 §2.4 f */
+#define ICMP_RATE  10 /* Parameter Problems per second, RFC 4443 §2.4 f */
 #define ICMP_BURST 20
-
-struct queued {
-    struct gw_mh_addrs addrs;
-    size_t len;
-};
-
-static void send_mh(struct gwd *d, const struct gw_mh_addrs *addrs, const uint8_t *data, size_t len)
-{
-    char to[GW_TEXT_MAX];
-    if (gw_mh_send(d->mh.fd, addrs, data, len) == 0) {
-        d->count.mh_sent++;
-        return;
-    }
-    d->count.mh_send_errors++;
-    gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_SIGNAL, "mh-send-failed", "to %s: %s",
-           gw_fmt_addr(&addrs->dst, to), strerror(errno));
-}
-
-static bool reserve(struct gwd_queue *q, size_t more)
-{
-    if (q->used + more <= q->size)
-        return true;
-    size_t size = (q->used + more) * 2;
-    uint8_t *buf = realloc(q->buf, size);
-    if (buf == NULL)
-        return false;
-    q->buf = buf;
-    q->size = size;
-    return true;
-}
-
-static void queue_mh(struct gwd *d, const struct gw_action *act)
-{
-    struct queued head = {act->mh.addrs, act->mh.len};
-    size_t need = sizeof head + head.len;
-    if (gw_store_staged(d->store) == 0 && d->queue.used == 0) {
-        send_mh(d, &act->mh.addrs, act->mh.data, act->mh.len);
-        return;
-    }
-    if (d->queue.used + need > QUEUE_MAX)
-        gwd_flush(d);
-    if (!reserve(&d->queue, need)) {
-        d->count.mh_send_errors++; /* the sender of the message tries again */
-        return;
-    }
-    memcpy(d->queue.buf + d->queue.used, &head, sizeof head);
-    memcpy(d->queue.buf + d->queue.used + sizeof head, act->mh.data, head.len);
-    d->queue.used += need;
-}
-
-static void commit(struct gwd *d)
-{
-    struct gw_store_why why;
-    if (gw_store_staged(d->store) == 0)
-        return;
-    if (gw_store_commit(d->store, &why) == 0) {
-        d->count.store_commits++;
-        d->store_dirty = true;
-        return;
-    }
-    /* The batch stays staged for the next commit. Its messages leave nevertheless: a full disk
-     * must not end the sessions of a whole domain. */
-    d->count.store_errors++;
-    gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "commit-failed", "%s", why.text);
-}
-
-void gwd_flush(struct gwd *d)
-{
-    commit(d);
-    for (size_t at = 0; at < d->queue.used;) {
-        struct queued head;
-        memcpy(&head, d->queue.buf + at, sizeof head);
-        send_mh(d, &head.addrs, d->queue.buf + at + sizeof head, head.len);
-        at += sizeof head + head.len;
-    }
-    d->queue.used = 0;
-}
 
 static void send_nd(struct gwd *d, const struct gw_action *act)
 {
@@ -166,7 +84,7 @@ static void carry_out(struct gwd *d, const struct gw_action *act)
 {
     switch (act->kind) {
     case GW_ACT_SEND_MH:
-        queue_mh(d, act);
+        gwd_send_mh(d, act);
         break;
     case GW_ACT_SEND_ND:
         send_nd(d, act);

@@ -180,31 +180,11 @@ static int open_attachment(struct gwd *d)
     return err < 0 ? fail(d, GW_CAT_ACCESS, "no-memory", err, d->conf->name, gw_err_name(err)) : 0;
 }
 
-static void synced(uv_work_t *work, int status)
-{
-    struct gwd *d = work->data;
-    d->syncing = false;
-    if (status < 0 || d->sync_err == 0)
-        return;
-    d->count.store_errors++;
-    gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "sync-failed", "%s", d->sync_why.text);
-}
-
-static void sync_store(uv_work_t *work)
-{
-    struct gwd *d = work->data;
-    d->sync_err = gw_store_sync(d->store, &d->sync_why);
-}
-
 static void every_second(uv_timer_t *timer)
 {
     struct gwd *d = timer->data;
     gw_logger_tick(&d->logger);
-    if (!d->store_dirty || d->syncing)
-        return;
-    d->store_dirty = false;
-    d->sync.data = d;
-    d->syncing = uv_queue_work(&d->loop, &d->sync, sync_store, synced) == 0;
+    gwd_sync(d);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -221,6 +201,7 @@ static void start_housekeeping(struct gwd *d)
     static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         uv_signal_start(&d->signal[i], on_signal, signals[i]);
+    d->serving = true;
     uv_timer_start(&d->second, every_second, SECOND_MS, SECOND_MS);
 }
 
@@ -296,7 +277,7 @@ static void stop_node(struct gwd *d)
 {
     struct gw_input stop = {.kind = GW_IN_STOP};
     gwd_input(d, &stop, gw_clock_now());
-    gwd_flush(d);
+    gwd_batch_end(d);
     gw_log(&d->logger.log, GW_LOG_NOTICE, GW_CAT_NODE, "stopped", "%s; the packet path %s",
            d->conf->name,
            d->conf->daemon.on_stop == GW_STOP_LEAVE ? "stays at work" : "is removed");

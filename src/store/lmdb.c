@@ -2,19 +2,28 @@
  *
  * Durability. Commits use MDB_NOSYNC: they write to the page cache (data pages first, then one
  * meta page), so a killed process loses nothing committed and a half-done commit is invisible,
- * and no fsync stands between an attachment and its PBU. The caller syncs on a timer and at stop;
- * a power failure loses at most what came after the last sync if the file system keeps write
- * order. MDB_WRITEMAP would save the write calls but let a stray pointer damage the file.
+ * and no fsync stands between an attachment and its PBU. MDB_WRITEMAP would save the write calls
+ * but let a stray pointer damage the file.
+ *
+ * Power failures. The medium may get un-synced pages in any order, and any subset of them: LMDB's
+ * newest meta page may be there without what it points to. So a sync takes a checkpoint: the meta
+ * page of the newest state, written to a file of its own once all pages of that state are on the
+ * medium. A read transaction keeps the pages of the last checkpoint from being used again until the
+ * next one is on the medium. When the machine has been booted since (the page cache is gone),
+ * opening goes back to the checkpoint; else the file is as the last process left it.
  *
  * A file cut short would be a bus error when read through the map, so it is extended with zeros
  * at open: reading them is then an ordinary "corrupt". One process at a time, by flock.
  */
 #include "store/store.h"
 
+#include "store/checkpoint.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -29,7 +38,10 @@ struct lmdb {
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi records;
-    int lock_fd;
+    int lock_fd, ckpt_fd;
+    MDB_txn *pinned;        /* keeps the pages of the last checkpoint */
+    uint64_t ckpt_seq;      /* of the last checkpoint */
+    pthread_mutex_t commit; /* a commit, and the look at its meta page */
     char dir[PATH_MAX];
 };
 
@@ -101,6 +113,45 @@ static int extend_cut_file(struct lmdb *l)
     return file.st_size < want && ftruncate(fd, want) < 0 ? errno : 0;
 }
 
+static int checkpoint_failed(const struct lmdb *l, int err, struct gw_store_why *why)
+{
+    return explain(l, err == GW_EFORMAT ? MDB_INVALID : errno, "checkpoint", why);
+}
+
+static int go_back(struct lmdb *l, const struct gw_ckpt *c)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/data.mdb", l->dir);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return GW_ESYS;
+    int err = gw_ckpt_restore(fd, c), saved = errno;
+    close(fd);
+    errno = saved;
+    return err;
+}
+
+/* Before the database is opened. */
+static int open_checkpoint(struct lmdb *l, struct gw_store_why *why)
+{
+    char path[PATH_MAX + 16], boot[48];
+    struct gw_ckpt c;
+    snprintf(path, sizeof path, "%s/checkpoint", l->dir);
+    l->ckpt_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (l->ckpt_fd < 0)
+        return checkpoint_failed(l, GW_ESYS, why);
+    int err = gw_ckpt_read(l->ckpt_fd, &c);
+    if (err == GW_ENOENT)
+        return 0; /* a new directory, or one of before there were checkpoints */
+    gw_ckpt_boot(boot);
+    if (err == 0 && (boot[0] == '\0' || memcmp(boot, c.boot, sizeof boot) != 0))
+        err = go_back(l, &c);
+    if (err < 0)
+        return checkpoint_failed(l, err, why);
+    l->ckpt_seq = c.seq;
+    return 0;
+}
+
 static int open_env(struct lmdb *l, struct gw_store_why *why)
 {
     int rc = mdb_env_create(&l->env);
@@ -158,13 +209,60 @@ static int open_tables(struct lmdb *l, struct gw_store_why *why)
     return rc == 0 ? 0 : explain(l, rc, "cannot commit", why);
 }
 
+/* The newest state: a read transaction that keeps it, and its meta page. */
+static int take_state(struct lmdb *l, MDB_txn **txn, struct gw_ckpt *c, struct gw_store_why *why)
+{
+    MDB_stat st;
+    mdb_filehandle_t fd;
+    mdb_env_stat(l->env, &st);
+    mdb_env_get_fd(l->env, &fd);
+    pthread_mutex_lock(&l->commit);
+    int err = 0, rc = mdb_txn_begin(l->env, NULL, MDB_RDONLY, txn);
+    if (rc == 0)
+        err = gw_ckpt_take(fd, st.ms_psize, mdb_txn_id(*txn), c);
+    pthread_mutex_unlock(&l->commit);
+    if (rc != 0) {
+        *txn = NULL;
+        return explain(l, rc, "cannot begin a transaction", why);
+    }
+    return err < 0 ? checkpoint_failed(l, err, why) : 0;
+}
+
+static int lmdb_sync(void *self, struct gw_store_why *why)
+{
+    struct lmdb *l = self;
+    MDB_txn *txn = NULL;
+    struct gw_ckpt c = {.seq = l->ckpt_seq + 1};
+    gw_ckpt_boot(c.boot);
+    int rc = 0, err = take_state(l, &txn, &c, why);
+    if (err == 0 && (rc = mdb_env_sync(l->env, 1)) != 0)
+        err = explain(l, rc, "cannot sync", why);
+    if (err == 0 && gw_ckpt_write(l->ckpt_fd, &c) < 0)
+        err = checkpoint_failed(l, GW_ESYS, why);
+    if (err < 0) {
+        if (txn != NULL)
+            mdb_txn_abort(txn);
+        return err;
+    }
+    if (l->pinned != NULL)
+        mdb_txn_abort(l->pinned);
+    l->pinned = txn;
+    l->ckpt_seq = c.seq;
+    return 0;
+}
+
 static void lmdb_close(void *self)
 {
     struct lmdb *l = self;
     if (l->txn != NULL)
         mdb_txn_abort(l->txn);
+    if (l->pinned != NULL)
+        mdb_txn_abort(l->pinned);
     if (l->env != NULL)
         mdb_env_close(l->env);
+    if (l->ckpt_fd >= 0)
+        close(l->ckpt_fd);
+    pthread_mutex_destroy(&l->commit);
     if (l->lock_fd >= 0)
         close(l->lock_fd);
     gw_free(l->al, l, sizeof *l);
@@ -183,14 +281,19 @@ static int lmdb_open(const char *where, const struct gw_alloc *al, void **self,
         return GW_ENOMEM;
     }
     l->al = al;
-    l->lock_fd = -1;
+    l->lock_fd = l->ckpt_fd = -1;
+    pthread_mutex_init(&l->commit, NULL);
     memcpy(l->dir, where, strlen(where) + 1);
     int rc = make_dirs(l);
     int err = rc == 0 ? take_lock(l, why) : explain(l, rc, "cannot create the directory", why);
     if (err == 0)
+        err = open_checkpoint(l, why);
+    if (err == 0)
         err = open_env(l, why);
     if (err == 0)
         err = open_tables(l, why);
+    if (err == 0)
+        err = lmdb_sync(l, why);
     if (err < 0) {
         int saved = errno;
         lmdb_close(l);
@@ -237,7 +340,9 @@ static int lmdb_del(void *self, const void *key, size_t key_len, struct gw_store
 static int lmdb_commit(void *self, struct gw_store_why *why)
 {
     struct lmdb *l = self;
+    pthread_mutex_lock(&l->commit);
     int rc = l->txn != NULL ? mdb_txn_commit(l->txn) : 0;
+    pthread_mutex_unlock(&l->commit);
     l->txn = NULL;
     return rc == 0 ? 0 : explain(l, rc, "cannot commit", why);
 }
@@ -275,13 +380,6 @@ static int lmdb_load(void *self, gw_store_visit *visit, void *user, struct gw_st
     int err = walk(l, txn, visit, user, why);
     mdb_txn_abort(txn);
     return err;
-}
-
-static int lmdb_sync(void *self, struct gw_store_why *why)
-{
-    struct lmdb *l = self;
-    int rc = mdb_env_sync(l->env, 1);
-    return rc == 0 ? 0 : explain(l, rc, "cannot sync", why);
 }
 
 const struct gw_store_ops gw_store_lmdb = {

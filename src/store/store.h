@@ -3,7 +3,8 @@
  * them durable together. What records mean is the node's business (src/node).
  *
  * Durability here: gw_store_commit returns when the batch survives `kill -9` of the process. It
- * survives a power failure after the next gw_store_sync, which is not in the handover path.
+ * survives a power failure after the next gw_store_sync; a power failure in between goes back to
+ * the last one, whole, whatever the medium has got of the later batches.
  */
 #ifndef GW_STORE_STORE_H
 #define GW_STORE_STORE_H

@@ -371,6 +371,37 @@ def test_sandbox_off_and_log(domain):
     assert "sandbox-off" in domain.log("maar")
 
 
+def traced(domain, durability, trace):
+    """The CMD's calls around one registration: sync, and send of the signalling socket."""
+    domain.config("cmd", durability=durability)
+    domain.start("cmd")
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", str(trace), "-e",
+                               "trace=fdatasync,sendmsg,sendto", "-p", str(domain.daemons["cmd"].pid)])
+    try:
+        until("strace is attached", lambda: "TracerPid:\t0" not in
+              pathlib.Path(f"/proc/{domain.daemons['cmd'].pid}/status").read_text())
+        domain.start("maar")
+        assert domain.ask("maar", cmd="attach", interface="ap1", lladdr="02:00:00:00:00:77")["ok"]
+        until("the binding", lambda: domain.show("bindings", "cmd"))
+        until("the acknowledgement", lambda: domain.show("counters", "cmd")["daemon"]["mh-sent"])
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(DEADLINE)
+    lines = trace.read_text().splitlines()
+    return ["sync" if "fdatasync" in line else "send" for line in lines
+            if "fdatasync" in line or f'inet_pton(AF_INET6, "{MAAR}"' in line]
+
+
+def test_each_is_on_the_medium_before_the_acknowledgement(domain):
+    calls = traced(domain, "each", domain.tmp / "trace")
+    assert "send" in calls
+    assert calls[:calls.index("send")].count("sync") >= 2, calls  # the pages, then the checkpoint
+    assert domain.show("counters", "cmd")["daemon"]["store-syncs"] >= 1
+    domain.stop("cmd", signal.SIGKILL)
+    domain.start("cmd")
+    assert len(domain.show("bindings", "cmd")) == 1
+
+
 def start_fails(domain, node):
     p = domain.start(node, wait=False)
     status = p.wait(DEADLINE)

@@ -30,7 +30,7 @@ static struct dir dir_make(void)
 
 static void dir_remove(const struct dir *d)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb", "in-use"};
+    static const char *const files[] = {"data.mdb", "lock.mdb", "in-use", "checkpoint"};
     char path[128];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", d->path, files[i]);

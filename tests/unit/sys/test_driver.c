@@ -1,6 +1,6 @@
 /* test_driver.c: the order in which the daemon carries actions out. The node and the system around
- * driver.c are stand-ins that write down what happens; the store is a real front with a back end
- * that does the same. The whole daemon is judged in tests/e2e.
+ * driver.c and batch.c are stand-ins that write down what happens; the store is a real front with a
+ * back end that does the same. The whole daemon is judged in tests/e2e.
  */
 #include "daemon/daemon.h"
 #include "sys/mh_socket.h"
@@ -103,8 +103,17 @@ static int noting_commit(void *self, struct gw_store_why *why)
 
 /* ---- */
 
+static int noting_sync(void *self, struct gw_store_why *why)
+{
+    (void)self;
+    (void)why;
+    note("sync ");
+    return 0;
+}
+
 struct env {
     struct gwd d;
+    struct gw_config conf;
     struct gw_node node;
     struct gwd_if ifs[1];
 };
@@ -118,6 +127,9 @@ static struct env *env_make(void)
     ops = gw_store_memory;
     ops.put = noting_put;
     ops.commit = noting_commit;
+    ops.sync = noting_sync;
+    e.d.conf = &e.conf;
+    e.conf.daemon.durability = GW_DURABLE_BATCH;
     diary[0] = '\0';
     medium_full = false;
     e.d.node = &e.node;
@@ -197,6 +209,87 @@ static void test_records_are_durable_before_messages(void **state)
     env_free(e);
 }
 
+static void test_no_durability_holds_nothing(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {put("1"), mh("A"), put("2"), mh("B")};
+    e->conf.daemon.durability = GW_DURABLE_NONE;
+    play(e, script, 4);
+    assert_string_equal(diary, "sendA sendB ");
+    gwd_flush(&e->d);
+    assert_string_equal(diary, "sendA sendB put1 put2 commit ");
+    env_free(e);
+}
+
+/* Held until the sync of its own batch; what comes while a sync is under way, record or not, stays
+ * behind it. */
+static void test_each_batch_is_synced_before_its_messages(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action first[] = {put("1"), mh("A")}, alone[] = {mh("B")},
+                           second[] = {put("2"), mh("C"), mh("D")};
+    e->conf.daemon.durability = GW_DURABLE_EACH;
+    assert_int_equal(uv_loop_init(&e->d.loop), 0);
+    e->d.serving = true;
+    play(e, first, 2);
+    gwd_flush(&e->d);
+    assert_true(e->d.syncing);
+    assert_null(strstr(diary, "send"));
+    play(e, alone, 1);
+    play(e, second, 3);
+    gwd_flush(&e->d); /* ends a batch that the sync under way does not take along */
+    assert_null(strstr(diary, "send"));
+    uv_run(&e->d.loop, UV_RUN_ONCE);
+    while (strstr(diary, "sendA") == NULL)
+        uv_run(&e->d.loop, UV_RUN_ONCE);
+    assert_non_null(strstr(diary, "sendA sendB"));
+    uv_run(&e->d.loop, UV_RUN_DEFAULT);
+    assert_non_null(strstr(diary, "sendC sendD "));
+    assert_true(strstr(diary, "sync sendC") != NULL || strstr(diary, "sendB sync sendC") != NULL);
+    assert_int_equal(e->d.count.store_syncs, 2);
+    play(e, alone, 1);
+    assert_non_null(strstr(diary, "sendD sendB ")); /* nothing waits: at once */
+    assert_int_equal(uv_loop_close(&e->d.loop), 0);
+    env_free(e);
+}
+
+static void test_full_queue_releases_nothing_early(void **state)
+{
+    (void)state;
+    static char big[60000];
+    struct env *e = env_make();
+    struct gw_action script[] = {put("1"), mh("x")};
+    memset(big, 'x', sizeof big);
+    script[1].mh.data = (const uint8_t *)big;
+    script[1].mh.len = sizeof big;
+    e->conf.daemon.durability = GW_DURABLE_EACH;
+    e->d.serving = e->d.syncing = true; /* a sync that does not end */
+    for (int i = 0; i < 100; i++)
+        play(e, script, 2);
+    assert_null(strstr(diary, "send"));
+    assert_in_range(e->d.count.mh_send_errors, 1, 99);
+    assert_in_range(e->d.queue.used, 1, 4 << 20);
+    env_free(e);
+}
+
+static void test_stop_syncs_what_is_left(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {put("1"), mh("A")};
+    e->conf.daemon.durability = GW_DURABLE_EACH;
+    play(e, script, 2);
+    gwd_batch_end(&e->d);
+    assert_string_equal(diary, "put1 commit sync sendA ");
+    medium_full = true;
+    play(e, script, 2);
+    gwd_batch_end(&e->d); /* no commit, no sync: but the message leaves */
+    assert_string_equal(diary, "put1 commit sync sendA put1 commit-failed sendA ");
+    env_free(e);
+}
+
 static void test_full_medium_does_not_stop_signalling(void **state)
 {
     (void)state;
@@ -257,6 +350,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_commit_nothing_to_wait_for),
         cmocka_unit_test(test_records_are_durable_before_messages),
+        cmocka_unit_test(test_no_durability_holds_nothing),
+        cmocka_unit_test(test_each_batch_is_synced_before_its_messages),
+        cmocka_unit_test(test_full_queue_releases_nothing_early),
+        cmocka_unit_test(test_stop_syncs_what_is_left),
         cmocka_unit_test(test_full_medium_does_not_stop_signalling),
         cmocka_unit_test(test_results_of_intents_return_last),
         cmocka_unit_test(test_unknown_interface),
