@@ -2,13 +2,16 @@
 # (CMakePresets.json); everything lands under build/.
 SECONDS_PER_TARGET ?= 60
 
-.PHONY: demo check build deps lint format fuzz bench reference clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench reference clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
 
 check: deps
 	tools/check
+
+check-stock-kernel: build
+	tools/check-stock-kernel
 
 build: deps
 	cmake --preset release

@@ -20,6 +20,8 @@ from .state import LabError
 
 BPFFS = "/sys/fs/bpf"
 READY_SECONDS = 10
+# Machines that are emulated take many times as long for everything.
+PATIENCE = float(os.environ.get("GODWIT_LAB_PATIENCE", "1"))
 # One machine plays all nodes: what would have a processor of its own does not queue behind load.
 PROMPT = ("nice", "-n", "-10")
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -31,13 +33,13 @@ def default_bin():
 
 def wait_for(what, condition, seconds, interval=0.02):
     """The first true value of condition(); LabError when it does not come in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise LabError(f"{what}: not within {seconds} s")
+            raise LabError(f"{what}: not within {seconds * PATIENCE:g} s")
         time.sleep(interval)
 
 
@@ -260,7 +262,7 @@ class Lab:
     def ask(self, node, request):
         """One request on the daemon's control socket; its result. OSError while it is not there."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(5)
+            sock.settimeout(5 * PATIENCE)
             sock.connect(self.socket_file(node))
             sock.sendall(json.dumps(request).encode() + b"\n")
             answer = b""

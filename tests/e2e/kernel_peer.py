@@ -1,9 +1,12 @@
 """A MAAR that is none of ours: its signalling is this file's, with mhbuild.py's messages, and its
-tunnels are the kernel's own: RFC 8986 H.Encaps.Red with a single segment, which is a plain IPv6
-header in front of the packet (RFC 2473), and End.DT6, which takes one away.
+tunnels are the kernel's own. The node is a lab's `maar` whose daemon does not run; what it says and
+hears goes over raw sockets.
 
-The node is a lab's `maar` whose daemon does not run. Its address is taken from the loopback device,
-so that packets to it meet the End.DT6 route; what it says and hears goes over raw sockets.
+Seg6Peer: RFC 8986 H.Encaps.Red with a single segment, which is a plain IPv6 header in front of the
+packet (RFC 2473), and End.DT6, which takes one away. Its address is taken from the loopback device,
+so that packets to it meet the End.DT6 route.
+
+Ip6tnlPeer: the ip6_tunnel devices of kernels that have them.
 """
 import contextlib
 import socket
@@ -33,7 +36,7 @@ class KernelPeer:
             self.ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_IPV6))
         self.ear.bind((core, ETH_IPV6))
         self.ear.settimeout(0.05)
-        self._own_the_tunnel_end()
+        self.open_tunnel_end()
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
 
@@ -45,20 +48,6 @@ class KernelPeer:
 
     def ip(self, *lines):
         netns.batch(self.lab.namespace(self.name), list(lines))
-
-    def _own_the_tunnel_end(self):
-        netns.sysctl(self.lab.namespace(self.name), {"net.ipv6.conf.all.seg6_enabled": 1,
-                                                     f"net.ipv6.conf.{self.core}.seg6_enabled": 1})
-        self.ip(f"addr del {self.address}/128 dev lo", f"sr tunsrc set {self.address}",
-                f"route add {self.address}/128 encap seg6local action End.DT6 table main "
-                f"dev {self.core}")
-
-    # -- tunnels ----------------------------------------------------------------------------------
-
-    def tunnel_to(self, prefix, peer, table="main"):
-        """Packets to a prefix (or, in another table, all that are looked up there) go to peer."""
-        self.ip(f"route add {prefix} encap seg6 mode encap.red segs {peer} dev {self.core} "
-                f"table {table}")
 
     # -- signalling -------------------------------------------------------------------------------
 
@@ -102,3 +91,27 @@ class KernelPeer:
             return next((m for m in reversed(self.heard) if m.kind == PBU), None)
         pbu = wait_for("a PBU", latest, 5)
         return pbu.hnp(), socket.inet_ntop(socket.AF_INET6, pbu.one(SERVING))
+
+
+class Seg6Peer(KernelPeer):
+    def open_tunnel_end(self):
+        netns.sysctl(self.lab.namespace(self.name), {"net.ipv6.conf.all.seg6_enabled": 1,
+                                                     f"net.ipv6.conf.{self.core}.seg6_enabled": 1})
+        self.ip(f"addr del {self.address}/128 dev lo", f"sr tunsrc set {self.address}",
+                f"route add {self.address}/128 encap seg6local action End.DT6 table main "
+                f"dev {self.core}")
+
+    def tunnel_to(self, prefix, peer, table="main"):
+        """Packets to a prefix (or, in another table, all that are looked up there) go to peer."""
+        self.ip(f"route add {prefix} encap seg6 mode encap.red segs {peer} dev {self.core} "
+                f"table {table}")
+
+
+class Ip6tnlPeer(KernelPeer):
+    def open_tunnel_end(self):
+        self.ip(f"link add name tnl type ip6tnl mode ip6ip6 local {self.address} "
+                f"remote {self.ours} encaplimit none tclass inherit dev {self.core}",
+                "link set tnl up")
+
+    def tunnel_to(self, prefix, _peer, table="main"):
+        self.ip(f"route add {prefix} dev tnl table {table}")
