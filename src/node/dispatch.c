@@ -64,9 +64,13 @@ static int dispatch_pba(struct gw_node *n, const struct gw_peer *p, unsigned to)
     return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
 }
 
-int gw_dispatch(struct gw_node *n, const struct gw_peer *p, unsigned to)
+int gw_dispatch(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     switch (n->in.type) {
+    case GW_MH_HEARTBEAT:
+        return gw_heartbeat_input(n, p);
+    case GW_MH_BE:
+        return gw_heartbeat_error(n, p);
     case GW_MH_BU:
         return dispatch_pbu(n, p, to);
     case GW_MH_BA:

@@ -156,6 +156,9 @@ static int restore(struct gw_node *n, const struct gw_input *in)
         err = gw_maar_restore(&n->maar, in->restore.value, in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == 'C' && (n->cfg->roles & GW_ROLE_CMD) != 0)
         err = gw_cmd_restore(&n->cmd, in->restore.value, in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == 'R')
+        err = gw_heartbeat_restore(n, key, in->restore.key_len, in->restore.value,
+                                   in->restore.value_len);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",
@@ -177,6 +180,7 @@ static int start(struct gw_node *n)
         gw_maar_resume(&n->maar);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0)
         gw_cmd_resume(&n->cmd);
+    gw_heartbeat_start(n);
     n->started = true;
     return n->queue.lost == 0 ? 0 : GW_ENOMEM;
 }
@@ -216,6 +220,8 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_START:
         return start(n);
     case GW_IN_STOP: /* what is durable is stored already; the packet path is the driver's */
+        if (n->started)
+            gw_heartbeat_stop(n);
         return 0;
     case GW_IN_MH:
         return n->started ? gw_signal_input(n, &in->mh.addrs, in->mh.data, in->mh.len) : GW_EINVAL;

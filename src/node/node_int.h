@@ -23,6 +23,20 @@ int64_t gw_ntp_span(int64_t ns);
 int gw_replay_check(const struct gw_replay *r, uint64_t id, uint64_t now, int64_t window);
 void gw_replay_take(struct gw_replay *r, uint64_t id);
 
+enum gw_heartbeat_state { GW_HB_UNKNOWN, GW_HB_UP, GW_HB_DOWN };
+struct gw_heartbeat {
+    struct gw_timer timer; /* the next request */
+    uint32_t seq;          /* of the last one */
+    bool waiting;          /* for its answer */
+    bool tell;             /* first say that this node has restarted */
+    bool unsupported;      /* the peer said so (RFC 5847 §3) */
+    bool counted;          /* `counter`, its Restart Counter, is known */
+    uint32_t counter;
+    uint32_t missed; /* answers in a row */
+    struct gw_time asked, rtt;
+    enum gw_heartbeat_state state;
+};
+
 /* A configured peer, or this node itself. */
 struct gw_peer {
     struct gw_addr addr; /* the key */
@@ -33,7 +47,8 @@ struct gw_peer {
     struct gw_time answer_window; /* of error answers, which cost an attacker nothing */
     uint32_t answers;
     struct gw_time rate_at, line_at; /* gw_limit_take: messages from it, lines about it */
-    uint64_t served, moved;          /* scratch of show.c */
+    struct gw_heartbeat hb;
+    uint64_t served, moved; /* scratch of show.c */
 };
 
 /* A message from this node to itself: one of its roles to another. */
@@ -63,6 +78,8 @@ struct gw_node {
     bool starved; /* a deadline could not be handled for want of memory */
     struct gw_loop *loop, *loop_last;
     struct gw_mh in, out;
+    uint32_t restarts;                /* own Restart Counter (RFC 5847 §3.2); 0: not known yet */
+    bool kept;                        /* the records are all there were */
     struct gw_time stranger_at;       /* lines about unknown sources */
     struct gw_station_rate *stations; /* limit.c */
 };
@@ -85,7 +102,18 @@ void gw_signal_drop_loop(struct gw_node *n);
 
 /* dispatch.c: the message in n->in, of an authenticated peer; `to`: the roles of this node that it
  * can be for (enum gw_role). 0 or why it was refused. */
-int gw_dispatch(struct gw_node *n, const struct gw_peer *p, unsigned to);
+int gw_dispatch(struct gw_node *n, struct gw_peer *p, unsigned to);
+
+/* heartbeat.c */
+const char *gw_heartbeat_state_name(enum gw_heartbeat_state s); /* "up" */
+/* One record whose key's first octet is 'R'; before gw_heartbeat_start. */
+int gw_heartbeat_restore(struct gw_node *n, const uint8_t *key, size_t key_len, const void *value,
+                         size_t len);
+void gw_heartbeat_start(struct gw_node *n);
+void gw_heartbeat_stop(struct gw_node *n);  /* an orderly one: all records are stored */
+void gw_heartbeat_peers(struct gw_node *n); /* peers without a time of their own get one */
+int gw_heartbeat_input(struct gw_node *n, struct gw_peer *p); /* the message in n->in */
+int gw_heartbeat_error(struct gw_node *n, struct gw_peer *p); /* a Binding Error in n->in */
 
 /* attach.c: attachments as their sources see them, and whom they may admit. */
 void gw_attach_init(struct gw_node *n, uint64_t seed);

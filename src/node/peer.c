@@ -84,6 +84,7 @@ static int add(struct gw_node *n, struct gw_table *t, const struct gw_cfg_peer *
         *p = *old;
     else
         p->replay.floor = n->born;
+    p->hb.timer.pos = 0; /* that one is the old one's; `at` says when */
     p->addr = cfg->addr;
     p->cfg = cfg;
     int err = gw_table_put(t, p);
@@ -110,8 +111,10 @@ void gw_peers_free(struct gw_node *n, struct gw_table *t)
 {
     struct gw_peer *p;
 
-    for (size_t i = 0; (p = gw_table_next(t, &i)) != NULL;)
+    for (size_t i = 0; (p = gw_table_next(t, &i)) != NULL;) {
+        gw_timer_stop(&n->timers, &p->hb.timer);
         gw_free(n->al, p, sizeof *p);
+    }
     gw_table_free(t);
 }
 

@@ -106,6 +106,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     n->self.name = c->name;
     n->cfg = c;
     n->lm.cfg = c;
+    gw_heartbeat_peers(n);
     n->maar.bs.by_mnid.limit = c->limits.bindings;
     n->maar.by_station.limit = c->limits.stations;
     n->cmd.bs.by_mnid.limit = c->limits.bindings;

@@ -194,6 +194,10 @@ static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now
         gw_emit_num(e, "refused", (int64_t)p->refused);
         gw_emit_num(e, "last_heard_ms",
                     p->last_in.ns != 0 ? (now.mono.ns - p->last_in.ns) / 1000000 : -1);
+        gw_emit_str(e, "state", gw_heartbeat_state_name(p->hb.state));
+        gw_emit_num(e, "missed", p->hb.missed);
+        gw_emit_num(e, "rtt_us", p->hb.rtt.ns != 0 ? p->hb.rtt.ns / 1000 : -1);
+        gw_emit_num(e, "restart_counter", p->hb.counted ? (int64_t)p->hb.counter : -1);
         gw_emit_obj_end(e);
     }
 }
@@ -204,6 +208,7 @@ static void show_counters(const struct gw_node *n, struct gw_emit *e)
 
     for (int i = 0; i < GW_CNT_MAX; i++)
         gw_emit_num(e, gw_count_name((enum gw_count)i), (int64_t)n->lm.count[i]);
+    gw_emit_num(e, "restart-counter", n->restarts);
     gw_emit_num(e, "pending", n->lm.pending);
     gw_emit_num(e, "prefixes-taken", (int64_t)gw_pools_count(&n->maar.pools));
     gw_emit_num(e, "actions-lost", (int64_t)n->queue.lost);

@@ -24,6 +24,8 @@ static void count_out(struct gw_node *n, uint8_t type)
         n->lm.count[GW_CNT_OUT_PBU]++;
     else if (type == GW_MH_BA)
         n->lm.count[GW_CNT_OUT_PBA]++;
+    else if (type == GW_MH_HEARTBEAT)
+        n->lm.count[GW_CNT_OUT_HEARTBEAT]++;
 }
 
 static int send_to_self(struct gw_node *n, enum gw_role as, const struct gw_mh *m)
@@ -136,6 +138,9 @@ static void count_in(struct gw_node *n)
         break;
     case GW_MH_BE:
         n->lm.count[GW_CNT_IN_BE]++;
+        break;
+    case GW_MH_HEARTBEAT:
+        n->lm.count[GW_CNT_IN_HEARTBEAT]++;
         break;
     default:
         n->lm.count[GW_CNT_IN_OTHER]++;

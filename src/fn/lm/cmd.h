@@ -52,6 +52,9 @@ int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len);
 /* After restoring: every binding has its full lifetime again, so that its serving MAAR can
  * refresh it; what anchors had not acknowledged is sent again, paced. */
 void gw_cmd_resume(struct gw_cmd *c);
+/* A MAAR has lost its bindings: it is told again, paced, of every prefix that it anchors for a node
+ * that is served elsewhere. */
+void gw_cmd_resync(struct gw_cmd *c, const struct gw_addr *maar);
 
 /* Within the CMD (cmd.c, cmd_mode.c, cmd_anchor.c). */
 struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);

@@ -231,3 +231,20 @@ void gw_cmd_resume(struct gw_cmd *c)
             gw_cmd_put(mn);
     }
 }
+
+void gw_cmd_resync(struct gw_cmd *c, const struct gw_addr *maar)
+{
+    struct gw_binding *b;
+    uint32_t n = 0;
+
+    for (size_t i = 0; (b = gw_table_next(&c->bs.by_mnid, &i)) != NULL;) {
+        struct gw_anchor *a = gw_anchor_of(b, maar);
+        if (a == NULL || a->state != GW_ANCHOR_SETTLED || gw_addr_is_zero(&b->serving) ||
+            gw_addr_eq(&b->serving, maar))
+            continue;
+        b->seq++; /* an answer from before the restart is none to this */
+        a->state = GW_ANCHOR_UPDATING;
+        gw_cmd_put(gw_cmd_mn(b));
+        tell(gw_cmd_mn(b), a, n++);
+    }
+}

@@ -10,9 +10,11 @@
     X(IN_PBU, "in-pbu")                            \
     X(IN_PBA, "in-pba")                            \
     X(IN_BE, "in-binding-error")                   \
+    X(IN_HEARTBEAT, "in-heartbeat")                \
     X(IN_OTHER, "in-other")                        \
     X(OUT_PBU, "out-pbu")                          \
     X(OUT_PBA, "out-pba")                          \
+    X(OUT_HEARTBEAT, "out-heartbeat")              \
     X(OUT_BE, "out-binding-error")                 \
     X(OUT_PROBLEM, "out-parameter-problem")        \
     X(RETRANSMIT, "retransmissions")               \
@@ -57,6 +59,9 @@
     X(RECORD_BAD, "record-bad")                    \
     X(PREFIX_CONFLICT, "prefix-conflict")          \
     X(ANCHOR_LOST, "anchor-lost")                  \
+    X(PEER_DOWN, "peer-down")                      \
+    X(PEER_UP, "peer-up")                          \
+    X(PEER_RESTARTED, "peer-restarted")            \
     X(SILENT, "stations-gone-silent")
 
 enum gw_count {

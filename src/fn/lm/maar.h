@@ -111,6 +111,9 @@ int gw_maar_restore(struct gw_maar *m, const void *value, size_t len);
 void gw_maar_say_all(struct gw_maar *m);
 /* After restoring: registers the stations that were served again, paced. */
 void gw_maar_resume(struct gw_maar *m);
+/* The CMD has lost its bindings: refreshes every station that is served, paced; a refresh names
+ * all anchors. */
+void gw_maar_resync(struct gw_maar *m);
 /* After a reload: whom the policy does not allow any more is deregistered, paced. */
 void gw_maar_review(struct gw_maar *m);
 

@@ -12,7 +12,7 @@
 /* From the first answer of a previous MAAR to the refresh that finds lost ones; in initial_acks, so
  * that one retransmission of the CMD fits in. */
 #define COPY_CHECK 2
-/* Between stations that a new policy sends away. */
+/* Between stations that a new policy sends away, or that a CMD without memory is told of. */
 #define REVIEW_PACE GW_MSEC(2)
 /* A difference below this is the way the answer took, or a clock as good as RFC 5213 asks for. */
 #define CLOCK_SLACK ((int64_t)GW_LM_TIMESTAMP_AHEAD)
@@ -149,15 +149,16 @@ static void arm_refresh(struct gw_maar_mn *mn, bool soon)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
-void gw_maar_review(struct gw_maar *m)
+/* Looks at stations that are served now and not when their refresh is due, one after another. */
+static void refresh_early(struct gw_maar *m, bool only_denied)
 {
     struct gw_maar_mn *mn;
     struct gw_time at = m->lm->now.mono;
 
     for (size_t i = 0; (mn = gw_table_next(&m->by_station, &i)) != NULL;) {
-        if (mn->state == GW_MN_LOCAL) {
+        if (mn->state == GW_MN_LOCAL && only_denied) {
             (void)gw_mn_local_look(mn, gw_time_sub(at, m->lm->now.mono));
-        } else if (mn->state == GW_MN_SERVING && denied(mn)) {
+        } else if (mn->state == GW_MN_SERVING && (!only_denied || denied(mn))) {
             mn->refresh.fire = refresh_due;
             mn->refresh.owner = mn;
             (void)gw_timer_set(m->lm->timers, &mn->refresh, at);
@@ -166,6 +167,16 @@ void gw_maar_review(struct gw_maar *m)
         }
         at = gw_time_add(at, REVIEW_PACE);
     }
+}
+
+void gw_maar_review(struct gw_maar *m)
+{
+    refresh_early(m, true);
+}
+
+void gw_maar_resync(struct gw_maar *m)
+{
+    refresh_early(m, false);
 }
 
 void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay)
