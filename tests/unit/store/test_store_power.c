@@ -46,7 +46,7 @@ static void in_dir(char out[128], const char *dir, const char *name)
 static struct image capture(void)
 {
     char path[128];
-    struct stat st;
+    struct stat st = {0};
     in_dir(path, live, "data.mdb");
     int fd = open(path, O_RDONLY);
     assert_true(fd >= 0 && fstat(fd, &st) == 0);
