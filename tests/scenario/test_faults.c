@@ -424,6 +424,7 @@ int main(void)
     w_mobility.relay_timeout = GW_MSEC(500);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         w_mobility.cmd_mode = modes[i];
+        w_mobility.dereg = modes[i] == GW_CMD_RELAY ? GW_DEREG_ASK : GW_DEREG_STOP_TIMER;
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
     return failed;

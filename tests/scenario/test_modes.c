@@ -438,6 +438,64 @@ static void forged_copies(void **state)
     w_free(w);
 }
 
+/* De-registration `ask` (§3.5): previous MAARs ask when the lifetime is over and keep the prefix
+ * while the node is in the domain, also after a crash. */
+static void ask_and_stay(void **state)
+{
+    (void)state;
+    struct world *w = make(GW_CMD_PROXY, 3, 10000000);
+
+    w->n[1].cfg.mobility.dereg = w->n[2].cfg.mobility.dereg = GW_DEREG_ASK;
+    visit(w, 3);
+    struct gw_prefix p1 = w_own(w, 1, 1);
+    uint64_t asked = w_count(w, 1, GW_CNT_OUT_PBU);
+    w_run(w, GW_SEC(50));
+    assert_int_equal(w_count(w, 1, GW_CNT_OUT_PBU), asked); /* the lifetime is 60 s */
+    w_run(w, GW_SEC(150));
+    assert_true(w_count(w, 1, GW_CNT_OUT_PBU) - asked >= 3);
+    assert_int_equal(w_count(w, 3, GW_CNT_DEREGISTERED), 0);
+    w_crash(w, 1);
+    w_boot(w, 1);
+    w_run(w, GW_SEC(130));
+    assert_true(w_count(w, 1, GW_CNT_OUT_PBU) >= 2);
+    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    w_check(w, 1, 3);
+    assert_int_equal(w_attach(w, 1, 1), 0); /* and it comes back to its prefix */
+    w_run(w, GW_SEC(5));
+    w_check(w, 1, 1);
+    assert_int_equal(w_detach(w, 1, 1), 0);
+    w_run(w, GW_SEC(20));
+    w_check_gone(w, 1);
+    w_check_all(w);
+    w_free(w);
+}
+
+/* The CMD has lost everything and the serving MAAR is gone too: nobody will release the prefixes,
+ * and those who ask are told. */
+static void ask_when_orphaned(void **state)
+{
+    (void)state;
+    for (enum gw_dereg how = GW_DEREG_STOP_TIMER; how <= GW_DEREG_ASK; how++) {
+        struct world *w = make(GW_CMD_PROXY, 3, 10000000);
+        for (size_t i = 1; i <= 3; i++)
+            w->n[i].cfg.mobility.dereg = how;
+        visit(w, 3);
+        w->where[1] = 0;
+        for (size_t i = 0; i <= 3; i += 3) {
+            w_crash(w, i);
+            w_forget(w, i);
+            w_boot(w, i);
+        }
+        w_run(w, GW_SEC(90));
+        if (how == GW_DEREG_ASK)
+            w_check_gone(w, 1);
+        else
+            assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_PREVIOUS);
+        w_check_all(w);
+        w_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +510,8 @@ int main(void)
         cmocka_unit_test(lost_copies),
         cmocka_unit_test(reload_meanwhile),
         cmocka_unit_test(forged_copies),
+        cmocka_unit_test(ask_and_stay),
+        cmocka_unit_test(ask_when_orphaned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,8 @@ void gw_mn_advertise(struct gw_maar_mn *mn); /* its anchors to the access functi
 int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given);
 void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a); /* with its forwarding */
 int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay);
+/* PREVIOUS, de-registration `ask` (RFC 8885 §3.5): the lifetime begins anew. */
+void gw_mn_arm_ask(struct gw_maar_mn *mn);
 int gw_mn_deregister(struct gw_maar_mn *mn);
 void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span);
 void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay);

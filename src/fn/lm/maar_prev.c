@@ -142,6 +142,7 @@ static void demote(struct gw_maar_mn *mn, const struct notice *n)
     gw_route_move(lm, &mn->b, mn->tag);
     gw_mn_drop_station(mn);
     gw_mn_put(mn);
+    gw_mn_arm_ask(mn);
     owe(mn, n);
 }
 

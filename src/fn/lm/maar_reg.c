@@ -34,7 +34,7 @@ static void transmit(void *owner)
     struct gw_lm *lm = mn->maar->lm;
     const struct gw_config *cfg = lm->cfg;
     struct gw_mh *m = lm->out;
-    bool leave = mn->state == GW_MN_DEREGISTERING;
+    bool ask = mn->state == GW_MN_PREVIOUS, leave = ask || mn->state == GW_MN_DEREGISTERING;
 
     mn->asked = mn->b.attached;
     m->type = GW_MH_BU;
@@ -51,7 +51,7 @@ static void transmit(void *owner)
         gw_lm_add_lladdr(m, GW_OPT_DLIF_LLADDR, &cfg->dlif.lladdr);
     if (fits && mn->b.hi == GW_HI_REREGISTRATION && !leave)
         fits = add_anchors(mn, m);
-    if (fits && lm->ops->send(lm->user, GW_ROLE_MAAR, &cfg->cmd, m) == 0)
+    if (fits && lm->ops->send(lm->user, GW_ROLE_MAAR, &cfg->cmd, m) == 0 && !ask)
         gw_handover_step(gw_mn_row(mn), GW_HO_PBU_SENT, lm->now.mono);
 }
 
@@ -63,6 +63,53 @@ int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay)
     if (hi != GW_HI_REREGISTRATION)
         mn->attach_seq = mn->b.seq;
     return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
+}
+
+static void ask_due(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_maar_mn *mn = t->owner;
+    struct gw_lm *lm = mn->maar->lm;
+
+    if (mn->state != GW_MN_PREVIOUS || lm->cfg->mobility.dereg != GW_DEREG_ASK || mn->ex.pending)
+        return;
+    mn->b.seq++;
+    if (gw_exchange_start(&mn->ex, lm, mn->b.seq, transmit, mn, (struct gw_time){0}) != 0)
+        (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
+}
+
+void gw_mn_arm_ask(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
+    if (lm->cfg->mobility.dereg != GW_DEREG_ASK)
+        return;
+    mn->b.expires = gw_time_add(lm->now.mono, gw_lm_lifetime_span(mn->b.lifetime));
+    mn->refresh.fire = ask_due;
+    mn->refresh.owner = mn;
+    if (gw_timer_set(lm->timers, &mn->refresh, mn->b.expires) != 0)
+        lm->count[GW_CNT_NO_MEMORY]++;
+}
+
+/* The CMD's word on a prefix whose lifetime has passed here: the node is still in the domain, and
+ * where; or it is gone. */
+static void asked(struct gw_maar_mn *mn, const struct gw_mh *mh)
+{
+    const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
+    struct gw_lm *lm = mn->maar->lm;
+
+    gw_exchange_stop(&mn->ex);
+    if (mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime == 0) {
+        lm->count[GW_CNT_DEREGISTERED]++;
+        gw_mn_forget(mn);
+        return;
+    }
+    if (mh->ba.status < GW_ST_UNSPECIFIED && s != NULL) {
+        mn->b.lifetime = mh->ba.lifetime;
+        lm->count[GW_CNT_REFRESHED]++;
+        gw_mn_put(mn);
+    }
+    gw_mn_arm_ask(mn);
 }
 
 /* Only an S-MAAR ends a session (RFC 8885 §3.5); what never was one is forgotten by the CMD's
@@ -309,6 +356,7 @@ static void back_to_previous(struct gw_maar_mn *mn)
     gw_mn_set_tag(mn);
     gw_route_move(mn->maar->lm, &mn->b, mn->tag);
     gw_mn_put(mn);
+    gw_mn_arm_ask(mn);
 }
 
 static void refuse(struct gw_maar_mn *mn, uint8_t status)
@@ -535,9 +583,11 @@ static void left(struct gw_maar_mn *mn, const struct gw_mh *mh)
     gw_exchange_stop(&mn->ex);
     mn->state = GW_MN_PREVIOUS;
     mn->b.serving = s->addr;
+    mn->b.lifetime = mh->ba.lifetime;
     gw_mn_set_tag(mn);
     gw_route_move(lm, &mn->b, mn->tag);
     gw_mn_put(mn);
+    gw_mn_arm_ask(mn);
 }
 
 int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh)
@@ -551,7 +601,9 @@ int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
         m->lm->count[GW_CNT_UNMATCHED]++;
         return GW_ENOENT;
     }
-    if (mh->ba.status >= GW_ST_UNSPECIFIED)
+    if (mn->state == GW_MN_PREVIOUS)
+        asked(mn, mh);
+    else if (mh->ba.status >= GW_ST_UNSPECIFIED)
         rejected(mn, mh);
     else if (mn->state == GW_MN_DEREGISTERING)
         left(mn, mh);
