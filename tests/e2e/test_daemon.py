@@ -383,7 +383,8 @@ def traced(domain, durability, trace):
         domain.start("maar")
         assert domain.ask("maar", cmd="attach", interface="ap1", lladdr="02:00:00:00:00:77")["ok"]
         until("the binding", lambda: domain.show("bindings", "cmd"))
-        until("the acknowledgement", lambda: domain.show("counters", "cmd")["daemon"]["mh-sent"])
+        until("the acknowledgement", lambda: any(row["steps"].get("pba_received")
+                                                 for row in domain.show("handovers")))
     finally:
         tracer.send_signal(signal.SIGINT)
         tracer.wait(DEADLINE)
