@@ -104,6 +104,7 @@ class Domain:
                 "peers": [{"name": peer, "address": other, "roles": [peer],
                            "keys": [{"spi": 256, "secret": KEY}]}],
                 "policy": [{"lladdr": "02:00:*", "action": "allow"}],
+                "heartbeat": {"interval": 0},  # messages are those that a test is about
                 "daemon": settings}
         if node == "maar":
             conf["node"]["cmd"] = CMD
