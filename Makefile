@@ -2,7 +2,7 @@
 # (CMakePresets.json); everything lands under build/.
 SECONDS_PER_TARGET ?= 60
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench reference clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench reference soak-moves clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -19,6 +19,10 @@ build: deps
 
 deps:
 	tools/install-deps
+
+# A host with one connection moves a hundred times and more; `make check` has ten of these.
+soak-moves: build
+	GODWIT_MOVES=102 /usr/bin/python3 -m pytest -q -s tests/e2e/test_idle.py
 
 lint: deps
 	tools/lint

@@ -49,10 +49,9 @@ struct gwd_queue {
     size_t used, size;
 };
 
-/* Applied intents whose result the node wants, with the time they were done. */
+/* What the node wants to know of the packet path, with the time it was found out. */
 struct gwd_done {
-    uint64_t tag;
-    int result;
+    struct gw_input in; /* without pointers */
     struct gw_now at;
 };
 

@@ -29,7 +29,7 @@ static void send_nd(struct gwd *d, const struct gw_action *act)
            strerror(errno));
 }
 
-static void note_done(struct gwd *d, uint64_t tag, int result)
+static void note_done(struct gwd *d, const struct gw_input *in)
 {
     if (d->ndone == d->done_size) {
         size_t size = d->done_size > 0 ? d->done_size * 2 : 64;
@@ -39,7 +39,7 @@ static void note_done(struct gwd *d, uint64_t tag, int result)
         d->done = done;
         d->done_size = size;
     }
-    d->done[d->ndone++] = (struct gwd_done){tag, result, gw_clock_now()};
+    d->done[d->ndone++] = (struct gwd_done){*in, gw_clock_now()};
 }
 
 static void apply(struct gwd *d, const struct gw_intent *in)
@@ -52,7 +52,17 @@ static void apply(struct gwd *d, const struct gw_intent *in)
                gw_err_name(result));
     }
     if (in->tag != 0)
-        note_done(d, in->tag, result);
+        note_done(d, &(struct gw_input){.kind = GW_IN_PLANE_DONE,
+                                        .plane = {.tag = in->tag, .result = result}});
+}
+
+/* What the path does not know carries nothing. */
+static void read_use(struct gwd *d, const struct gw_prefix *p)
+{
+    struct gw_bpf_usage u = {0};
+    (void)gw_bpf_usage(d->bpf, p, &u);
+    struct gw_time last = gw_time_before(u.last_up, u.last_down) ? u.last_down : u.last_up;
+    note_done(d, &(struct gw_input){.kind = GW_IN_USE, .use = {.prefix = *p, .last = last}});
 }
 
 static void send_problem(struct gwd *d, const struct gw_action *act)
@@ -96,6 +106,9 @@ static void carry_out(struct gwd *d, const struct gw_action *act)
     case GW_ACT_STORE_DEL:
         stage(d, act);
         break;
+    case GW_ACT_USE:
+        read_use(d, &act->use);
+        break;
     case GW_ACT_PARAM_PROBLEM:
         send_problem(d, act);
         break;
@@ -115,9 +128,7 @@ void gwd_carry_out(struct gwd *d)
     /* Feeding a result may apply further intents, which grow the list. */
     for (size_t i = 0; i < d->ndone; i++) {
         struct gwd_done done = d->done[i];
-        struct gw_input in = {.kind = GW_IN_PLANE_DONE,
-                              .plane = {.tag = done.tag, .result = done.result}};
-        gw_node_input(d->node, &in, done.at);
+        gw_node_input(d->node, &done.in, done.at);
         drain(d);
     }
     d->ndone = 0;

@@ -61,6 +61,9 @@ static void add_usage(struct gwd *d, json_t *row)
     json_object_set_new(row, "up_octets", json_integer((json_int_t)u.up_octets));
     json_object_set_new(row, "down_packets", json_integer((json_int_t)u.down_packets));
     json_object_set_new(row, "down_octets", json_integer((json_int_t)u.down_octets));
+    struct gw_time last = gw_time_before(u.last_up, u.last_down) ? u.last_down : u.last_up;
+    int64_t ago = last.ns != 0 ? (gw_clock_mono().ns - last.ns) / 1000000 : -1;
+    json_object_set_new(row, "last_used_ms", json_integer((json_int_t)ago));
 }
 
 /* What the path to a tunnel's other end carries now; the node only knows the configured MTU. */

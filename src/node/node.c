@@ -41,12 +41,19 @@ static void op_del(void *user, const void *key, size_t key_len)
     store_op(user, GW_ACT_STORE_DEL, key, key_len, NULL, 0);
 }
 
+static void op_ask_use(void *user, const struct gw_prefix *p)
+{
+    struct gw_node *n = user;
+    gw_queue_add(&n->queue, &(struct gw_action){.kind = GW_ACT_USE, .use = *p});
+}
+
 static const struct gw_lm_ops lm_ops = {
     .send = gw_signal_send,
     .peer = gw_peer_cfg,
     .intent = op_intent,
     .put = op_put,
     .del = op_del,
+    .ask_use = op_ask_use,
 };
 
 static void send_nd(void *user, uint32_t iface, const struct gw_lladdr *src,
@@ -203,6 +210,8 @@ static int maar_input(struct gw_node *n, const struct gw_input *in)
         return gw_maar_plane_done(m, in->plane.tag, in->plane.result);
     case GW_IN_FIRST_PKT:
         return gw_maar_first_packet(m, &in->first.prefix, in->first.uplink, in->first.seen);
+    case GW_IN_USE:
+        return gw_maar_use(m, &in->use.prefix, in->use.last);
     case GW_IN_MH:
     case GW_IN_RESTORE:
     case GW_IN_START:
@@ -233,6 +242,7 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_LINK_DOWN:
     case GW_IN_PLANE_DONE:
     case GW_IN_FIRST_PKT:
+    case GW_IN_USE:
         break;
     }
     if (!n->started || (n->cfg->roles & GW_ROLE_MAAR) == 0)

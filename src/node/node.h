@@ -40,6 +40,7 @@ enum gw_input_kind {
     GW_IN_LINK_DOWN,  /* an access interface lost its carrier: its stations may be gone */
     GW_IN_PLANE_DONE, /* an intent with a tag has been applied (result: 0 or gw_err) */
     GW_IN_FIRST_PKT,  /* the first packet of a watched prefix passed */
+    GW_IN_USE,        /* the answer to GW_ACT_USE; now: when the packet path was read */
     GW_IN_RESTORE,    /* before GW_IN_START: one record of the store */
     GW_IN_START,      /* all records given: say every intent, then GW_INTENT_SYNC; resume */
     GW_IN_STOP,       /* the daemon is about to leave */
@@ -77,6 +78,10 @@ struct gw_input {
             struct gw_time seen;
         } first;
         struct {
+            struct gw_prefix prefix;
+            struct gw_time last; /* monotonic; the last packet in either direction; 0: none */
+        } use;
+        struct {
             const void *key, *value;
             size_t key_len, value_len;
         } restore;
@@ -89,6 +94,7 @@ enum gw_action_kind {
     GW_ACT_INTENT,    /* for the packet path */
     GW_ACT_STORE_PUT, /* durable before any later GW_ACT_SEND_MH of the same batch leaves */
     GW_ACT_STORE_DEL,
+    GW_ACT_USE,           /* read from the packet path when `use` last carried a packet */
     GW_ACT_PARAM_PROBLEM, /* ICMPv6 Parameter Problem code 0 about an MH (RFC 6275 §9.2) */
 };
 struct gw_action {
@@ -106,6 +112,7 @@ struct gw_action {
             size_t len;
         } nd;
         struct gw_intent intent;
+        struct gw_prefix use;
         struct {
             const void *key, *value;
             size_t key_len, value_len;

@@ -85,6 +85,8 @@ static void show_stations(const struct gw_node *n, struct gw_emit *e, struct gw_
 /* What the packet path has been told of a prefix. */
 static const char *prefix_kind(const struct gw_maar_mn *mn, const struct gw_anchor *a)
 {
+    if (a->state == GW_ANCHOR_RELEASING)
+        return "releasing";
     switch (mn->state) {
     case GW_MN_LOCAL:
     case GW_MN_SERVING:

@@ -67,14 +67,14 @@ void w_free(struct world *w)
     free(w);
 }
 
-static void post(struct world *w, struct w_event *e)
+void w_post(struct world *w, struct w_event *e)
 {
     assert_true(w->nev < W_EVENTS);
     e->order = ++w->order;
     w->ev[w->nev++] = e;
 }
 
-static struct w_event *event(enum w_kind kind, size_t node, struct gw_time at)
+struct w_event *w_event(enum w_kind kind, size_t node, struct gw_time at)
 {
     struct w_event *e = calloc(1, sizeof *e);
 
@@ -113,7 +113,7 @@ static void transmit(struct world *w, const struct gw_mh_addrs *addrs, const uin
         struct gw_time at = gw_time_add(w->now.mono, w->delay);
         if (chance(w, w->reorder_pct))
             at.ns += (int64_t)gw_prng_below(&w->prng, 40000000);
-        struct w_event *e = event(W_MH, to, at);
+        struct w_event *e = w_event(W_MH, to, at);
         e->addrs = *addrs;
         e->len = len;
         e->data = malloc(len);
@@ -121,7 +121,7 @@ static void transmit(struct world *w, const struct gw_mh_addrs *addrs, const uin
         if (w->tap != NULL && w->tap(w, e) != 0)
             event_free(e);
         else
-            post(w, e);
+            w_post(w, e);
     }
 }
 
@@ -178,9 +178,9 @@ static void intent(struct world *w, size_t node, const struct gw_intent *i)
         break;
     }
     if (i->tag != 0) {
-        struct w_event *e = event(W_DONE, node, gw_time_add(w->now.mono, w->plane_delay));
+        struct w_event *e = w_event(W_DONE, node, gw_time_add(w->now.mono, w->plane_delay));
         e->tag = i->tag;
-        post(w, e);
+        w_post(w, e);
     }
 }
 
@@ -235,13 +235,13 @@ static void answer_ns(struct world *w, size_t node, const struct gw_action *a,
         return;
     int len = gw_nd_write(&na, buf, sizeof buf);
     assert_true(len > 0);
-    struct w_event *e = event(W_ND, node, gw_time_add(w->now.mono, GW_MSEC(1)));
+    struct w_event *e = w_event(W_ND, node, gw_time_add(w->now.mono, GW_MSEC(1)));
     e->len = (size_t)len;
     e->data = malloc(e->len);
     e->iface = a->nd.iface;
     e->lladdr = a->nd.dst;
     memcpy(e->data, buf, e->len);
-    post(w, e);
+    w_post(w, e);
 }
 
 static void heard(struct world *w, size_t node, const struct gw_action *a)
@@ -287,6 +287,9 @@ void w_drain(struct world *w, size_t node)
             break;
         case GW_ACT_PARAM_PROBLEM:
             n->problems++;
+            break;
+        case GW_ACT_USE:
+            w_read_use(w, node, &a.use);
             break;
         }
     }
@@ -351,6 +354,10 @@ static void deliver(struct world *w, struct w_event *e)
         in.nd.src = e->lladdr;
         in.nd.data = e->data;
         in.nd.len = e->len;
+    } else if (e->kind == W_USE) {
+        in.kind = GW_IN_USE;
+        in.use.prefix = e->use.prefix;
+        in.use.last = e->use.last;
     } else {
         in.kind = GW_IN_PLANE_DONE;
         in.plane.tag = e->tag;

@@ -41,7 +41,12 @@ struct w_node {
     size_t nrecords;
 };
 
-enum w_kind { W_MH, W_DONE, W_ND };
+enum w_kind { W_MH, W_DONE, W_ND, W_USE };
+/* When a prefix last carried a packet, in either direction. */
+struct w_traffic {
+    struct gw_prefix prefix;
+    struct gw_time last;
+};
 struct w_event {
     enum w_kind kind;
     struct gw_time at;
@@ -51,6 +56,7 @@ struct w_event {
     struct gw_lladdr lladdr;
     struct gw_mh_addrs addrs;
     uint64_t tag;
+    struct w_traffic use; /* as it was read */
     size_t len;
     uint8_t *data;
 };
@@ -75,6 +81,10 @@ struct world {
     unsigned loss_pct, dup_pct, reorder_pct;
     size_t where[W_STATIONS * 2]; /* the node at whose access link a mobile node is; 0: none */
     bool plane_fails;
+    struct w_traffic traffic[W_PREFIXES];
+    size_t ntraffic;
+    struct gw_time use_delay; /* from reading the packet path until the node has the answer */
+    unsigned asked;           /* times that it was read */
     int (*tap)(struct world *w, struct w_event *e); /* non-zero: drop */
 };
 
@@ -102,6 +112,14 @@ int w_detach(struct world *w, size_t node, unsigned mn);
 int w_input(struct world *w, size_t node, const struct gw_input *in);
 /* A message as peer `from` would send it to `to`, signed with key or, NULL, the right one. */
 int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const struct gw_key *key);
+
+/* world_use.c. A packet of this prefix, if `serving` still forwards it; else false. */
+bool w_packet(struct world *w, size_t serving, const struct gw_prefix *p);
+void w_read_use(struct world *w, size_t node, const struct gw_prefix *p);
+struct w_event *w_event(enum w_kind kind, size_t node, struct gw_time at);
+void w_post(struct world *w, struct w_event *e);
+/* How many nodes know of this prefix: a binding, a pool, a packet path. */
+size_t w_traces(struct world *w, const struct gw_prefix *p);
 
 bool w_busy(struct world *w); /* somebody waits for an answer */
 struct gw_maar_mn *w_mn(struct world *w, size_t node, unsigned mn);

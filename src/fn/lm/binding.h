@@ -12,9 +12,10 @@
 
 enum gw_anchor_state {
     GW_ANCHOR_SETTLED,
-    GW_ANCHOR_UPDATING,  /* CMD: the anchor is being told of the new serving MAAR */
-    GW_ANCHOR_RELEASING, /* CMD: the anchor is being told to let go; no longer the node's */
-    GW_ANCHOR_TRANSIT,   /* MAAR: served until a moment ago, forwards what is still in flight */
+    GW_ANCHOR_UPDATING, /* CMD: the anchor is being told of the new serving MAAR */
+    /* No longer the node's. CMD: the anchor is being told to let go; S-MAAR: the CMD is. */
+    GW_ANCHOR_RELEASING,
+    GW_ANCHOR_TRANSIT, /* MAAR: served until a moment ago, forwards what is still in flight */
 };
 const char *gw_anchor_state_name(enum gw_anchor_state s);
 
@@ -30,7 +31,8 @@ struct gw_anchor {
     struct gw_lladdr lladdr;
     enum gw_anchor_state state;
     bool mark;             /* scratch of whoever compares lists */
-    struct gw_exchange ex; /* CMD: the PBU to this anchor */
+    struct gw_time used;   /* S-MAAR: the last packet that is known of, or when serving began */
+    struct gw_exchange ex; /* CMD: the PBU to this anchor; S-MAAR: about it to the CMD */
     uint64_t told;         /* CMD: the Timestamp in it */
 };
 

@@ -176,6 +176,13 @@ static int check_order(struct request *q)
     return reject(q, GW_ST_TIMESTAMP_LOWER, GW_CNT_REFUSED_TIMESTAMP);
 }
 
+/* Does a goodbye name the prefix of another MAAR, which the node can do without? */
+static bool about_other(const struct request *q)
+{
+    return q->mh->bu.lifetime == 0 && q->mn != NULL && !gw_lm_in_pools(q->peer, &q->hnp->prefix) &&
+           gw_anchor_of(&q->mn->b, &q->peer->addr) != NULL;
+}
+
 /* Steps 10 to 12, and whose prefix it is. */
 static int check_options(struct request *q)
 {
@@ -186,7 +193,7 @@ static int check_options(struct request *q)
     if (q->att == NULL)
         return reject(q, GW_ST_MISSING_ATT, GW_CNT_REFUSED_OPTION);
     const struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &q->hnp->prefix);
-    if (!gw_lm_in_pools(q->peer, &q->hnp->prefix) ||
+    if ((!gw_lm_in_pools(q->peer, &q->hnp->prefix) && !about_other(q)) ||
         (a != NULL && (q->mn == NULL || a->binding != &q->mn->b)))
         return reject(q, GW_ST_HNP_NOT_AUTHORISED, GW_CNT_REFUSED_PREFIX);
     return 0;
@@ -354,6 +361,39 @@ static int leave(struct request *q)
     return 0;
 }
 
+/* The serving MAAR says that a previous anchor's prefix is idle (doc/protocol.md): that anchor
+ * alone is released. One that is not the node's any more has been before. */
+static int release(struct request *q)
+{
+    struct gw_cmd_mn *mn = q->mn;
+    struct gw_lm *lm = q->cmd->lm;
+    struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &q->hnp->prefix);
+
+    if (!gw_addr_eq(&mn->b.serving, &q->peer->addr)) {
+        accept_leaving(q, &mn->b);
+        return 0;
+    }
+    if (a != NULL && gw_addr_eq(&a->maar, &mn->b.serving))
+        return reject(q, GW_ST_HNP_NOT_AUTHORISED, GW_CNT_REFUSED_PREFIX);
+    if (a == NULL || a->state == GW_ANCHOR_RELEASING) {
+        accept_leaving(q, NULL);
+        return 0;
+    }
+    if (!a->ex.pending && !gw_lm_room(lm, 1))
+        return reject(q, GW_ST_NO_RESOURCES, GW_CNT_REFUSED_RESOURCES);
+    lm->count[GW_CNT_IDLE_RELEASED]++;
+    bool waited = a->state == GW_ANCHOR_UPDATING;
+    gw_exchange_stop(&a->ex);
+    a->state = GW_ANCHOR_RELEASING;
+    mn->b.seq++;
+    gw_cmd_put(mn);
+    accept_leaving(q, NULL);
+    (void)gw_cmd_retell(mn);
+    if (waited)
+        gw_cmd_round_gathered(mn, false);
+    return 0;
+}
+
 /* Past all checks, a binding is found or made. */
 static int enter(struct request *q)
 {
@@ -405,5 +445,7 @@ int gw_cmd_pbu(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw
         err = check_options(&q);
     if (err != 0)
         return err;
-    return mh->bu.lifetime == 0 ? leave(&q) : enter(&q);
+    if (mh->bu.lifetime != 0)
+        return enter(&q);
+    return about_other(&q) ? release(&q) : leave(&q);
 }

@@ -62,7 +62,8 @@
     X(PEER_DOWN, "peer-down")                      \
     X(PEER_UP, "peer-up")                          \
     X(PEER_RESTARTED, "peer-restarted")            \
-    X(SILENT, "stations-gone-silent")
+    X(SILENT, "stations-gone-silent")              \
+    X(IDLE_RELEASED, "idle-released")
 
 enum gw_count {
 #define X(id, name) GW_CNT_##id,

@@ -39,6 +39,8 @@ struct gw_lm_ops {
     void (*intent)(void *user, const struct gw_intent *i);
     void (*put)(void *user, const void *key, size_t key_len, const void *value, size_t value_len);
     void (*del)(void *user, const void *key, size_t key_len);
+    /* When did the last packet of this prefix pass? The answer comes to gw_maar_use. */
+    void (*ask_use)(void *user, const struct gw_prefix *p);
 };
 
 struct gw_lm {

@@ -75,6 +75,7 @@ static void stop_timers(struct gw_maar_mn *mn)
     gw_timer_stop(t, &mn->guard);
     gw_timer_stop(t, &mn->transit);
     gw_timer_stop(t, &mn->presence);
+    gw_timer_stop(t, &mn->idle);
 }
 
 static void free_one(struct gw_binding *b)
@@ -216,7 +217,7 @@ void gw_mn_advertise(struct gw_maar_mn *mn)
     size_t n = 0;
 
     for (struct gw_anchor *a = mn->b.anchors; a != NULL && n < sizeof d / sizeof *d; a = a->next)
-        if (a == mn->own || !gw_addr_is_zero(&a->link_local))
+        if (a == mn->own || (a->state != GW_ANCHOR_RELEASING && !gw_addr_is_zero(&a->link_local)))
             d[n++] = (struct gw_access_dlif){.link_local = a->link_local,
                                              .lladdr = a->lladdr,
                                              .prefix = a->prefix,

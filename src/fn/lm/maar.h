@@ -16,6 +16,8 @@
  * - A MAAR that cannot reach its CMD goes on serving and goes on trying.
  * - Without mobility (maar_local.c) the same entry serves a prefix that nobody else hears of; when
  *   the policy wants it anchored later, it is registered as it is.
+ * - The S-MAAR decides that a previous anchor's prefix is not needed any more, and stops forwarding
+ *   for it before it says so: what the CMD and the anchor undo then is in no packet's way.
  */
 #ifndef GW_FN_LM_MAAR_H
 #define GW_FN_LM_MAAR_H
@@ -46,6 +48,7 @@ struct gw_maar_mn {
     struct gw_timer refresh;  /* SERVING, LOCAL: when to refresh, or to look after it */
     struct gw_timer guard;    /* running: the station is believed gone (or, REFUSED: forget) */
     struct gw_timer presence; /* SERVING, LOCAL: when an answer to an NS is overdue */
+    struct gw_timer idle;     /* SERVING: when a previous anchor may be found idle */
     struct gw_time asked_at, refreshed;
     uint8_t asks;
     struct gw_timer transit;  /* PREVIOUS: when the transit prefixes go */
@@ -104,6 +107,8 @@ int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
 int gw_maar_plane_done(struct gw_maar *m, uint64_t tag, int result);
 int gw_maar_first_packet(struct gw_maar *m, const struct gw_prefix *p, bool uplink,
                          struct gw_time seen);
+/* The answer to ask_use, from now: `last` is 0 when there was none. 0 or GW_ENOENT. */
+int gw_maar_use(struct gw_maar *m, const struct gw_prefix *p, struct gw_time last);
 
 /* One durable record (its key's first octet is 'M'). */
 int gw_maar_restore(struct gw_maar *m, const void *value, size_t len);
@@ -114,7 +119,8 @@ void gw_maar_resume(struct gw_maar *m);
 /* The CMD has lost its bindings: refreshes every station that is served, paced; a refresh names
  * all anchors. */
 void gw_maar_resync(struct gw_maar *m);
-/* After a reload: whom the policy does not allow any more is deregistered, paced. */
+/* After a reload: whom the policy does not allow any more is deregistered, paced; and idle-release
+ * may be another. */
 void gw_maar_review(struct gw_maar *m);
 
 /* Within the MAAR (maar*.c). */
@@ -147,6 +153,14 @@ int gw_mn_local_look(struct gw_maar_mn *mn, struct gw_time delay);
 void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen); /* an event of attachment */
 /* Asks the station, unless it was heard of after `since`; silence starts the guard. */
 void gw_mn_check_presence(struct gw_maar_mn *mn, struct gw_time since);
+/* maar_idle.c. Looks after the use of the previous anchors from now on; one that was found idle
+ * already is asked about `after` from now. */
+void gw_mn_watch_use(struct gw_maar_mn *mn, struct gw_time after);
+bool gw_mn_ask_use(struct gw_maar_mn *mn); /* of all previous anchors; true when there are any */
+/* The previous anchors, most recently used first; at most GW_LM_ANCHORS_MAX. */
+size_t gw_mn_by_use(const struct gw_maar_mn *mn, const struct gw_anchor **out);
+/* Is this PBA about one anchor? Then it has been dealt with. */
+bool gw_mn_release_answered(struct gw_maar_mn *mn, const struct gw_mh *mh);
 void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status);
 struct gw_handover *gw_mn_row(struct gw_maar_mn *mn);
 

@@ -103,9 +103,14 @@ static void start_transit(struct gw_maar_mn *mn)
     struct gw_lm *lm = mn->maar->lm;
     bool any = false;
 
-    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
         if (a == mn->own)
             continue;
+        if (a->state == GW_ANCHOR_RELEASING) { /* whether it goes is the new S-MAAR's to say */
+            gw_mn_drop_anchor(mn, a);
+            continue;
+        }
         a->state = GW_ANCHOR_TRANSIT;
         any = true;
     }

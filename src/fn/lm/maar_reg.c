@@ -19,9 +19,12 @@
 
 static bool add_anchors(struct gw_maar_mn *mn, struct gw_mh *m)
 {
-    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
-        struct gw_lm_previous p = gw_anchor_values(a);
-        if (a != mn->own && a->state == GW_ANCHOR_SETTLED && !gw_lm_add_previous(m, &p))
+    const struct gw_anchor *list[GW_LM_ANCHORS_MAX];
+    size_t n = gw_mn_by_use(mn, list);
+
+    for (size_t i = 0; i < n; i++) {
+        struct gw_lm_previous p = gw_anchor_values(list[i]);
+        if (!gw_lm_add_previous(m, &p))
             return false;
     }
     return true;
@@ -170,7 +173,9 @@ static void refresh_due(struct gw_timer *t, void *user)
         return;
     }
     gw_mn_check_presence(mn, mn->refreshed);
-    if (gw_mn_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) != 0)
+    /* It leaves when the answers to this are in: it names the anchors by their use. */
+    struct gw_time delay = gw_mn_ask_use(mn) ? GW_LM_PACE : (struct gw_time){0};
+    if (gw_mn_register(mn, GW_HI_REREGISTRATION, delay) != 0)
         (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
 }
 
@@ -209,6 +214,8 @@ static void refresh_early(struct gw_maar *m, bool only_denied)
             mn->refresh.fire = refresh_due;
             mn->refresh.owner = mn;
             (void)gw_timer_set(m->lm->timers, &mn->refresh, at);
+        } else if (mn->state == GW_MN_SERVING) {
+            gw_mn_watch_use(mn, gw_time_sub(at, m->lm->now.mono));
         } else {
             continue;
         }
@@ -239,14 +246,16 @@ void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay)
                            gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
 }
 
-/* A prefix named by the CMD may still be another's here: what is only in transit gives way. */
+/* A prefix named by the CMD may still be another's here: what is only in transit, or being
+ * released, gives way. */
 static struct gw_anchor *place_for(struct gw_maar_mn *mn, const struct gw_lm_previous *p)
 {
     struct gw_bindings *bs = &mn->maar->bs;
     struct gw_anchor *a = gw_anchor_get(bs, &p->prefix);
     int err;
 
-    if (a != NULL && a->binding != &mn->b && a->state == GW_ANCHOR_TRANSIT) {
+    if (a != NULL && a->binding != &mn->b &&
+        (a->state == GW_ANCHOR_TRANSIT || a->state == GW_ANCHOR_RELEASING)) {
         gw_mn_drop_anchor(gw_maar_mn(a->binding), a);
         a = NULL;
     }
@@ -277,11 +286,17 @@ static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
     struct gw_anchor *a = place_for(mn, p);
     if (a == NULL)
         return false;
+    if (a->state == GW_ANCHOR_RELEASING) { /* the CMD had not heard of it */
+        a->mark = true;
+        return false;
+    }
     bool changed = mn->b.nanchors != before || a->state != GW_ANCHOR_SETTLED ||
                    !gw_addr_eq(&a->maar, &p->maar);
     a->maar = p->maar;
     a->link_local = p->link_local;
     a->lladdr = p->lladdr;
+    if (mn->b.nanchors != before || a->state != GW_ANCHOR_SETTLED)
+        a->used = lm->now.mono;
     a->state = GW_ANCHOR_SETTLED;
     a->mark = true;
     gw_anchor_to_back(a);
@@ -414,6 +429,7 @@ static void serve_anchors(struct gw_maar_mn *mn, bool changed, bool fresh)
         gw_route_serve(lm, &mn->b, &mn->station, fresh, mn->tag);
         gw_mn_advertise(mn);
     }
+    gw_mn_watch_use(mn, GW_LM_PACE);
     gw_mn_put(mn);
     lm->count[fresh ? GW_CNT_REGISTERED : GW_CNT_REFRESHED]++;
     if (fresh && mn->b.nanchors > 1)
@@ -596,6 +612,8 @@ int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
     struct gw_binding *b = id != NULL ? gw_binding_get(&m->bs, &id->mnid) : NULL;
     struct gw_maar_mn *mn = b != NULL ? gw_maar_mn(b) : NULL;
 
+    if (mn != NULL && gw_addr_eq(from, &m->lm->cfg->cmd) && gw_mn_release_answered(mn, mh))
+        return 0;
     if (mn == NULL || !gw_addr_eq(from, &m->lm->cfg->cmd) ||
         (!gw_exchange_matches(&mn->ex, mh->ba.seq) && !further(mn, mh))) {
         m->lm->count[GW_CNT_UNMATCHED]++;

@@ -25,12 +25,19 @@ void gw_route_peers(struct gw_lm *lm)
 void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st,
                     bool watch, uint64_t tag)
 {
+    const struct gw_anchor *last = NULL;
+
     say(lm, &(struct gw_intent){.kind = GW_INTENT_STATION_SET, .station = {.key = *st}});
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+        if (a->state != GW_ANCHOR_RELEASING)
+            last = a;
     for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
+        if (a->state == GW_ANCHOR_RELEASING)
+            continue;
         bool here = gw_addr_eq(&a->maar, &lm->cfg->addr);
         struct gw_intent i = {
             .kind = GW_INTENT_PREFIX_SET,
-            .tag = a->next == NULL ? tag : 0,
+            .tag = a == last ? tag : 0,
             .prefix = {.prefix = a->prefix,
                        .kind = here ? GW_PFX_LOCAL : GW_PFX_SERVED,
                        .station = *st,

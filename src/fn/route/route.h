@@ -13,7 +13,8 @@
 void gw_route_peers(struct gw_lm *lm);
 void gw_route_peer(struct gw_lm *lm, const struct gw_cfg_peer *p, bool wanted);
 
-/* The station is here: prefixes anchored here are LOCAL, the others SERVED. watch: report the
+/* The station is here: prefixes anchored here are LOCAL, the others SERVED, but for those
+ * being released. watch: report the
  * first packets. The intent that comes last carries the tag. */
 void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st,
                     bool watch, uint64_t tag);

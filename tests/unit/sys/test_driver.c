@@ -42,6 +42,8 @@ struct gw_node {
 int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)
 {
     (void)now;
+    if (in->kind == GW_IN_USE)
+        note("used%d ", (int)in->use.last.ns);
     if (in->kind != GW_IN_PLANE_DONE)
         return 0;
     note("done%d,%d ", (int)in->plane.tag, in->plane.result);
@@ -70,6 +72,15 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
     (void)b;
     note("intent ");
     return in->kind == GW_INTENT_PREFIX_SET ? GW_EFULL : 0;
+}
+
+int gw_bpf_usage(const struct gw_bpf *b, const struct gw_prefix *prefix, struct gw_bpf_usage *out)
+{
+    (void)b;
+    if (prefix->len != 64)
+        return GW_ENOENT;
+    *out = (struct gw_bpf_usage){.last_up = {7}, .last_down = {9}};
+    return 0;
 }
 
 int gw_mh_send(int fd, const struct gw_mh_addrs *addrs, const uint8_t *data, size_t len)
@@ -327,6 +338,18 @@ static void test_results_of_intents_return_last(void **state)
     env_free(e);
 }
 
+static void test_use_is_the_later_direction(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {{.kind = GW_ACT_USE, .use = {.len = 64}},
+                                       {.kind = GW_ACT_USE, .use = {.len = 48}},
+                                       nd("R", 0)};
+    play(e, script, 3);
+    assert_string_equal(diary, "ndR used9 used0 "); /* unknown to the path: never used */
+    env_free(e);
+}
+
 static void test_unknown_interface(void **state)
 {
     (void)state;
@@ -361,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_stop_syncs_what_is_left),
         cmocka_unit_test(test_full_medium_does_not_stop_signalling),
         cmocka_unit_test(test_results_of_intents_return_last),
+        cmocka_unit_test(test_use_is_the_later_direction),
         cmocka_unit_test(test_unknown_interface),
         cmocka_unit_test(test_problems_are_rate_limited),
     };

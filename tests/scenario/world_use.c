@@ -1,0 +1,52 @@
+/* world_use.c: what prefixes carry, as a packet path would have counted it, and who still knows of
+ * a prefix.
+ */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct w_traffic *traffic(struct world *w, const struct gw_prefix *p)
+{
+    for (size_t i = 0; i < w->ntraffic; i++)
+        if (gw_prefix_eq(&w->traffic[i].prefix, p))
+            return &w->traffic[i];
+    assert_true(w->ntraffic < W_PREFIXES);
+    w->traffic[w->ntraffic] = (struct w_traffic){.prefix = *p};
+    return &w->traffic[w->ntraffic++];
+}
+
+bool w_packet(struct world *w, size_t serving, const struct gw_prefix *p)
+{
+    const struct gw_intent *i = w_prefix(w, serving, p);
+
+    if (i == NULL || i->prefix.kind == GW_PFX_MOVED)
+        return false;
+    traffic(w, p)->last = w->now.mono;
+    return true;
+}
+
+void w_read_use(struct world *w, size_t node, const struct gw_prefix *p)
+{
+    struct w_event *e = w_event(W_USE, node, gw_time_add(w->now.mono, w->use_delay));
+
+    e->use = *traffic(w, p);
+    w->asked++;
+    w_post(w, e);
+}
+
+size_t w_traces(struct world *w, const struct gw_prefix *p)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->nnodes; i++) {
+        const struct gw_node *x = w->n[i].node;
+        n += gw_anchor_get(&x->cmd.bs, p) != NULL || gw_anchor_get(&x->maar.bs, p) != NULL ||
+             w_prefix(w, i, p) != NULL;
+    }
+    return n;
+}
