@@ -109,6 +109,14 @@ static void vacate(struct gw_table *t, size_t i)
     }
 }
 
+void gw_table_swap(struct gw_table *t, void *obj)
+{
+    size_t i = find(t, t->ops->key(obj));
+
+    if (i != SIZE_MAX)
+        t->slot[i] = obj;
+}
+
 void *gw_table_del(struct gw_table *t, const void *key)
 {
     size_t i = find(t, key);

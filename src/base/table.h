@@ -25,7 +25,9 @@ void gw_table_init(struct gw_table *t, const struct gw_alloc *al, const struct g
                    size_t limit, uint64_t seed);
 void gw_table_free(struct gw_table *t); /* not the objects */
 void *gw_table_get(const struct gw_table *t, const void *key);
-int gw_table_put(struct gw_table *t, void *obj);         /* GW_EEXIST, GW_EFULL, GW_ENOMEM */
+int gw_table_put(struct gw_table *t, void *obj); /* GW_EEXIST, GW_EFULL, GW_ENOMEM */
+/* Puts obj in the place of the object with the same key, which must be there. Never fails. */
+void gw_table_swap(struct gw_table *t, void *obj);
 void *gw_table_del(struct gw_table *t, const void *key); /* the object, or NULL */
 size_t gw_table_count(const struct gw_table *t);
 /* for (size_t i = 0; (obj = gw_table_next(t, &i)) != NULL;) ... */

@@ -19,12 +19,16 @@ static bool from_cmd(const struct gw_node *n, const struct gw_peer *p, unsigned 
 static int dispatch_pbu(struct gw_node *n, const struct gw_peer *p, unsigned to)
 {
     const struct gw_mh *m = &n->in;
+    bool rfc8885 = (m->bu.flags & GW_BU_D) != 0;
 
     if ((m->bu.flags & GW_BU_P) == 0)
         return drop(n, GW_CNT_IGNORED, GW_EINVAL);
+    if (from_cmd(n, p, to) && rfc8885)
+        return gw_maar_pbu(&n->maar, &p->addr, m);
+    if ((to & GW_ROLE_LMA) != 0 && (!rfc8885 || (to & GW_ROLE_CMD) == 0))
+        return gw_lma_pbu(&n->lma, p->cfg, m);
     if (from_cmd(n, p, to))
-        return (m->bu.flags & GW_BU_D) != 0 ? gw_maar_pbu(&n->maar, &p->addr, m)
-                                            : drop(n, GW_CNT_IGNORED, GW_EINVAL);
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL);
     if ((to & GW_ROLE_CMD) != 0)
         return gw_cmd_pbu(&n->cmd, p->cfg, m);
     return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);

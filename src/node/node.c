@@ -94,6 +94,7 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
     gw_attach_init(n, seed ^ 0x6175u);
     gw_cmd_init(&n->cmd, &n->lm, seed ^ 0x636du);
     int err = gw_maar_init(&n->maar, &n->lm, &n->access, seed ^ 0x6d61u);
+    gw_lma_init(&n->lma, &n->lm, &n->maar.pools, seed ^ 0x6c6du);
     if (err == 0)
         err = gw_handovers_init(&n->lm.handovers, n->al, HANDOVERS);
     if (err == 0)
@@ -140,6 +141,7 @@ void gw_node_free(struct gw_node *n)
     gw_maar_free(&n->maar);
     gw_cmd_free(&n->cmd);
     gw_attach_free(n);
+    gw_lma_free(&n->lma);
     gw_access_free(&n->access);
     gw_handovers_free(&n->lm.handovers);
     if (n->peers.ops != NULL)
@@ -166,6 +168,8 @@ static int restore(struct gw_node *n, const struct gw_input *in)
     else if (in->restore.key_len >= 2 && key[0] == 'R')
         err = gw_heartbeat_restore(n, key, in->restore.key_len, in->restore.value,
                                    in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == 'L' && (n->cfg->roles & GW_ROLE_LMA) != 0)
+        err = gw_lma_restore(&n->lma, in->restore.value, in->restore.value_len);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",
@@ -181,6 +185,7 @@ static int start(struct gw_node *n)
     if ((n->cfg->roles & GW_ROLES_FORWARDING) != 0) {
         gw_route_peers(&n->lm);
         gw_maar_say_all(&n->maar);
+        gw_lma_say_all(&n->lma);
         gw_route_sync(&n->lm);
     }
     if ((n->cfg->roles & GW_ROLE_MAAR) != 0)
@@ -188,6 +193,8 @@ static int start(struct gw_node *n)
     if ((n->cfg->roles & GW_ROLE_CMD) != 0)
         gw_cmd_resume(&n->cmd);
     gw_heartbeat_start(n);
+    if ((n->cfg->roles & GW_ROLE_LMA) != 0)
+        gw_lma_resume(&n->lma);
     n->started = true;
     return n->queue.lost == 0 ? 0 : GW_ENOMEM;
 }

@@ -3,6 +3,7 @@
 #define GW_NODE_NODE_INT_H
 
 #include "fn/lm/cmd.h"
+#include "fn/lm/lma.h"
 #include "fn/lm/maar.h"
 #include "node/node.h"
 #include "node/queue.h"
@@ -72,6 +73,7 @@ struct gw_node {
     struct gw_access access;
     struct gw_maar maar;
     struct gw_cmd cmd;
+    struct gw_lma lma;
     uint64_t last_mesgid; /* sent */
     uint64_t born;        /* NTP time of the start: older messages may have been seen before it */
     bool started;

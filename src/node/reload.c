@@ -110,6 +110,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     n->maar.bs.by_mnid.limit = c->limits.bindings;
     n->maar.by_station.limit = c->limits.stations;
     n->cmd.bs.by_mnid.limit = c->limits.bindings;
+    n->lma.bs.by_mnid.limit = c->limits.bindings;
     gw_access_reload(&n->access, c);
     if ((c->roles & GW_ROLES_FORWARDING) != 0)
         gw_route_peers(&n->lm);

@@ -49,6 +49,25 @@ static void show_cmd_binding(const struct gw_cmd_mn *mn, struct gw_emit *e, stru
     gw_emit_obj_end(e);
 }
 
+static void show_lma_session(struct gw_lma_session *s, struct gw_emit *e, struct gw_now now)
+{
+    const struct gw_binding *b = &s->b;
+
+    gw_emit_obj(e, NULL);
+    gw_emit_mnid(e, "mn", &b->mnid);
+    gw_emit_str(e, "role", "lma");
+    gw_emit_str(e, "state", s->leaving ? "leaving" : "bound");
+    gw_emit_addr(e, "serving", &b->serving);
+    gw_emit_prefix(e, "prefix", &b->anchors->prefix);
+    gw_emit_num(e, "sequence", b->seq);
+    gw_emit_num(e, "expires_ms", (b->expires.ns - now.mono.ns) / 1000000);
+    gw_emit_bool(e, "pending", s->wait != NULL);
+    gw_emit_num(e, "anchors", b->nanchors);
+    gw_emit_num(e, "access_technology", b->att);
+    gw_emit_lladdr(e, "lladdr", &b->lladdr);
+    gw_emit_obj_end(e);
+}
+
 static void show_bindings(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
 {
     struct gw_binding *b;
@@ -57,6 +76,9 @@ static void show_bindings(const struct gw_node *n, struct gw_emit *e, struct gw_
         show_maar_binding(gw_maar_mn(b), e, now);
     for (size_t i = 0; (b = gw_table_next(&n->cmd.bs.by_mnid, &i)) != NULL;)
         show_cmd_binding(gw_cmd_mn(b), e, now);
+    for (size_t i = 0; (b = gw_table_next(&n->lma.bs.by_mnid, &i)) != NULL;)
+        for (; b != NULL; b = b->next)
+            show_lma_session(gw_lma_session(b), e, now);
 }
 
 static void show_stations(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
@@ -103,29 +125,27 @@ static const char *prefix_kind(const struct gw_maar_mn *mn, const struct gw_anch
     return "releasing";
 }
 
+static void show_prefix(const struct gw_anchor *a, const char *kind, struct gw_emit *e)
+{
+    gw_emit_obj(e, NULL);
+    gw_emit_prefix(e, "prefix", &a->prefix);
+    gw_emit_str(e, "kind", kind);
+    gw_emit_mnid(e, "mn", &a->binding->mnid);
+    gw_emit_addr(e, "anchor", &a->maar);
+    gw_emit_addr(e, "serving", &a->binding->serving);
+    gw_emit_obj_end(e);
+}
+
 static void show_prefixes(const struct gw_node *n, struct gw_emit *e)
 {
     const struct gw_anchor *a;
 
-    for (size_t i = 0; (a = gw_table_next(&n->maar.bs.by_prefix, &i)) != NULL;) {
-        const struct gw_maar_mn *mn = gw_maar_mn(a->binding);
-        gw_emit_obj(e, NULL);
-        gw_emit_prefix(e, "prefix", &a->prefix);
-        gw_emit_str(e, "kind", prefix_kind(mn, a));
-        gw_emit_mnid(e, "mn", &a->binding->mnid);
-        gw_emit_addr(e, "anchor", &a->maar);
-        gw_emit_addr(e, "serving", &a->binding->serving);
-        gw_emit_obj_end(e);
-    }
-    for (size_t i = 0; (a = gw_table_next(&n->cmd.bs.by_prefix, &i)) != NULL;) {
-        gw_emit_obj(e, NULL);
-        gw_emit_prefix(e, "prefix", &a->prefix);
-        gw_emit_str(e, "kind", gw_anchor_state_name(a->state));
-        gw_emit_mnid(e, "mn", &a->binding->mnid);
-        gw_emit_addr(e, "anchor", &a->maar);
-        gw_emit_addr(e, "serving", &a->binding->serving);
-        gw_emit_obj_end(e);
-    }
+    for (size_t i = 0; (a = gw_table_next(&n->maar.bs.by_prefix, &i)) != NULL;)
+        show_prefix(a, prefix_kind(gw_maar_mn(a->binding), a), e);
+    for (size_t i = 0; (a = gw_table_next(&n->cmd.bs.by_prefix, &i)) != NULL;)
+        show_prefix(a, gw_anchor_state_name(a->state), e);
+    for (size_t i = 0; (a = gw_table_next(&n->lma.bs.by_prefix, &i)) != NULL;)
+        show_prefix(a, gw_lma_session(a->binding)->leaving ? "releasing" : "moved", e);
 }
 
 /* Prefixes that use the tunnel with each peer: from it for SERVED, towards it for MOVED. One pass
@@ -146,6 +166,11 @@ static void count_tunnels(const struct gw_node *n)
         if (p != NULL && here)
             p->served++;
         else if (p != NULL)
+            p->moved++;
+    }
+    for (size_t i = 0; (a = gw_table_next(&n->lma.bs.by_prefix, &i)) != NULL;) {
+        p = gw_lma_session(a->binding)->leaving ? NULL : gw_peer_get(n, &a->binding->serving);
+        if (p != NULL)
             p->moved++;
     }
 }

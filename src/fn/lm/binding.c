@@ -50,11 +50,41 @@ void gw_bindings_free(struct gw_bindings *bs, void (*free_one)(struct gw_binding
     struct gw_binding *b;
 
     for (size_t i = 0; (b = gw_table_next(&bs->by_mnid, &i)) != NULL;) {
-        free_one(b);
-        gw_binding_free(bs, b);
+        for (struct gw_binding *next; b != NULL; b = next) {
+            next = b->next;
+            free_one(b);
+            gw_binding_free(bs, b);
+        }
     }
     gw_table_free(&bs->by_mnid);
     gw_table_free(&bs->by_prefix);
+}
+
+static int enter(struct gw_bindings *bs, struct gw_binding *b)
+{
+    struct gw_binding *first = bs->several ? gw_binding_get(bs, &b->mnid) : NULL;
+
+    if (first == NULL)
+        return gw_table_put(&bs->by_mnid, b);
+    while (first->next != NULL)
+        first = first->next;
+    first->next = b;
+    return 0;
+}
+
+static void leave(struct gw_bindings *bs, struct gw_binding *b)
+{
+    struct gw_binding *x = gw_binding_get(bs, &b->mnid);
+
+    if (x != b) {
+        while (x->next != b)
+            x = x->next;
+        x->next = b->next;
+    } else if (b->next != NULL) {
+        gw_table_swap(&bs->by_mnid, b->next);
+    } else {
+        gw_table_del(&bs->by_mnid, &b->mnid);
+    }
 }
 
 struct gw_binding *gw_binding_new(struct gw_bindings *bs, size_t size, const struct gw_mnid *mn,
@@ -72,7 +102,7 @@ struct gw_binding *gw_binding_new(struct gw_bindings *bs, size_t size, const str
         memcpy(id, mn->id, mn->len);
     b->mnid = (struct gw_mnid){.subtype = mn->subtype, .len = mn->len, .id = id};
     b->size = size + mn->len;
-    *err = gw_table_put(&bs->by_mnid, b);
+    *err = enter(bs, b);
     if (*err == 0)
         return b;
     bs->lm->count[*err == GW_EFULL ? GW_CNT_LIMIT_BINDINGS : GW_CNT_NO_MEMORY]++;
@@ -84,7 +114,7 @@ void gw_binding_free(struct gw_bindings *bs, struct gw_binding *b)
 {
     while (b->anchors != NULL)
         gw_anchor_del(bs, b->anchors);
-    gw_table_del(&bs->by_mnid, &b->mnid);
+    leave(bs, b);
     gw_free(bs->lm->al, b, b->size);
 }
 

@@ -39,6 +39,7 @@ struct gw_anchor {
 struct gw_binding {
     struct gw_mnid mnid;     /* the octets follow the structure this is the head of */
     size_t size;             /* of the whole allocation */
+    struct gw_binding *next; /* LMA: of the same mobile node, for another interface */
     struct gw_addr serving;  /* zero: nobody */
     uint64_t attached;       /* Timestamp of the attachment that is in force (RFC 5213 §5.5) */
     uint16_t seq;            /* last sequence number used (by us) */
@@ -52,6 +53,7 @@ struct gw_binding {
 
 struct gw_bindings {
     struct gw_lm *lm;
+    bool several; /* a mobile node may have several: the table has the first, `next` the others */
     struct gw_table by_mnid, by_prefix;
 };
 
@@ -60,7 +62,7 @@ void gw_bindings_init(struct gw_bindings *bs, struct gw_lm *lm, size_t limit, ui
 void gw_bindings_free(struct gw_bindings *bs, void (*free_one)(struct gw_binding *b));
 
 /* Adds a zeroed object of `size` octets whose head is a struct gw_binding. NULL with *err =
- * GW_EFULL or GW_ENOMEM. */
+ * GW_EFULL or GW_ENOMEM, or GW_EEXIST unless `several`. */
 struct gw_binding *gw_binding_new(struct gw_bindings *bs, size_t size, const struct gw_mnid *mn,
                                   int *err);
 /* With its anchors (their exchanges are stopped). */

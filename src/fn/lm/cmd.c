@@ -150,7 +150,8 @@ static int check_who(struct request *q)
 
     if (q->mnid == NULL)
         return reject(q, GW_ST_MISSING_MNID, GW_CNT_REFUSED_MNID);
-    if ((q->peer->roles & GW_ROLE_MAAR) == 0 || (q->mh->bu.flags & GW_BU_D) == 0)
+    if ((q->peer->roles & GW_ROLE_MAAR) == 0 || (q->mh->bu.flags & GW_BU_D) == 0 ||
+        !gw_lm_peer_may(q->peer, &q->id))
         return reject(q, GW_ST_MAG_NOT_AUTHORISED, GW_CNT_REFUSED_PEER);
     if (q->mh->bu.lifetime == 0)
         return 0; /* who is no longer allowed may still leave */
@@ -161,13 +162,15 @@ static int check_who(struct request *q)
                   GW_CNT_REFUSED_POLICY);
 }
 
-/* RFC 5213 §5.5. A MAAR that is not the serving one may be late with its goodbye. */
+/* RFC 5213 §5.5; the past is bounded by ordering only, as the Timestamp is the attachment's. A MAAR
+ * that is not the serving one may be late with its goodbye. */
 static int check_order(struct request *q)
 {
     struct gw_lm *lm = q->cmd->lm;
     uint64_t now = gw_lm_timestamp(lm->now.wall_ns);
+    uint64_t ahead = gw_lm_timestamp_span(lm->cfg->pmip.timestamp_validity);
 
-    if (q->ts == NULL || q->ts->u64 > now + GW_LM_TIMESTAMP_AHEAD)
+    if (q->ts == NULL || q->ts->u64 > now + ahead)
         return reject(q, GW_ST_TIMESTAMP_MISMATCH, GW_CNT_REFUSED_TIMESTAMP);
     if (q->mn == NULL || q->ts->u64 >= q->mn->b.attached)
         return 0;

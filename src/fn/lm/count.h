@@ -36,10 +36,14 @@
     X(REFUSED_TIMESTAMP, "refused-timestamp")      \
     X(REFUSED_OPTION, "refused-missing-option")    \
     X(REFUSED_PREFIX, "refused-prefix")            \
+    X(REFUSED_PREFIX_SET, "refused-prefix-set")    \
+    X(REFUSED_SEQUENCE, "refused-sequence")        \
+    X(REFUSED_RFC8885, "refused-rfc8885")          \
     X(REFUSED_RESOURCES, "refused-resources")      \
     X(REFUSED_BY_PEER, "refused-by-peer")          \
     X(LIMIT_STATIONS, "limit-stations")            \
     X(LIMIT_BINDINGS, "limit-bindings")            \
+    X(LIMIT_SESSIONS, "limit-sessions")            \
     X(LIMIT_PENDING, "limit-pending")              \
     X(LIMIT_PREVIOUS, "limit-previous-maars")      \
     X(LIMIT_POOL, "limit-pool")                    \

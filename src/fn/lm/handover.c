@@ -16,7 +16,7 @@ const char *gw_count_name(enum gw_count c)
 
 const char *gw_ho_role_name(enum gw_ho_role r)
 {
-    static const char *const names[] = {"serving", "previous", "cmd"};
+    static const char *const names[] = {"serving", "previous", "cmd", "lma"};
     return names[r];
 }
 

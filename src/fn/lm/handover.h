@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-enum gw_ho_role { GW_HO_SERVING, GW_HO_PREVIOUS, GW_HO_CMD };
+enum gw_ho_role { GW_HO_SERVING, GW_HO_PREVIOUS, GW_HO_CMD, GW_HO_LMA };
 const char *gw_ho_role_name(enum gw_ho_role r); /* "serving" */
 
 enum gw_ho_step {

@@ -122,6 +122,11 @@ int64_t gw_lm_timestamp_ns(uint64_t timestamp)
                                       : INT64_MAX;
 }
 
+uint64_t gw_lm_timestamp_span(struct gw_time t)
+{
+    return gw_lm_timestamp(t.ns);
+}
+
 /* A glob with * and ?, ASCII letters without case; linear but for backtracking to the last star. */
 static bool glob(const char *p, const char *s)
 {
@@ -190,6 +195,17 @@ bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p)
         if (peer->pools[i].len <= p->len && gw_prefix_contains(&peer->pools[i], &p->addr))
             return true;
     return false;
+}
+
+bool gw_lm_peer_may(const struct gw_cfg_peer *peer, const struct gw_mnid *mn)
+{
+    char text[GW_MNID_TEXT_MAX];
+
+    gw_fmt_mnid(mn, text);
+    for (size_t i = 0; i < peer->nnodes; i++)
+        if (glob(peer->nodes[i], text))
+            return true;
+    return peer->nnodes == 0;
 }
 
 bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn)

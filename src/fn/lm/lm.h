@@ -24,10 +24,6 @@
  * §3.2: pacing). */
 #define GW_LM_BURST 8
 #define GW_LM_PACE  GW_MSEC(1)
-/* Values of the Timestamp option that lie further in the future are refused (RFC 5213 §9.3,
- * TimestampValidityWindow); the past is bounded by ordering only, as it is the attachment's time.
- */
-#define GW_LM_TIMESTAMP_AHEAD ((uint64_t)65536 * 3 / 10)
 
 struct gw_lm_ops {
     /* Adds Mesg-ID and authentication and sends, in the role `as`. 0, or GW_ENOMEM, GW_ENOENT (no
@@ -86,6 +82,8 @@ bool gw_exchange_matches(const struct gw_exchange *x, uint16_t seq);
 /* The Timestamp option's value (48.16 since the Unix epoch) of a wall-clock time, and back. */
 uint64_t gw_lm_timestamp(int64_t wall_ns);
 int64_t gw_lm_timestamp_ns(uint64_t timestamp);
+/* A span in its units, 1/65536 s. */
+uint64_t gw_lm_timestamp_span(struct gw_time t);
 
 /* The first matching row of the policy; NULL when none does, which denies. */
 const struct gw_cfg_policy *gw_lm_policy(const struct gw_config *cfg, const struct gw_mnid *mn,
@@ -97,6 +95,8 @@ unsigned gw_lm_anchoring(const struct gw_config *cfg, const struct gw_mnid *mn,
 
 /* May this peer anchor p? */
 bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p);
+/* May this peer register that mobile node (its `nodes`)? */
+bool gw_lm_peer_may(const struct gw_cfg_peer *peer, const struct gw_mnid *mn);
 
 /* Options of messages being built; false when there is no room. */
 bool gw_lm_add_mnid(struct gw_mh *m, const struct gw_mnid *mn);

@@ -14,8 +14,6 @@
 #define COPY_CHECK 2
 /* Between stations that a new policy sends away, or that a CMD without memory is told of. */
 #define REVIEW_PACE GW_MSEC(2)
-/* A difference below this is the way the answer took, or a clock as good as RFC 5213 asks for. */
-#define CLOCK_SLACK ((int64_t)GW_LM_TIMESTAMP_AHEAD)
 
 static bool add_anchors(struct gw_maar_mn *mn, struct gw_mh *m)
 {
@@ -545,7 +543,9 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
     if (ts != NULL && !mn->corrected && mn->state == GW_MN_REGISTERING) {
         int64_t off = (int64_t)(ts->u64 - gw_lm_timestamp(lm->now.wall_ns));
         mn->corrected = true;
-        if (off > CLOCK_SLACK || off < -CLOCK_SLACK) {
+        /* a difference below this is the way the answer took, or a clock that is good enough */
+        int64_t slack = (int64_t)gw_lm_timestamp_span(lm->cfg->pmip.timestamp_validity);
+        if (off > slack || off < -slack) {
             mn->b.attached += (uint64_t)off;
             if (gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
                 return;

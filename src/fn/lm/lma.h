@@ -1,0 +1,113 @@
+/* lma.h: the Local Mobility Anchor of RFC 5213 §5 for IPv6: mobility sessions, one per interface of
+ * a mobile node, each with its home network prefixes and the MAG (Proxy-CoA) that they are
+ * tunnelled to. A session is a struct gw_binding; those of one mobile node are chained.
+ *
+ * Left to others: peers and authentication (src/node/signal.c), forwarding (src/fn/route), prefixes
+ * (src/fn/alloc; a node that is a MAAR too has one set of pools for both).
+ *
+ * Decisions of this implementation (doc/decisions.md has the reasons):
+ * - A PBU with the flag D of RFC 8885 is answered with status 129, and nothing else of it is read.
+ * - A PBU is ordered by its Timestamp when it has one, else by its sequence number (§5.5), whatever
+ *   this node's own configuration says: what is in the message decides.
+ * - The same PBU once more (same MAG, Timestamp and sequence number) is answered once more.
+ * - A prefix that a request names and another session has is status 155, also when that session is
+ *   the same mobile node's: a prefix has one owner.
+ * - An Alternate Care-of Address must be the sender's or another MAG's of the configuration.
+ */
+#ifndef GW_FN_LM_LMA_H
+#define GW_FN_LM_LMA_H
+
+#include "fn/alloc/pool.h"
+#include "fn/lm/binding.h"
+
+/* Home Network Prefix options of a PBU, and prefixes of a session. */
+#define GW_LMA_PREFIXES_MAX 16
+/* Interfaces of one mobile node. */
+#define GW_LMA_SESSIONS_MAX 8
+
+struct gw_lma {
+    struct gw_lm *lm;
+    struct gw_pools *pools; /* borrowed */
+    struct gw_bindings bs;  /* several: the sessions of a mobile node are chained */
+};
+
+/* A PBU past its parsing: values only, so that it can wait. */
+struct gw_lma_request {
+    struct gw_mnid id; /* a view of the message's, or of the session's that it waits for */
+    struct gw_addr from;
+    struct gw_addr coa; /* Proxy-CoA: `from`, or that of the Alternate Care-of Address option */
+    uint16_t seq, lifetime;
+    bool has_ts, has_llid, has_link_local, has_hi, has_att;
+    uint8_t hi, att;
+    uint64_t ts;
+    struct gw_lladdr llid; /* as it came; all zero is "none" */
+    struct gw_addr link_local;
+    uint16_t nhnp; /* may be above GW_LMA_PREFIXES_MAX: then it is refused */
+    struct gw_prefix hnp[GW_LMA_PREFIXES_MAX];
+};
+
+/* A request that waits for the de-registration of a session (§5.4.1.2 (4), §5.4.1.3 (3)). */
+struct gw_lma_wait {
+    struct gw_timer timer;
+    struct gw_lma_session *on;
+    struct gw_lma_request q;
+};
+
+struct gw_lma_session {
+    struct gw_binding b; /* its anchors are the home network prefixes, maar is this LMA */
+    struct gw_lma *lma;
+    struct gw_timer expiry;
+    bool leaving; /* de-registered; kept for MinDelayBeforeBCEDelete, without its traffic */
+    struct gw_lma_wait *wait;
+};
+
+/* The prefixes are taken from `pools`, which is borrowed. */
+void gw_lma_init(struct gw_lma *l, struct gw_lm *lm, struct gw_pools *pools, uint64_t seed);
+void gw_lma_free(struct gw_lma *l);
+
+/* A PBU of an authenticated peer. 0 (also when it waits), or why it was refused: it has been
+ * answered (GW_EDENIED) or, GW_ENOENT, is a de-registration of nothing here and gets no answer. */
+int gw_lma_pbu(struct gw_lma *l, const struct gw_cfg_peer *peer, const struct gw_mh *mh);
+
+/* One durable record (its key's first octet is 'L'). */
+int gw_lma_restore(struct gw_lma *l, const void *value, size_t len);
+void gw_lma_say_all(struct gw_lma *l); /* every intent again */
+/* After restoring: every session has its full lifetime again. */
+void gw_lma_resume(struct gw_lma *l);
+
+/* Within the LMA (lma.c, lma_lookup.c, lma_session.c, lma_store.c). */
+enum gw_lma_verdict {
+    GW_LMA_NEW,            /* a new session */
+    GW_LMA_UPDATE,         /* of the session found */
+    GW_LMA_WAIT,           /* until the session found is de-registered, or for long enough */
+    GW_LMA_NONE,           /* a de-registration of nothing: ignored */
+    GW_LMA_NOT_AUTHORISED, /* 155 */
+    GW_LMA_MISMATCH,       /* 159 */
+};
+/* §5.4.1; *s is set for UPDATE and WAIT. */
+enum gw_lma_verdict gw_lma_lookup(const struct gw_lma *l, const struct gw_lma_request *q,
+                                  struct gw_lma_session **s);
+struct gw_lma_session *gw_lma_session(struct gw_binding *b);
+
+/* Registers, for the session found or, NULL, a new one, and answers. 0 or GW_EDENIED. */
+int gw_lma_enter(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma_session *s);
+/* Both return the status of the PBA that is due. */
+uint8_t gw_lma_create(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma_session **s);
+uint8_t gw_lma_update(struct gw_lma_session *s, const struct gw_lma_request *q);
+/* De-registers and answers; GW_ENOENT when it is not the sender's to end: ignored. */
+int gw_lma_leave(struct gw_lma_session *s, const struct gw_lma_request *q);
+/* Lets q wait for the de-registration of s. GW_ENOMEM: it cannot. */
+int gw_lma_hold(struct gw_lma_session *s, const struct gw_lma_request *q);
+/* When the session ends. GW_ENOMEM only when it was not armed before. */
+int gw_lma_arm(struct gw_lma_session *s, struct gw_time span);
+
+/* The PBA. accept: 0; refuse: GW_EDENIED. */
+int gw_lma_accept(struct gw_lma *l, const struct gw_lma_request *q, const struct gw_lma_session *s,
+                  uint16_t lifetime);
+int gw_lma_refuse(struct gw_lma *l, const struct gw_lma_request *q, uint8_t status,
+                  enum gw_count why);
+
+void gw_lma_put(struct gw_lma_session *s);
+void gw_lma_del_record(struct gw_lma_session *s);
+
+#endif
