@@ -100,8 +100,10 @@ static bool controlled(const struct gw_config *cfg, uint32_t iface)
 static bool is_here(const struct gw_node *n, const struct gw_station_key *st)
 {
     const struct gw_maar_mn *mn = gw_table_get(&n->maar.by_station, st);
+    const struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
 
-    return mn != NULL && !gw_timer_is_set(&mn->guard);
+    return (mn != NULL && !gw_timer_is_set(&mn->guard)) ||
+           (mag != NULL && !gw_timer_is_set(&mag->guard));
 }
 
 /* May what was seen of a station count? *mn becomes its identity, len 0 for none. */
@@ -127,7 +129,7 @@ static int take_in(struct gw_node *n, const struct gw_station_key *st, const str
 {
     if (by != GW_SEEN_MANUAL && !gw_limit_station(n, &st->lladdr))
         return GW_EFULL;
-    int err = gw_maar_attach(&n->maar, st, mn, seen);
+    int err = gw_attach(n, st, mn, seen);
     struct gw_maar_mn *here = gw_table_get(&n->maar.by_station, st);
     if (err == 0 && here != NULL)
         here->seen_by |= 1u << by;
@@ -147,7 +149,7 @@ static int nd(struct gw_node *n, const struct gw_input *in)
         return GW_EFORMAT;
     case GW_ACCESS_SEEN:
     case GW_ACCESS_ANSWERED:
-        (void)gw_maar_alive(&n->maar, &st);
+        gw_attach_alive(n, &st);
         return 0;
     case GW_ACCESS_RS_UNKNOWN:
         by = GW_SEEN_RS;
@@ -190,16 +192,20 @@ static int detach(struct gw_node *n, const struct gw_input *in)
 {
     if (in->attach.by == GW_SEEN_HOSTAPD || in->attach.by == GW_SEEN_RADIUS)
         forget(n, &in->attach.station);
-    return gw_maar_detach(&n->maar, &in->attach.station);
+    return gw_detach(n, &in->attach.station);
 }
 
 static void all_said(struct gw_node *n, uint32_t iface)
 {
     struct gw_maar_mn *mn;
+    struct gw_mag_mn *mag;
 
     for (size_t i = 0; (mn = gw_table_next(&n->maar.by_station, &i)) != NULL;)
         if (mn->station.iface == iface && gw_table_get(&n->authorised, &mn->station) == NULL)
             (void)gw_maar_detach(&n->maar, &mn->station);
+    for (size_t i = 0; (mag = gw_table_next(&n->mag.by_station, &i)) != NULL;)
+        if (mag->station.iface == iface && gw_table_get(&n->authorised, &mag->station) == NULL)
+            (void)gw_mag_detach(&n->mag, &mag->station);
 }
 
 int gw_attach_input(struct gw_node *n, const struct gw_input *in)

@@ -57,6 +57,9 @@ static int dispatch_pba(struct gw_node *n, const struct gw_peer *p, unsigned to)
 {
     const struct gw_mh *m = &n->in;
 
+    if ((m->ba.flags & (GW_BA_P | GW_BA_D)) == GW_BA_P && (to & GW_ROLE_MAG) != 0 &&
+        (p->cfg->roles & GW_ROLE_LMA) != 0)
+        return gw_mag_pba(&n->mag, p->cfg, m); /* RFC 5213, without RFC 8885 */
     if ((m->ba.flags & (GW_BA_P | GW_BA_D)) != (GW_BA_P | GW_BA_D))
         return drop(n, GW_CNT_IGNORED, GW_EINVAL);
     if (p->cfg != &n->self && is_copy(p, m, to))

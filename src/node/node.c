@@ -14,6 +14,9 @@
 static void op_intent(void *user, const struct gw_intent *i)
 {
     struct gw_node *n = user;
+
+    if (i->kind == GW_INTENT_STATION_DEL && gw_attach_holds(n, &i->station.key))
+        return; /* it has left the MAAR or the MAG, but not both */
     gw_queue_add(&n->queue, &(struct gw_action){.kind = GW_ACT_INTENT, .intent = *i});
 }
 
@@ -93,6 +96,7 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
     gw_access_init(&n->access, c, &env, seed ^ 0x6e64u);
     gw_attach_init(n, seed ^ 0x6175u);
     gw_cmd_init(&n->cmd, &n->lm, seed ^ 0x636du);
+    gw_mag_init(&n->mag, &n->lm, &n->access, seed ^ 0x6d67u);
     int err = gw_maar_init(&n->maar, &n->lm, &n->access, seed ^ 0x6d61u);
     gw_lma_init(&n->lma, &n->lm, &n->maar.pools, seed ^ 0x6c6du);
     if (err == 0)
@@ -142,6 +146,7 @@ void gw_node_free(struct gw_node *n)
     gw_cmd_free(&n->cmd);
     gw_attach_free(n);
     gw_lma_free(&n->lma);
+    gw_mag_free(&n->mag);
     gw_access_free(&n->access);
     gw_handovers_free(&n->lm.handovers);
     if (n->peers.ops != NULL)
@@ -170,6 +175,8 @@ static int restore(struct gw_node *n, const struct gw_input *in)
                                    in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == 'L' && (n->cfg->roles & GW_ROLE_LMA) != 0)
         err = gw_lma_restore(&n->lma, in->restore.value, in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == 'G' && (n->cfg->roles & GW_ROLE_MAG) != 0)
+        err = gw_mag_restore(&n->mag, in->restore.value, in->restore.value_len);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",
@@ -186,10 +193,13 @@ static int start(struct gw_node *n)
         gw_route_peers(&n->lm);
         gw_maar_say_all(&n->maar);
         gw_lma_say_all(&n->lma);
+        gw_mag_say_all(&n->mag);
         gw_route_sync(&n->lm);
     }
     if ((n->cfg->roles & GW_ROLE_MAAR) != 0)
         gw_maar_resume(&n->maar);
+    if ((n->cfg->roles & GW_ROLE_MAG) != 0)
+        gw_mag_resume(&n->mag);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0)
         gw_cmd_resume(&n->cmd);
     gw_heartbeat_start(n);
@@ -199,10 +209,24 @@ static int start(struct gw_node *n)
     return n->queue.lost == 0 ? 0 : GW_ENOMEM;
 }
 
-static int maar_input(struct gw_node *n, const struct gw_input *in)
+static int plane_done(struct gw_node *n, const struct gw_input *in)
 {
-    struct gw_maar *m = &n->maar;
+    int err = gw_maar_plane_done(&n->maar, in->plane.tag, in->plane.result);
 
+    return err == 0 ? 0 : gw_mag_plane_done(&n->mag, in->plane.tag, in->plane.result);
+}
+
+static int first_packet(struct gw_node *n, const struct gw_input *in)
+{
+    int err = gw_maar_first_packet(&n->maar, &in->first.prefix, in->first.uplink, in->first.seen);
+
+    return err == 0
+               ? 0
+               : gw_mag_first_packet(&n->mag, &in->first.prefix, in->first.uplink, in->first.seen);
+}
+
+static int access_input(struct gw_node *n, const struct gw_input *in)
+{
     switch (in->kind) {
     case GW_IN_ND:
     case GW_IN_ATTACH:
@@ -211,14 +235,15 @@ static int maar_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_ALL_SAID:
         return gw_attach_input(n, in);
     case GW_IN_LINK_DOWN:
-        gw_maar_link_down(m, in->link.iface);
+        gw_maar_link_down(&n->maar, in->link.iface);
+        gw_mag_link_down(&n->mag, in->link.iface);
         return 0;
     case GW_IN_PLANE_DONE:
-        return gw_maar_plane_done(m, in->plane.tag, in->plane.result);
+        return plane_done(n, in);
     case GW_IN_FIRST_PKT:
-        return gw_maar_first_packet(m, &in->first.prefix, in->first.uplink, in->first.seen);
+        return first_packet(n, in);
     case GW_IN_USE:
-        return gw_maar_use(m, &in->use.prefix, in->use.last);
+        return gw_maar_use(&n->maar, &in->use.prefix, in->use.last);
     case GW_IN_MH:
     case GW_IN_RESTORE:
     case GW_IN_START:
@@ -252,9 +277,9 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_USE:
         break;
     }
-    if (!n->started || (n->cfg->roles & GW_ROLE_MAAR) == 0)
+    if (!n->started || (n->cfg->roles & (GW_ROLE_MAAR | GW_ROLE_MAG)) == 0)
         return GW_EINVAL;
-    return maar_input(n, in);
+    return access_input(n, in);
 }
 
 int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)

@@ -5,6 +5,7 @@
 #include "fn/lm/cmd.h"
 #include "fn/lm/lma.h"
 #include "fn/lm/maar.h"
+#include "fn/lm/mag.h"
 #include "node/node.h"
 #include "node/queue.h"
 
@@ -74,6 +75,7 @@ struct gw_node {
     struct gw_maar maar;
     struct gw_cmd cmd;
     struct gw_lma lma;
+    struct gw_mag mag;
     uint64_t last_mesgid; /* sent */
     uint64_t born;        /* NTP time of the start: older messages may have been seen before it */
     bool started;
@@ -122,6 +124,14 @@ void gw_attach_init(struct gw_node *n, uint64_t seed);
 void gw_attach_free(struct gw_node *n);
 /* GW_IN_ATTACH, GW_IN_DETACH, GW_IN_AUTHORISED, GW_IN_ALL_SAID, GW_IN_ND. */
 int gw_attach_input(struct gw_node *n, const struct gw_input *in);
+/* whose.c: the MAAR, the MAG or both. */
+int gw_attach(struct gw_node *n, const struct gw_station_key *st, const struct gw_mnid *mnid,
+              struct gw_time seen);
+int gw_detach(struct gw_node *n, const struct gw_station_key *st);
+void gw_attach_alive(struct gw_node *n, const struct gw_station_key *st);
+/* Is it anybody's still? */
+bool gw_attach_holds(const struct gw_node *n, const struct gw_station_key *st);
+void gw_attach_review(struct gw_node *n); /* after a reload */
 
 /* peer.c */
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);

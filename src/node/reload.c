@@ -111,10 +111,11 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     n->maar.by_station.limit = c->limits.stations;
     n->cmd.bs.by_mnid.limit = c->limits.bindings;
     n->lma.bs.by_mnid.limit = c->limits.bindings;
+    n->mag.bs.by_mnid.limit = c->limits.bindings;
+    n->mag.by_station.limit = c->limits.stations;
     gw_access_reload(&n->access, c);
     if ((c->roles & GW_ROLES_FORWARDING) != 0)
         gw_route_peers(&n->lm);
-    if ((c->roles & GW_ROLE_MAAR) != 0)
-        gw_maar_review(&n->maar);
+    gw_attach_review(n);
     return 0;
 }

@@ -21,6 +21,26 @@ static void show_maar_binding(const struct gw_maar_mn *mn, struct gw_emit *e, st
     gw_emit_obj_end(e);
 }
 
+static void show_mag_binding(const struct gw_mag_mn *mn, struct gw_emit *e, struct gw_now now)
+{
+    const struct gw_binding *b = &mn->b;
+    bool timed = mn->state == GW_MAG_SERVING;
+
+    gw_emit_obj(e, NULL);
+    gw_emit_mnid(e, "mn", &b->mnid);
+    gw_emit_str(e, "role", "mag");
+    gw_emit_str(e, "state", gw_mag_state_name(mn->state));
+    gw_emit_addr(e, "serving", &b->serving);
+    gw_emit_addr(e, "lma", &mn->lma);
+    if (b->anchors != NULL)
+        gw_emit_prefix(e, "prefix", &b->anchors->prefix);
+    gw_emit_num(e, "sequence", b->seq);
+    gw_emit_num(e, "expires_ms", timed ? (b->expires.ns - now.mono.ns) / 1000000 : -1);
+    gw_emit_bool(e, "pending", mn->ex.pending);
+    gw_emit_num(e, "anchors", b->nanchors);
+    gw_emit_obj_end(e);
+}
+
 static void show_cmd_binding(const struct gw_cmd_mn *mn, struct gw_emit *e, struct gw_now now)
 {
     const struct gw_binding *b = &mn->b;
@@ -79,29 +99,58 @@ static void show_bindings(const struct gw_node *n, struct gw_emit *e, struct gw_
     for (size_t i = 0; (b = gw_table_next(&n->lma.bs.by_mnid, &i)) != NULL;)
         for (; b != NULL; b = b->next)
             show_lma_session(gw_lma_session(b), e, now);
+    for (size_t i = 0; (b = gw_table_next(&n->mag.bs.by_mnid, &i)) != NULL;)
+        show_mag_binding(gw_mag_mn(b), e, now);
+}
+
+struct station_row {
+    const struct gw_station_key *key;
+    const struct gw_mnid *mn;
+    const char *role, *state;
+    struct gw_time seen;
+    unsigned seen_by; /* 1 << enum gw_seen_by */
+};
+
+static void show_station(const struct gw_node *n, const struct station_row *r, struct gw_emit *e,
+                         struct gw_now now)
+{
+    const struct gw_cfg_if *ifc = &n->cfg->ifs[r->key->iface];
+
+    gw_emit_obj(e, NULL);
+    gw_emit_str(e, "interface", ifc->name);
+    gw_emit_str(e, "ap", ifc->ap != NULL ? ifc->ap : ifc->name);
+    gw_emit_lladdr(e, "lladdr", &r->key->lladdr);
+    gw_emit_mnid(e, "mn", r->mn);
+    gw_emit_str(e, "role", r->role);
+    gw_emit_str(e, "state", r->state);
+    gw_emit_num(e, "idle_ms", (now.mono.ns - r->seen.ns) / 1000000);
+    gw_emit_arr(e, "seen_by");
+    for (int by = 0; by < GW_SEEN_SOURCES; by++)
+        if ((r->seen_by & 1u << by) != 0)
+            gw_emit_str(e, NULL, gw_seen_by_name((enum gw_seen_by)by));
+    gw_emit_arr_end(e);
+    gw_emit_obj_end(e);
 }
 
 static void show_stations(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
 {
     const struct gw_maar_mn *mn;
+    const struct gw_mag_mn *mag;
 
-    for (size_t i = 0; (mn = gw_table_next(&n->maar.by_station, &i)) != NULL;) {
-        const struct gw_cfg_if *ifc = &n->cfg->ifs[mn->station.iface];
-        gw_emit_obj(e, NULL);
-        gw_emit_str(e, "interface", ifc->name);
-        gw_emit_str(e, "ap", ifc->ap != NULL ? ifc->ap : ifc->name);
-        gw_emit_lladdr(e, "lladdr", &mn->station.lladdr);
-        gw_emit_mnid(e, "mn", &mn->b.mnid);
-        gw_emit_str(e, "state",
-                    gw_timer_is_set(&mn->guard) ? "leaving" : gw_mn_state_name(mn->state));
-        gw_emit_num(e, "idle_ms", (now.mono.ns - mn->seen.ns) / 1000000);
-        gw_emit_arr(e, "seen_by");
-        for (int by = 0; by < GW_SEEN_SOURCES; by++)
-            if ((mn->seen_by & 1u << by) != 0)
-                gw_emit_str(e, NULL, gw_seen_by_name((enum gw_seen_by)by));
-        gw_emit_arr_end(e);
-        gw_emit_obj_end(e);
-    }
+    for (size_t i = 0; (mn = gw_table_next(&n->maar.by_station, &i)) != NULL;)
+        show_station(n,
+                     &(struct station_row){
+                         &mn->station, &mn->b.mnid, "maar",
+                         gw_timer_is_set(&mn->guard) ? "leaving" : gw_mn_state_name(mn->state),
+                         mn->seen, mn->seen_by},
+                     e, now);
+    for (size_t i = 0; (mag = gw_table_next(&n->mag.by_station, &i)) != NULL;)
+        show_station(n,
+                     &(struct station_row){
+                         &mag->station, &mag->b.mnid, "mag",
+                         gw_timer_is_set(&mag->guard) ? "leaving" : gw_mag_state_name(mag->state),
+                         mag->seen, 0},
+                     e, now);
 }
 
 /* What the packet path has been told of a prefix. */
@@ -146,6 +195,8 @@ static void show_prefixes(const struct gw_node *n, struct gw_emit *e)
         show_prefix(a, gw_anchor_state_name(a->state), e);
     for (size_t i = 0; (a = gw_table_next(&n->lma.bs.by_prefix, &i)) != NULL;)
         show_prefix(a, gw_lma_session(a->binding)->leaving ? "releasing" : "moved", e);
+    for (size_t i = 0; (a = gw_table_next(&n->mag.bs.by_prefix, &i)) != NULL;)
+        show_prefix(a, gw_mag_mn(a->binding)->state == GW_MAG_SERVING ? "served" : "reserved", e);
 }
 
 /* Prefixes that use the tunnel with each peer: from it for SERVED, towards it for MOVED. One pass
@@ -175,6 +226,17 @@ static void count_tunnels(const struct gw_node *n)
     }
 }
 
+static void count_mag_tunnels(const struct gw_node *n)
+{
+    const struct gw_anchor *a;
+
+    for (size_t i = 0; (a = gw_table_next(&n->mag.bs.by_prefix, &i)) != NULL;) {
+        struct gw_peer *p = gw_peer_get(n, &a->maar);
+        if (p != NULL && gw_mag_mn(a->binding)->state == GW_MAG_SERVING)
+            p->served++;
+    }
+}
+
 static void show_tunnels(const struct gw_node *n, struct gw_emit *e)
 {
     const struct gw_peer *p;
@@ -182,6 +244,7 @@ static void show_tunnels(const struct gw_node *n, struct gw_emit *e)
     if ((n->cfg->roles & GW_ROLES_FORWARDING) == 0)
         return;
     count_tunnels(n);
+    count_mag_tunnels(n);
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
         if (p->cfg == &n->self || (p->cfg->roles & GW_ROLES_FORWARDING) == 0)
             continue;

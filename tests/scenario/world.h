@@ -95,7 +95,8 @@ struct world *w_new(size_t maars, uint64_t seed);
 struct world *w_new_pmip(size_t mags, uint64_t seed);
 struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed);
 void w_configure(struct world *w, const unsigned *roles);
-struct gw_key w_key(size_t a, size_t b);     /* between two nodes */
+struct gw_key w_key(size_t a, size_t b); /* between two nodes */
+struct gw_prefix w_pool(size_t node);
 void w_free(struct world *w);                /* asserts that no memory is left */
 void w_boot(struct world *w, size_t node);   /* restores from its store */
 void w_crash(struct world *w, size_t node);  /* the store survives, the packet path too */

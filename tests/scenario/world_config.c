@@ -23,7 +23,7 @@ static struct gw_addr addr_of(size_t node)
     return a;
 }
 
-static struct gw_prefix pool_of(size_t node)
+struct gw_prefix w_pool(size_t node)
 {
     struct gw_addr a = {{0x20, 0x01, 0x0d, 0xb8, (uint8_t)(node << 4)}};
     return gw_prefix_mask(a, 48);
@@ -46,7 +46,7 @@ static void configure_peers(struct world *w, size_t i, const unsigned *roles)
         if (j == i)
             continue;
         struct gw_cfg_peer *p = &n->peers[n->cfg.npeers++];
-        n->peer_pools[j] = pool_of(j);
+        n->peer_pools[j] = w_pool(j);
         *p = (struct gw_cfg_peer){.name = w->n[j].name,
                                   .addr = addr_of(j),
                                   .roles = roles[j],
@@ -107,7 +107,7 @@ static void configure(struct world *w, size_t i, const unsigned *roles)
     n->ifs[0] = (struct gw_cfg_if){.name = "ap1", .side = GW_IF_ACCESS};
     n->ifs[1] = (struct gw_cfg_if){.name = "ap2", .side = GW_IF_ACCESS};
     n->ifs[2] = (struct gw_cfg_if){.name = "core0", .side = GW_IF_CORE};
-    n->pool = (struct gw_cfg_pool){.prefix = pool_of(i), .node_len = 64};
+    n->pool = (struct gw_cfg_pool){.prefix = w_pool(i), .node_len = 64};
     n->policy = (struct gw_cfg_policy){.match = GW_MATCH_ANY, .allow = true, .prefixes = 1};
     *c = (struct gw_config){.name = n->name,
                             .roles = roles[i],

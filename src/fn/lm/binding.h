@@ -92,5 +92,10 @@ struct gw_binding *gw_binding_open(struct gw_rd *r, uint8_t version, struct gw_b
 int gw_binding_read(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *b);
 void gw_wr_lladdr(struct gw_wr *w, const struct gw_lladdr *l);
 bool gw_rd_lladdr(struct gw_rd *r, struct gw_lladdr *l);
+/* Where a mobile node is, NULL for nowhere: on link | interface name | link-layer address. The last
+ * thing in a record. */
+void gw_wr_station(struct gw_wr *w, const struct gw_config *cfg, const struct gw_station_key *st);
+/* false: nowhere, at an interface that is not there any more, or (r->bad) not to be read. */
+bool gw_rd_station(struct gw_rd *r, const struct gw_config *cfg, struct gw_station_key *st);
 
 #endif

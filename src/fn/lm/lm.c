@@ -189,6 +189,18 @@ unsigned gw_lm_anchoring(const struct gw_config *cfg, const struct gw_mnid *mn,
     return row != NULL && row->allow ? row->anchoring : 0;
 }
 
+bool gw_lm_plausible(const struct gw_config *cfg, const struct gw_station_key *st)
+{
+    return st->iface < cfg->nifs && cfg->ifs[st->iface].side == GW_IF_ACCESS &&
+           (st->lladdr.len == 6 || st->lladdr.len == 8) && (st->lladdr.b[0] & 1) == 0;
+}
+
+struct gw_mnid gw_lm_eui(const struct gw_lladdr *ll)
+{
+    return (struct gw_mnid){
+        .subtype = ll->len == 8 ? GW_MNID_EUI64 : GW_MNID_EUI48, .len = ll->len, .id = ll->b};
+}
+
 bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p)
 {
     for (size_t i = 0; i < peer->npools; i++)

@@ -93,7 +93,12 @@ const struct gw_cfg_policy *gw_lm_policy(const struct gw_config *cfg, const stru
 unsigned gw_lm_anchoring(const struct gw_config *cfg, const struct gw_mnid *mn,
                          const struct gw_lladdr *ll);
 
-/* May this peer anchor p? */
+/* Can a station be there: on an access link, with a unicast link-layer address? */
+bool gw_lm_plausible(const struct gw_config *cfg, const struct gw_station_key *st);
+/* The identity of a station that has no other: the EUI-48 or EUI-64 of its link-layer address, of
+ * which it is a view. */
+struct gw_mnid gw_lm_eui(const struct gw_lladdr *ll);
+/* May a peer anchor a prefix: is it in its pools? */
 bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p);
 /* May this peer register that mobile node (its `nodes`)? */
 bool gw_lm_peer_may(const struct gw_cfg_peer *peer, const struct gw_mnid *mn);

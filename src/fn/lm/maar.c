@@ -132,9 +132,9 @@ void gw_mn_drop_station(struct gw_maar_mn *mn)
 {
     if (!mn->on_link)
         return;
+    clear_station(mn); /* first: another function may go on serving it */
     gw_access_del_station(mn->maar->access, &mn->station, GW_ACCESS_MAAR);
     gw_route_drop_station(mn->maar->lm, &mn->station);
-    clear_station(mn);
 }
 
 void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a)
@@ -402,22 +402,12 @@ static int attach_known(struct gw_maar_mn *mn, const struct gw_station_key *st, 
     return gw_mn_begin(mn, st, seen);
 }
 
-static bool plausible(const struct gw_maar *m, const struct gw_station_key *st)
-{
-    const struct gw_config *cfg = m->lm->cfg;
-
-    return st->iface < cfg->nifs && cfg->ifs[st->iface].side == GW_IF_ACCESS &&
-           (st->lladdr.len == 6 || st->lladdr.len == 8) && (st->lladdr.b[0] & 1) == 0;
-}
-
 int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const struct gw_mnid *mnid,
                    struct gw_time seen)
 {
-    struct gw_mnid eui = {.subtype = st->lladdr.len == 8 ? GW_MNID_EUI64 : GW_MNID_EUI48,
-                          .len = st->lladdr.len,
-                          .id = st->lladdr.b};
+    struct gw_mnid eui = gw_lm_eui(&st->lladdr);
 
-    if (!plausible(m, st))
+    if (!gw_lm_plausible(m->lm->cfg, st))
         return GW_EINVAL;
     if (seen.ns == 0 || gw_time_before(m->lm->now.mono, seen))
         seen = m->lm->now.mono;

@@ -21,17 +21,6 @@ static size_t record_key(const struct gw_binding *b, uint8_t key[static KEY_MAX]
     return 2u + b->mnid.len;
 }
 
-static void write_station(struct gw_wr *w, const struct gw_maar_mn *mn)
-{
-    const char *name = mn->on_link ? mn->maar->lm->cfg->ifs[mn->station.iface].name : "";
-    size_t len = strnlen(name, 255);
-
-    gw_wr_u8(w, mn->on_link);
-    gw_wr_u8(w, (uint8_t)len);
-    gw_wr_put(w, name, len);
-    gw_wr_lladdr(w, &mn->station.lladdr);
-}
-
 void gw_mn_put(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
@@ -41,7 +30,7 @@ void gw_mn_put(struct gw_maar_mn *mn)
     gw_wr_u8(&w, VERSION);
     gw_binding_write(&w, &mn->b);
     gw_wr_u8(&w, (uint8_t)mn->state);
-    write_station(&w, mn);
+    gw_wr_station(&w, mn->maar->lm->cfg, mn->on_link ? &mn->station : NULL);
     if (!w.bad)
         lm->ops->put(lm->user, key, record_key(&mn->b, key), value, gw_wr_len(&w));
 }
@@ -54,29 +43,13 @@ void gw_mn_del_record(struct gw_maar_mn *mn)
     lm->ops->del(lm->user, key, record_key(&mn->b, key));
 }
 
-static uint32_t iface_named(const struct gw_config *cfg, const uint8_t *name, size_t len)
-{
-    for (uint32_t i = 0; i < cfg->nifs; i++)
-        if (cfg->ifs[i].side == GW_IF_ACCESS && strlen(cfg->ifs[i].name) == len &&
-            memcmp(cfg->ifs[i].name, name, len) == 0)
-            return i;
-    return UINT32_MAX;
-}
-
 static int read_station(struct gw_rd *r, struct gw_maar_mn *mn)
 {
-    struct gw_station_key st = {0};
-    bool on_link = gw_rd_u8(r) != 0;
-    uint8_t len = gw_rd_u8(r);
-    const uint8_t *name = gw_rd_take(r, len);
+    struct gw_station_key st;
 
-    gw_rd_lladdr(r, &st.lladdr);
-    if (r->bad || gw_rd_left(r) != 0)
-        return GW_EFORMAT;
-    st.iface = iface_named(mn->maar->lm->cfg, name, len);
-    if (!on_link || st.iface == UINT32_MAX)
-        return 0;
-    return gw_mn_set_station(mn, &st);
+    if (gw_rd_station(r, mn->maar->lm->cfg, &st))
+        return gw_mn_set_station(mn, &st);
+    return r->bad || gw_rd_left(r) != 0 ? GW_EFORMAT : 0;
 }
 
 /* What was in transit before the crash has arrived or is lost. */

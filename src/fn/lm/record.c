@@ -103,3 +103,39 @@ int gw_binding_read(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *
         err = read_anchor(r, bs, b);
     return r->bad ? GW_EFORMAT : err;
 }
+
+void gw_wr_station(struct gw_wr *w, const struct gw_config *cfg, const struct gw_station_key *st)
+{
+    const char *name = st != NULL ? cfg->ifs[st->iface].name : "";
+    size_t len = strnlen(name, 255);
+
+    gw_wr_u8(w, st != NULL);
+    gw_wr_u8(w, (uint8_t)len);
+    gw_wr_put(w, name, len);
+    gw_wr_lladdr(w, st != NULL ? &st->lladdr : &(struct gw_lladdr){0});
+}
+
+static uint32_t iface_named(const struct gw_config *cfg, const uint8_t *name, size_t len)
+{
+    for (uint32_t i = 0; i < cfg->nifs; i++)
+        if (cfg->ifs[i].side == GW_IF_ACCESS && strlen(cfg->ifs[i].name) == len &&
+            memcmp(cfg->ifs[i].name, name, len) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+bool gw_rd_station(struct gw_rd *r, const struct gw_config *cfg, struct gw_station_key *st)
+{
+    bool on_link = gw_rd_u8(r) != 0;
+    uint8_t len = gw_rd_u8(r);
+    const uint8_t *name = gw_rd_take(r, len);
+
+    *st = (struct gw_station_key){0};
+    gw_rd_lladdr(r, &st->lladdr);
+    if (gw_rd_left(r) != 0)
+        r->bad = true;
+    if (r->bad)
+        return false;
+    st->iface = iface_named(cfg, name, len);
+    return on_link && st->iface != UINT32_MAX;
+}

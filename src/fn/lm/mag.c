@@ -1,0 +1,401 @@
+/* mag.c: the entries of a MAG, and what happens when a station comes, moves between access links of
+ * this MAG, or goes (RFC 5213 §6.1, §6.2). Talking to the LMA is in mag_reg.c.
+ */
+#include "fn/lm/mag.h"
+
+#include "base/text.h"
+#include "fn/route/route.h"
+
+#define REVIEW_PACE GW_MSEC(2)
+
+static uint64_t station_hash(const void *key, uint64_t seed)
+{
+    const struct gw_station_key *k = key;
+    return gw_hash(k->lladdr.b, k->lladdr.len, seed ^ k->iface);
+}
+static bool station_eq(const void *key, const void *obj)
+{
+    const struct gw_station_key *a = key, *b = &((const struct gw_mag_mn *)obj)->station;
+    return a->iface == b->iface && gw_lladdr_eq(&a->lladdr, &b->lladdr);
+}
+static const void *station_key(const void *obj)
+{
+    return &((const struct gw_mag_mn *)obj)->station;
+}
+static const struct gw_table_ops by_station_ops = {
+    .hash = station_hash, .eq = station_eq, .key = station_key};
+
+static uint64_t tag_hash(const void *key, uint64_t seed)
+{
+    return gw_hash(key, sizeof(uint64_t), seed);
+}
+static bool tag_eq(const void *key, const void *obj)
+{
+    return *(const uint64_t *)key == ((const struct gw_mag_mn *)obj)->tag;
+}
+static const void *tag_key(const void *obj)
+{
+    return &((const struct gw_mag_mn *)obj)->tag;
+}
+static const struct gw_table_ops by_tag_ops = {.hash = tag_hash, .eq = tag_eq, .key = tag_key};
+
+const char *gw_mag_state_name(enum gw_mag_state s)
+{
+    static const char *const names[] = {"registering", "serving", "deregistering", "refused"};
+    return names[s];
+}
+
+struct gw_mag_mn *gw_mag_mn(struct gw_binding *b)
+{
+    return (struct gw_mag_mn *)b; /* its head */
+}
+
+struct gw_handover *gw_mag_row(struct gw_mag_mn *mn)
+{
+    return gw_handovers_get(&mn->mag->lm->handovers, mn->row);
+}
+
+void gw_mag_init(struct gw_mag *g, struct gw_lm *lm, struct gw_access *access, uint64_t seed)
+{
+    *g = (struct gw_mag){.lm = lm, .access = access, .seq = (uint16_t)seed};
+    gw_bindings_init(&g->bs, lm, lm->cfg->limits.bindings, seed);
+    gw_table_init(&g->by_station, lm->al, &by_station_ops, lm->cfg->limits.stations, seed ^ 1);
+    gw_table_init(&g->by_tag, lm->al, &by_tag_ops, 0, seed ^ 2);
+}
+
+static void stop_timers(struct gw_binding *b)
+{
+    struct gw_mag_mn *mn = gw_mag_mn(b);
+    struct gw_timers *t = mn->mag->lm->timers;
+
+    gw_exchange_stop(&mn->ex);
+    gw_timer_stop(t, &mn->refresh);
+    gw_timer_stop(t, &mn->guard);
+}
+
+void gw_mag_free(struct gw_mag *g)
+{
+    gw_bindings_free(&g->bs, stop_timers);
+    gw_table_free(&g->by_station);
+    gw_table_free(&g->by_tag);
+}
+
+static void clear_tag(struct gw_mag_mn *mn)
+{
+    if (mn->tag != 0)
+        gw_table_del(&mn->mag->by_tag, &mn->tag);
+    mn->tag = 0;
+}
+
+static void set_tag(struct gw_mag_mn *mn)
+{
+    clear_tag(mn);
+    mn->programmed = false;
+    mn->tag = ++mn->mag->lm->last_tag;
+    if (gw_table_put(&mn->mag->by_tag, mn) != 0) {
+        mn->mag->lm->count[GW_CNT_NO_MEMORY]++;
+        mn->tag = 0;
+    }
+}
+
+static void clear_station(struct gw_mag_mn *mn)
+{
+    if (mn->on_link)
+        gw_table_del(&mn->mag->by_station, &mn->station);
+    mn->on_link = false;
+}
+
+void gw_mag_drop_station(struct gw_mag_mn *mn)
+{
+    if (!mn->on_link)
+        return;
+    clear_station(mn); /* first: another function may go on serving it */
+    gw_access_del_station(mn->mag->access, &mn->station, GW_ACCESS_MAG);
+    gw_route_drop_station(mn->mag->lm, &mn->station);
+}
+
+void gw_mag_drop_prefixes(struct gw_mag_mn *mn)
+{
+    while (mn->b.anchors != NULL) {
+        gw_route_drop_prefix(mn->mag->lm, &mn->b.anchors->prefix, 0);
+        gw_anchor_del(&mn->mag->bs, mn->b.anchors);
+    }
+}
+
+static void free_one(struct gw_mag_mn *mn)
+{
+    stop_timers(&mn->b);
+    clear_tag(mn);
+    clear_station(mn);
+    gw_binding_free(&mn->mag->bs, &mn->b);
+}
+
+void gw_mag_forget(struct gw_mag_mn *mn)
+{
+    gw_mag_drop_station(mn);
+    gw_mag_drop_prefixes(mn);
+    gw_mag_del_record(mn);
+    free_one(mn);
+}
+
+int gw_mag_set_station(struct gw_mag_mn *mn, const struct gw_station_key *st)
+{
+    struct gw_mag *g = mn->mag;
+
+    if (mn->on_link && station_eq(st, mn))
+        return 0;
+    if (gw_table_get(&g->by_station, st) != NULL)
+        return GW_EEXIST;
+    gw_mag_drop_station(mn); /* it cannot be there any more in any case */
+    mn->station = *st;
+    int err = gw_table_put(&g->by_station, mn);
+    if (err != 0)
+        g->lm->count[err == GW_EFULL ? GW_CNT_LIMIT_STATIONS : GW_CNT_NO_MEMORY]++;
+    mn->on_link = err == 0;
+    return err;
+}
+
+/* Prefixes of an LMA are never deprecated: wherever the node is, they are its own. */
+static void advertise(struct gw_mag_mn *mn)
+{
+    struct gw_access_dlif d[GW_MAG_PREFIXES_MAX];
+    size_t n = 0;
+
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL && n < GW_MAG_PREFIXES_MAX; a = a->next)
+        d[n++] = (struct gw_access_dlif){
+            .link_local = a->link_local, .lladdr = a->lladdr, .prefix = a->prefix};
+    int sent = gw_access_set_station(mn->mag->access, &mn->station, GW_ACCESS_MAG, d, n);
+    if (sent > 0)
+        gw_handover_step(gw_mag_row(mn), GW_HO_RA_SENT, mn->mag->lm->now.mono);
+    else if (sent < 0)
+        gw_log(mn->mag->lm->log, GW_LOG_WARN, GW_CAT_ACCESS, "ra-failed",
+               "a station cannot be advertised to: %s", gw_err_name(sent));
+}
+
+void gw_mag_serve(struct gw_mag_mn *mn, bool watch)
+{
+    if (!mn->on_link)
+        return;
+    set_tag(mn);
+    gw_route_serve(mn->mag->lm, &mn->b, &mn->station, watch, mn->tag);
+    advertise(mn);
+}
+
+static void guard_over(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_mag_mn *mn = t->owner;
+
+    if (mn->state == GW_MAG_REFUSED || mn->state == GW_MAG_DEREGISTERING)
+        gw_mag_forget(mn);
+    else if (gw_mag_deregister(mn) != 0)
+        gw_mag_guard(mn, mn->mag->lm->cfg->timers.initial_ack);
+}
+
+void gw_mag_guard(struct gw_mag_mn *mn, struct gw_time span)
+{
+    struct gw_lm *lm = mn->mag->lm;
+
+    mn->guard.fire = guard_over;
+    mn->guard.owner = mn;
+    if (gw_timer_set(lm->timers, &mn->guard, gw_time_add(lm->now.mono, span)) != 0)
+        lm->count[GW_CNT_NO_MEMORY]++;
+}
+
+struct gw_addr gw_mag_lma(const struct gw_config *cfg, const struct gw_mnid *mn,
+                          const struct gw_lladdr *ll)
+{
+    const struct gw_cfg_policy *row = gw_lm_policy(cfg, mn, ll);
+
+    if (row == NULL || !row->allow || (row->anchoring & GW_ANCHORING_LMA) == 0)
+        return (struct gw_addr){0};
+    return row->lma;
+}
+
+/* state and prefixes are what they were before. */
+static int begin(struct gw_mag_mn *mn, const struct gw_station_key *st, const struct gw_addr *lma,
+                 struct gw_time seen)
+{
+    struct gw_lm *lm = mn->mag->lm;
+    enum gw_mag_state before = mn->state;
+    int err = gw_mag_set_station(mn, st);
+
+    if (err != 0)
+        return err;
+    if (!gw_addr_eq(&mn->lma, lma)) { /* the prefixes of one LMA are nothing to another */
+        gw_mag_drop_prefixes(mn);
+        mn->link_local = (struct gw_addr){0};
+    }
+    mn->lma = *lma;
+    mn->b.lladdr = st->lladdr;
+    mn->seen = lm->now.mono;
+    mn->tries = 0;
+    mn->state = GW_MAG_REGISTERING;
+    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
+    row->to = lm->cfg->addr;
+    mn->row = row->number;
+    gw_handover_step(row, GW_HO_ATTACHMENT_SEEN, seen);
+    err = gw_mag_register(mn, GW_HI_UNKNOWN, (struct gw_time){0});
+    row->sequence = mn->b.seq;
+    if (err != 0) {
+        clear_station(mn);
+        mn->state = before;
+        return err;
+    }
+    gw_timer_stop(lm->timers, &mn->guard);
+    lm->count[GW_CNT_ATTACHED]++;
+    return 0;
+}
+
+static int attach_new(struct gw_mag *g, const struct gw_station_key *st, const struct gw_mnid *mnid,
+                      const struct gw_addr *lma, struct gw_time seen)
+{
+    int err;
+    struct gw_binding *b = gw_binding_new(&g->bs, sizeof(struct gw_mag_mn), mnid, &err);
+
+    if (b == NULL)
+        return err;
+    struct gw_mag_mn *mn = gw_mag_mn(b);
+    mn->mag = g;
+    mn->state = GW_MAG_REGISTERING;
+    mn->lma = *lma;
+    err = begin(mn, st, lma, seen);
+    if (err != 0)
+        free_one(mn);
+    return err;
+}
+
+static int came_back(struct gw_mag_mn *mn)
+{
+    bool was_gone = gw_timer_is_set(&mn->guard);
+
+    mn->seen = mn->mag->lm->now.mono;
+    gw_timer_stop(mn->mag->lm->timers, &mn->guard);
+    if (was_gone && mn->state == GW_MAG_SERVING)
+        (void)gw_access_advertise(mn->mag->access, &mn->station);
+    return 0;
+}
+
+/* The same MAG, another access link: nothing for the LMA to know. */
+static int move_here(struct gw_mag_mn *mn, const struct gw_station_key *st)
+{
+    int err = gw_mag_set_station(mn, st);
+
+    mn->seen = mn->mag->lm->now.mono;
+    if (err != 0) {
+        gw_mag_guard(mn, mn->mag->lm->cfg->timers.detach_guard);
+        return err;
+    }
+    gw_timer_stop(mn->mag->lm->timers, &mn->guard);
+    if (mn->state != GW_MAG_SERVING)
+        return 0;
+    gw_mag_serve(mn, false);
+    gw_mag_put(mn);
+    return 0;
+}
+
+int gw_mag_attach(struct gw_mag *g, const struct gw_station_key *st, const struct gw_mnid *mnid,
+                  struct gw_time seen)
+{
+    struct gw_mag_mn *at = gw_table_get(&g->by_station, st);
+
+    if (seen.ns == 0 || gw_time_before(g->lm->now.mono, seen))
+        seen = g->lm->now.mono;
+    if (at != NULL && gw_mnid_eq(mnid, &at->b.mnid))
+        return came_back(at);
+    if (at != NULL) { /* the same device under another name */
+        int err = gw_mag_deregister(at);
+        if (err != 0)
+            return err;
+    }
+    struct gw_binding *b = gw_binding_get(&g->bs, mnid);
+    struct gw_mag_mn *mn = b != NULL ? gw_mag_mn(b) : NULL;
+    if (mn != NULL && mn->state == GW_MAG_REFUSED)
+        return GW_EDENIED;
+    if (mn != NULL && mn->state != GW_MAG_DEREGISTERING)
+        return move_here(mn, st);
+    struct gw_addr lma = gw_mag_lma(g->lm->cfg, mnid, &st->lladdr);
+    if (gw_addr_is_zero(&lma)) {
+        g->lm->count[GW_CNT_REFUSED_POLICY]++;
+        return GW_EDENIED;
+    }
+    return mn != NULL ? begin(mn, st, &lma, seen) : attach_new(g, st, mnid, &lma, seen);
+}
+
+int gw_mag_detach(struct gw_mag *g, const struct gw_station_key *st)
+{
+    struct gw_mag_mn *mn = gw_table_get(&g->by_station, st);
+
+    if (mn == NULL)
+        return GW_ENOENT;
+    if (!gw_timer_is_set(&mn->guard))
+        gw_mag_guard(mn, g->lm->cfg->timers.detach_guard);
+    return 0;
+}
+
+void gw_mag_link_down(struct gw_mag *g, uint32_t iface)
+{
+    struct gw_mag_mn *mn;
+
+    for (size_t i = 0; (mn = gw_table_next(&g->by_station, &i)) != NULL;)
+        if (mn->station.iface == iface && !gw_timer_is_set(&mn->guard))
+            gw_mag_guard(mn, g->lm->cfg->timers.detach_guard);
+}
+
+bool gw_mag_alive(struct gw_mag *g, const struct gw_station_key *st)
+{
+    struct gw_mag_mn *mn = gw_table_get(&g->by_station, st);
+
+    if (mn == NULL)
+        return false;
+    mn->seen = g->lm->now.mono;
+    gw_timer_stop(g->lm->timers, &mn->guard);
+    return true;
+}
+
+int gw_mag_plane_done(struct gw_mag *g, uint64_t tag, int result)
+{
+    struct gw_mag_mn *mn = gw_table_del(&g->by_tag, &tag);
+
+    if (mn == NULL)
+        return GW_ENOENT;
+    mn->tag = 0;
+    mn->programmed = result == 0;
+    if (result != 0)
+        g->lm->count[GW_CNT_PLANE_FAILED]++;
+    else
+        gw_handover_step(gw_mag_row(mn), GW_HO_PLANE_PROGRAMMED, g->lm->now.mono);
+    return 0;
+}
+
+int gw_mag_first_packet(struct gw_mag *g, const struct gw_prefix *p, bool uplink,
+                        struct gw_time seen)
+{
+    struct gw_anchor *a = gw_anchor_get(&g->bs, p);
+
+    if (a == NULL)
+        return GW_ENOENT;
+    struct gw_mag_mn *mn = gw_mag_mn(a->binding);
+    if (uplink)
+        mn->seen = g->lm->now.mono;
+    gw_handover_step(gw_mag_row(mn), uplink ? GW_HO_FIRST_UPLINK : GW_HO_FIRST_DOWNLINK, seen);
+    return 0;
+}
+
+void gw_mag_review(struct gw_mag *g)
+{
+    struct gw_time delay = {0};
+    struct gw_binding *b;
+
+    for (size_t i = 0; (b = gw_table_next(&g->bs.by_mnid, &i)) != NULL;) {
+        struct gw_mag_mn *mn = gw_mag_mn(b);
+        struct gw_addr lma = gw_mag_lma(g->lm->cfg, &b->mnid, &b->lladdr);
+        if (mn->state == GW_MAG_REFUSED) {
+            free_one(
+                mn); /* it has neither station, prefixes nor record; its next frame asks again */
+        } else if (mn->state != GW_MAG_DEREGISTERING && !gw_addr_eq(&lma, &mn->lma)) {
+            gw_mag_guard(mn, delay);
+            delay = gw_time_add(delay, REVIEW_PACE);
+        }
+    }
+}
