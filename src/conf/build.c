@@ -173,8 +173,6 @@ static void build_peer(struct build *b, const struct lyd_node *n, struct gw_cfg_
         prefix(lyd_get_value(pool), &p->pools[p->npools++]);
     for (; key != NULL && p->nkeys < GW_PEER_KEYS; key = gw_conf_next(key))
         build_key(b, key, &p->keys[p->nkeys++]);
-    enum { MAC, IPSEC, BOTH } protection = gw_conf_enum(n, "protection");
-    p->ipsec = protection == IPSEC || protection == BOTH;
     p->nodes = get(b, gw_conf_count(node), sizeof *p->nodes);
     for (; p->nodes != NULL && node != NULL; node = gw_conf_next(node))
         p->nodes[p->nnodes++] = copy_of(b, lyd_get_value(node));
@@ -289,29 +287,20 @@ static void build_timers(struct build *b, const struct lyd_node *t)
 
 static void build_mobility(struct build *b, const struct lyd_node *m)
 {
-    const struct lyd_node *local = gw_conf_child(m, "local-prefixes");
-    struct gw_cfg_mobility *out = &b->c->mobility;
-
-    *out = (struct gw_cfg_mobility){
+    b->c->mobility = (struct gw_cfg_mobility){
         .cmd_mode = (enum gw_cmd_mode)gw_conf_enum(m, "mode"),
         .relay_timeout = gw_conf_time(m, "relay-timeout"),
         .dereg = (enum gw_dereg)gw_conf_enum(m, "de-registration"),
-        .evict = (enum gw_evict)gw_conf_enum(m, "evict"),
         .idle_release = gw_conf_time(m, "idle-release"),
     };
-    out->local = get(b, gw_conf_count(local), sizeof *out->local);
-    for (; out->local != NULL && local != NULL; local = gw_conf_next(local))
-        prefix(lyd_get_value(local), &out->local[out->nlocal++]);
 }
 
 static void build_pmip(struct build *b, const struct lyd_node *p)
 {
-    const char *local_routing = gw_conf_str(p, "local-routing");
     const char *ordering = gw_conf_str(p, "ordering");
 
     b->c->pmip = (struct gw_cfg_pmip){
         .sequence = ordering != NULL && strcmp(ordering, "sequence") == 0,
-        .local_routing = local_routing != NULL && strcmp(local_routing, "true") == 0,
         .min_before_delete = gw_conf_time(p, "min-delay-before-delete"),
         .max_before_assign = gw_conf_time(p, "max-delay-before-assign"),
         .timestamp_validity = gw_conf_time(p, "timestamp-validity"),
@@ -328,27 +317,6 @@ static void build_heartbeat(struct build *b, const struct lyd_node *h)
     };
 }
 
-static void build_radius(struct build *b, const struct lyd_node *r)
-{
-    const struct lyd_node *file = gw_conf_child(r, "secret-file");
-    size_t len = 0;
-
-    if (file == NULL)
-        return;
-    (void)gw_conf_addr(r, "address", &b->c->attachment.radius.addr);
-    (void)gw_conf_addr(r, "nas", &b->c->attachment.radius.nas);
-    b->c->attachment.radius.port = (uint16_t)gw_conf_u32(r, "port");
-    char text[SECRET_FILE_MAX];
-    const char *secret = load_secret(b, file, text, &len);
-    if (secret != NULL && (len == 0 || len > sizeof b->c->attachment.radius.secret))
-        gw_conf_fault(b->err, file, "%s: the secret has %zu octets, expected 1 to %zu",
-                      lyd_get_value(file), len, sizeof b->c->attachment.radius.secret);
-    else if (secret != NULL)
-        memcpy(b->c->attachment.radius.secret, secret, len);
-    b->c->attachment.radius.secret_len = len;
-    explicit_bzero(text, sizeof text);
-}
-
 static void build_attachment(struct build *b, const struct lyd_node *a)
 {
     const struct lyd_node *h = gw_conf_child(a, "hostapd");
@@ -360,7 +328,6 @@ static void build_attachment(struct build *b, const struct lyd_node *a)
             .iface = copy_of(b, gw_conf_str(h, "interface")),
             .socket = copy_of(b, gw_conf_str(h, "socket")),
         };
-    build_radius(b, gw_conf_child(a, "radius"));
 }
 
 static void build_daemon(struct build *b, const struct lyd_node *d)

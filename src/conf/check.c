@@ -121,10 +121,8 @@ static void check_keys(const struct lyd_node *tree, struct gw_conf_errors *err)
     const struct lyd_node *peer = gw_conf_child(tree, "peers");
 
     for (; peer != NULL; peer = gw_conf_next(peer))
-        if (gw_conf_child(peer, "keys") == NULL &&
-            strcmp(gw_conf_str(peer, "protection"), "ipsec") != 0)
-            gw_conf_fault_in(err, peer, "keys",
-                             "are missing, expected at least one unless protection is ipsec");
+        if (gw_conf_child(peer, "keys") == NULL)
+            gw_conf_fault_in(err, peer, "keys", "are missing, expected at least one");
 }
 
 /* ---- numbers that go together ---- */
@@ -283,17 +281,6 @@ static void check_hostapd(const struct lyd_node *tree, struct gw_conf_errors *er
     }
 }
 
-static void check_local(const struct lyd_node *tree, struct gw_conf_errors *err)
-{
-    const struct lyd_node *l = gw_conf_child(gw_conf_child(tree, "mobility"), "local-prefixes");
-    struct gw_prefix p;
-
-    for (; l != NULL; l = gw_conf_next(l))
-        if (gw_parse_prefix(lyd_get_value(l), &p) == 0 && !gw_conf_is_global(&p.addr))
-            gw_conf_fault(err, l, "bad prefix %s, expected a global or unique local unicast prefix",
-                          lyd_get_value(l));
-}
-
 static void check_socket(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *s = gw_conf_child(gw_conf_child(tree, "daemon"), "control-socket");
@@ -314,7 +301,6 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
     check_address(err, node, "cmd");
     check_address(err, node, "lma");
     check_hostapd(tree, err);
-    check_local(tree, err);
     gw_conf_check_pools(tree, err);
     check_peers(tree, err);
     check_mtu(tree, err);

@@ -113,7 +113,6 @@ void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_n
     }
     derive_paths(*tree, err);
     derive_dlif(m, *tree, err);
-    derive_secret_file(gw_conf_child(gw_conf_child(*tree, "attachment"), "radius"), dir, err);
     for (peer = gw_conf_child(*tree, "peers"); peer != NULL; peer = gw_conf_next(peer)) {
         for (key = gw_conf_child(peer, "keys"); key != NULL; key = gw_conf_next(key))
             derive_secret_file(key, dir, err);

@@ -12,7 +12,6 @@ void gw_config_free(struct gw_config *c)
     /* Arena memory goes back as it is; keys must not. */
     for (size_t i = 0; i < c->npeers; i++)
         explicit_bzero(c->peers[i].keys, sizeof c->peers[i].keys);
-    explicit_bzero(&c->attachment.radius, sizeof c->attachment.radius);
     gw_arena_free(&c->arena);
     gw_free(al, c, sizeof *c);
 }

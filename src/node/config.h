@@ -42,8 +42,7 @@ struct gw_cfg_peer {
     struct gw_prefix *pools;
     size_t nnodes;      /* whom it may register; 0: everybody */
     const char **nodes; /* globs over gw_fmt_mnid */
-    bool ipsec;         /* ESP transport mode must protect signalling with it */
-    size_t nkeys;       /* 0..GW_PEER_KEYS, at least 1 without ipsec; the first signs */
+    size_t nkeys;       /* 1..GW_PEER_KEYS; the first signs */
     struct gw_key keys[GW_PEER_KEYS];
 };
 
@@ -68,18 +67,13 @@ struct gw_cfg_policy {
 enum gw_cmd_mode { GW_CMD_PROXY, GW_CMD_RELAY, GW_CMD_LOCATOR }; /* RFC 8885 §3.4, §3.2, §3.3 */
 /* RFC 8885 §3.5: a previous MAAR stops its timer, or asks to leave and is told to stay. */
 enum gw_dereg { GW_DEREG_STOP_TIMER, GW_DEREG_ASK };
-enum gw_evict { GW_EVICT_OLDEST, GW_EVICT_IDLE }; /* longest not serving; longest without traffic */
 
 struct gw_cfg_mobility {
     enum gw_cmd_mode cmd_mode;    /* CMD */
     struct gw_time relay_timeout; /* CMD, relay: then what has arrived is sent; 0: waits for all */
     enum gw_dereg dereg;          /* MAAR */
-    enum gw_evict evict;          /* which previous MAAR goes when there are too many */
     struct gw_time idle_release;  /* S-MAAR: a previous anchor without traffic goes; 0: never */
-    size_t nlocal;                /* MAAR: networks reachable through this anchor only */
-    struct gw_prefix *local;      /* (RFC 8885 §4.4), at most GW_LOCAL_MAX */
 };
-#define GW_LOCAL_MAX 4
 
 /* RFC 5213, for LMA and MAG. */
 struct gw_cfg_pmip {
@@ -88,7 +82,6 @@ struct gw_cfg_pmip {
         struct gw_addr link_local;
         struct gw_lladdr lladdr;
     } mag;                             /* LMA: what it assigns; zero: gw_dlif_default of the LMA */
-    bool local_routing;                /* EnableMAGLocalRouting (§6.10.3) */
     struct gw_time min_before_delete;  /* MinDelayBeforeBCEDelete */
     struct gw_time max_before_assign;  /* MaxDelayBeforeNewBCEAssign */
     struct gw_time timestamp_validity; /* TimestampValidityWindow */
@@ -107,13 +100,6 @@ struct gw_cfg_hostapd {
 struct gw_cfg_attachment {
     size_t nhostapd;
     struct gw_cfg_hostapd *hostapd;
-    struct {                 /* accounting, RFC 2866; port 0: no listener */
-        struct gw_addr addr; /* to listen on */
-        uint16_t port;
-        struct gw_addr nas; /* the only source that is listened to */
-        size_t secret_len;
-        uint8_t secret[128];
-    } radius;
 };
 
 struct gw_cfg_limits {
