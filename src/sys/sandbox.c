@@ -189,17 +189,18 @@ static int allow_by_name(scmp_filter_ctx f)
     return rc;
 }
 
-/* Control connections, access events and RADIUS; no raw or packet socket. */
+/* Control connections and access events; no raw or packet socket. (clang wants a comparison's
+ * second datum written out.) */
 static int allow_sockets(scmp_filter_ctx f)
 {
     static const scmp_datum_t any[] = {AF_UNIX, AF_NETLINK}, datagram[] = {AF_INET, AF_INET6};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < N(any); i++)
         rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                              SCMP_A0_64(SCMP_CMP_EQ, any[i]));
+                              SCMP_A0_64(SCMP_CMP_EQ, any[i], 0));
     for (size_t i = 0; rc == 0 && i < N(datagram); i++)
         rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-                              SCMP_A0_64(SCMP_CMP_EQ, datagram[i]),
+                              SCMP_A0_64(SCMP_CMP_EQ, datagram[i], 0),
                               SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM));
     return rc;
 }
@@ -213,7 +214,7 @@ static int allow_threads(scmp_filter_ctx f)
                               SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     if (rc == 0) /* the name of a thread, which debuggers and top show */
         rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                              SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME));
+                              SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME, 0));
 #endif
     return rc;
 }
