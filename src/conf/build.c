@@ -291,6 +291,7 @@ static void build_mobility(struct build *b, const struct lyd_node *m)
         .cmd_mode = (enum gw_cmd_mode)gw_conf_enum(m, "mode"),
         .relay_timeout = gw_conf_time(m, "relay-timeout"),
         .dereg = (enum gw_dereg)gw_conf_enum(m, "de-registration"),
+        .evict = (enum gw_evict)gw_conf_enum(m, "evict"),
         .idle_release = gw_conf_time(m, "idle-release"),
     };
 }

@@ -68,10 +68,14 @@ enum gw_cmd_mode { GW_CMD_PROXY, GW_CMD_RELAY, GW_CMD_LOCATOR }; /* RFC 8885 §3
 /* RFC 8885 §3.5: a previous MAAR stops its timer, or asks to leave and is told to stay. */
 enum gw_dereg { GW_DEREG_STOP_TIMER, GW_DEREG_ASK };
 
+/* Which previous MAAR goes when there are more than limits.previous_maars. */
+enum gw_evict { GW_EVICT_OLDEST, GW_EVICT_IDLE }; /* longest not serving; longest without traffic */
+
 struct gw_cfg_mobility {
     enum gw_cmd_mode cmd_mode;    /* CMD */
     struct gw_time relay_timeout; /* CMD, relay: then what has arrived is sent; 0: waits for all */
     enum gw_dereg dereg;          /* MAAR */
+    enum gw_evict evict;          /* CMD */
     struct gw_time idle_release;  /* S-MAAR: a previous anchor without traffic goes; 0: never */
 };
 

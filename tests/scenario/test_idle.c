@@ -111,6 +111,48 @@ static void use_keeps(void **state)
     w_free(w);
 }
 
+/* One previous MAAR too many: which of the two goes, the CMD knows from the last refresh, also
+ * after a crash. */
+static void evicted_by_use(enum gw_evict how, size_t in_use, size_t gone)
+{
+    struct world *w = w_new(4, 20 + in_use);
+    struct gw_prefix old[3] = {0};
+
+    for (size_t i = 0; i < w->nnodes; i++)
+        w->n[i].cfg.limits.previous_maars = 2;
+    w->n[0].cfg.mobility.evict = how;
+    for (size_t i = 1; i <= 3; i++) {
+        assert_int_equal(w_attach(w, i, 1), 0);
+        w_run(w, GW_SEC(4));
+        if (i < 3)
+            old[i] = w_own(w, i, 1);
+    }
+    for (unsigned s = 0; s < 45; s++) { /* a refresh is among them */
+        assert_true(w_packet(w, 3, &old[in_use]));
+        w_run(w, GW_SEC(1));
+    }
+    w_crash(w, 0);
+    w_boot(w, 0);
+    assert_int_equal(w_attach(w, 4, 1), 0);
+    w_run(w, GW_SEC(10));
+    w_check(w, 1, 4);
+    assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_PREVIOUS), 1);
+    assert_int_equal(w_bce(w, 1)->b.nanchors, 3);
+    assert_int_equal(w_traces(w, &old[gone]), 0);
+    assert_int_equal(w_traces(w, &old[3 - gone]), 3);
+    w_check_all(w);
+    w_free(w);
+}
+
+static void evicts_idle(void **state)
+{
+    (void)state;
+    evicted_by_use(GW_EVICT_IDLE, 1, 2);
+    evicted_by_use(GW_EVICT_IDLE, 2, 1);
+    evicted_by_use(GW_EVICT_OLDEST, 1, 1);
+    evicted_by_use(GW_EVICT_OLDEST, 2, 1);
+}
+
 /* Every message of the release is lost once, each in turn. */
 static void lost(void **state)
 {
@@ -375,6 +417,7 @@ int main(void)
         cmocka_unit_test(crashes),         cmocka_unit_test(cmd_without_store),
         cmocka_unit_test(stale_answers),   cmocka_unit_test(who_may),
         cmocka_unit_test(without_memory),  cmocka_unit_test(hundred_moves),
+        cmocka_unit_test(evicts_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ struct gw_binding {
     uint8_t att, hi;         /* as registered */
     struct gw_lladdr lladdr; /* the mobile node's */
     struct gw_time expires;
-    struct gw_anchor *anchors; /* most recently serving first */
+    struct gw_anchor *anchors; /* most recently serving first; CMD: or in use (mobility/evict) */
     uint16_t nanchors;
 };
 

@@ -241,7 +241,24 @@ static void take_values(struct request *q)
         b->lladdr = q->llid->lladdr;
 }
 
-/* The number of P-MAARs is capped; the one that served longest ago goes. */
+/* A refresh names the anchors by their use (gw_mn_by_use). With mobility/evict `idle` that is the
+ * order in which they are kept; a MAAR that has served since then comes before all of them. */
+static void order_by_use(struct request *q)
+{
+    struct gw_lm_previous p;
+    size_t it = 0;
+
+    if (q->hi->code != GW_HI_REREGISTRATION || q->cmd->lm->cfg->mobility.evict != GW_EVICT_IDLE)
+        return;
+    for (uint32_t n = 0; n < GW_LM_PREVIOUS_MAX && gw_lm_next_previous(q->mh, &it, &p); n++) {
+        struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &p.prefix);
+        if (a != NULL && a->binding == &q->mn->b && !gw_addr_eq(&a->maar, &q->peer->addr))
+            gw_anchor_to_back(a);
+    }
+}
+
+/* The number of P-MAARs is capped; the last of the list goes: the one that served longest ago, or
+ * the one without use for longest (order_by_use). */
 static void evict(struct gw_cmd_mn *mn)
 {
     struct gw_lm *lm = mn->cmd->lm;
@@ -332,6 +349,7 @@ static int refresh(struct request *q)
     if (anchor_for(q) == NULL)
         return GW_ENOMEM;
     take_values(q);
+    order_by_use(q);
     gw_cmd_arm(q->mn);
     (void)gw_cmd_retell(q->mn);
     gw_cmd_put(q->mn);
