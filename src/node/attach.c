@@ -129,10 +129,16 @@ static int take_in(struct gw_node *n, const struct gw_station_key *st, const str
 {
     if (by != GW_SEEN_MANUAL && !gw_limit_station(n, &st->lladdr))
         return GW_EFULL;
+    struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
+    if (mag != NULL && (mag->seen_by & 1u << by) != 0)
+        gw_mag_reattached(&n->mag, st, seen);
     int err = gw_attach(n, st, mn, seen);
     struct gw_maar_mn *here = gw_table_get(&n->maar.by_station, st);
+    mag = gw_table_get(&n->mag.by_station, st);
     if (err == 0 && here != NULL)
         here->seen_by |= 1u << by;
+    if (err == 0 && mag != NULL)
+        mag->seen_by |= 1u << by;
     return err;
 }
 

@@ -16,7 +16,8 @@ enum gw_role {
     GW_ROLE_LMA = 1u << 2,
     GW_ROLE_MAG = 1u << 3,
 };
-/* Those that have tunnels. */
+/* Those that have stations, and those that have tunnels. */
+#define GW_ROLES_ACCESS     ((unsigned)(GW_ROLE_MAAR | GW_ROLE_MAG))
 #define GW_ROLES_FORWARDING ((unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA | GW_ROLE_MAG))
 
 enum gw_if_side { GW_IF_ACCESS, GW_IF_CORE };

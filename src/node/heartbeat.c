@@ -2,7 +2,7 @@
  * answer to theirs, who is up and who is down, and what is done when one has lost its state.
  *
  * Left to others: authentication and replay (signal.c); what is said anew to a peer that has
- * forgotten (gw_maar_resync, gw_cmd_resync).
+ * forgotten (gw_maar_resync, gw_cmd_resync, gw_mag_resync).
  *
  * Decisions:
  * - Every peer is asked, also one without bindings (§3 says SHOULD NOT): the operator wants to know
@@ -215,6 +215,10 @@ static void resync(struct gw_node *n, const struct gw_peer *p)
         gw_maar_resync(&n->maar);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0 && (p->cfg->roles & GW_ROLE_MAAR) != 0)
         gw_cmd_resync(&n->cmd, &p->addr);
+    if ((n->cfg->roles & GW_ROLE_MAG) != 0 && (p->cfg->roles & GW_ROLE_LMA) != 0)
+        gw_mag_resync(&n->mag, &p->addr);
+    /* An LMA has nothing to tell a MAG: it learns from the first frames of its stations, and gets
+     * the same prefixes for them. */
 }
 
 static void heard_counter(struct gw_node *n, struct gw_peer *p, uint32_t counter)

@@ -93,6 +93,7 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
     struct gw_access_env env = {
         .al = n->al, .timers = &n->timers, .now = &n->lm.now.mono, .send = send_nd, .user = n};
 
+    gw_awaits_init(&n->lm, seed ^ 0x6177u);
     gw_access_init(&n->access, c, &env, seed ^ 0x6e64u);
     gw_attach_init(n, seed ^ 0x6175u);
     gw_cmd_init(&n->cmd, &n->lm, seed ^ 0x636du);
@@ -147,6 +148,7 @@ void gw_node_free(struct gw_node *n)
     gw_attach_free(n);
     gw_lma_free(&n->lma);
     gw_mag_free(&n->mag);
+    gw_awaits_free(&n->lm);
     gw_access_free(&n->access);
     gw_handovers_free(&n->lm.handovers);
     if (n->peers.ops != NULL)
@@ -213,7 +215,7 @@ static int plane_done(struct gw_node *n, const struct gw_input *in)
 {
     int err = gw_maar_plane_done(&n->maar, in->plane.tag, in->plane.result);
 
-    return err == 0 ? 0 : gw_mag_plane_done(&n->mag, in->plane.tag, in->plane.result);
+    return err == 0 ? 0 : gw_await_done(&n->lm, in->plane.tag, in->plane.result);
 }
 
 static int first_packet(struct gw_node *n, const struct gw_input *in)
@@ -277,7 +279,8 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_USE:
         break;
     }
-    if (!n->started || (n->cfg->roles & (GW_ROLE_MAAR | GW_ROLE_MAG)) == 0)
+    unsigned may = in->kind == GW_IN_PLANE_DONE ? GW_ROLES_FORWARDING : GW_ROLES_ACCESS;
+    if (!n->started || (n->cfg->roles & may) == 0)
         return GW_EINVAL;
     return access_input(n, in);
 }

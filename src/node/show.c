@@ -100,7 +100,8 @@ static void show_bindings(const struct gw_node *n, struct gw_emit *e, struct gw_
         for (; b != NULL; b = b->next)
             show_lma_session(gw_lma_session(b), e, now);
     for (size_t i = 0; (b = gw_table_next(&n->mag.bs.by_mnid, &i)) != NULL;)
-        show_mag_binding(gw_mag_mn(b), e, now);
+        for (; b != NULL; b = b->next)
+            show_mag_binding(gw_mag_mn(b), e, now);
 }
 
 struct station_row {
@@ -149,7 +150,7 @@ static void show_stations(const struct gw_node *n, struct gw_emit *e, struct gw_
                      &(struct station_row){
                          &mag->station, &mag->b.mnid, "mag",
                          gw_timer_is_set(&mag->guard) ? "leaving" : gw_mag_state_name(mag->state),
-                         mag->seen, 0},
+                         mag->seen, mag->seen_by},
                      e, now);
 }
 

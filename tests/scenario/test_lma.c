@@ -73,6 +73,13 @@ static int catch_answer(struct world *w, struct w_event *e)
     return 1;
 }
 
+static const struct gw_time plane = {50000}; /* until the packet path has confirmed */
+
+static uint64_t asked_at(struct world *w)
+{
+    return gw_lm_timestamp(w->now.wall_ns - plane.ns);
+}
+
 /* Sends m as MAG `from`; the status of the one answer, or -1. */
 static int ask(struct world *w, size_t from, struct gw_mh *m)
 {
@@ -81,6 +88,7 @@ static int ask(struct world *w, size_t from, struct gw_mh *m)
     w_run(w, GW_MSEC(1));
     gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
     (void)w_inject(w, from, 0, m, NULL);
+    w_run(w, plane);
     assert_true(answers <= 1);
     return answers == 1 ? answer.ba.status : -1;
 }
@@ -193,14 +201,13 @@ static void order(void **state)
         struct gw_mh *m = pbu(w, first);
         find(m, GW_OPT_TIMESTAMP)->u64 += (uint64_t)(off[i] * 65536);
         assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_MISMATCH);
-        assert_int_equal(gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64,
-                         gw_lm_timestamp(w->now.wall_ns));
+        assert_int_equal(gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64, asked_at(w));
     }
     struct gw_prefix p = begin(w);
     struct gw_mh *m = pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1});
     find(m, GW_OPT_TIMESTAMP)->u64 -= 6000;
     assert_int_equal(ask(w, 2, m), GW_ST_TIMESTAMP_LOWER);
-    assert_int_equal(gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64, gw_lm_timestamp(w->now.wall_ns));
+    assert_int_equal(gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64, asked_at(w));
     check_route(w, &p, 1);
     /* the very same once more is answered; another with the same Timestamp is not */
     m = pbu(w, (struct say){.hi = 5, .att = 4, .ll = 1, .hnp = p});
@@ -325,6 +332,7 @@ static void unknown_handoff(void **state)
         struct gw_mh *m = pbu(w, (struct say){.hi = 4, .att = 4, .ll = 1, .hnp = p, .leave = true});
         gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
         (void)w_inject(w, 1, 0, m, NULL);
+        w_run(w, plane);
         assert_int_equal(answers, 2); /* both are answered */
         check_route(w, &p, 2);
         assert_int_equal(sessions(w), 1);
@@ -387,6 +395,142 @@ static void leaving(void **state)
         assert_int_not_equal(w->n[0].record[i]->key[0], 'L');
     assert_int_equal(gw_pools_count(&w->n[0].node->maar.pools), 0);
     assert_int_equal(ask(w, 1, pbu(w, bye)), -1);
+    w_free(w);
+}
+
+/* A PBA says what the packet path does: it waits for it, and says no when that does. */
+static void refused_by_the_path(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(2, 9);
+
+    w->plane_delay = GW_MSEC(5);
+    assert_int_equal(ask(w, 1, pbu(w, first)), -1);
+    w_run(w, GW_MSEC(4));
+    assert_int_equal(answers, 0);
+    w_run(w, GW_MSEC(1));
+    assert_int_equal(answers, 1);
+    assert_int_equal(answer.ba.status, GW_ST_ACCEPTED);
+    struct gw_prefix p = given();
+    /* meanwhile the node moves on: each MAG hears of its own */
+    assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1, .hnp = p})), -1);
+    assert_int_equal(ask(w, 1, pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1, .hnp = p})), -1);
+    w_run(w, GW_MSEC(6));
+    assert_int_equal(answers, 1);
+    check_route(w, &p, 1);
+    assert_int_equal(ask(w, 1, pbu(w, (struct say){.hi = 5, .att = 4, .ll = 1, .hnp = p})), 0);
+    /* one that is over before the packet path has answered */
+    assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1, .hnp = p})), -1);
+    struct say bye = {.hi = 4, .att = 4, .ll = 1, .hnp = p, .leave = true};
+    assert_int_equal(ask(w, 2, pbu(w, bye)), 0);
+    w_run(w, GW_SEC(11));
+    assert_int_equal(answers, 1);
+    assert_int_equal(sessions(w), 0);
+    w->plane_delay = (struct gw_time){20000};
+    w->plane_fails = true;
+    assert_int_equal(ask(w, 1, pbu(w, first)), GW_ST_NO_RESOURCES);
+    assert_int_equal(sessions(w), 0);
+    assert_int_equal(gw_pools_count(&w->n[0].node->maar.pools), 0);
+    for (size_t i = 0; i < w->n[0].nrecords; i++)
+        assert_int_not_equal(w->n[0].record[i]->key[0], 'L');
+    w->plane_fails = false;
+    p = begin(w);
+    w->plane_fails = true;
+    assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1})),
+                     GW_ST_NO_RESOURCES);
+    assert_int_equal(sessions(w), 1);
+    w->plane_fails = false;
+    assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 5, .att = 4, .ll = 1, .hnp = p})), 0);
+    check_route(w, &p, 2);
+    assert_int_equal(w_count(w, 0, GW_CNT_PLANE_FAILED), 2);
+    w_free(w);
+}
+
+/* The pool, the table of bindings, a reload with sessions alive, and a sender that is no MAG. */
+static void limits(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(2, 10);
+    struct gw_prefix p = begin(w);
+    uint8_t id[6];
+
+    w->n[0].cfg.limits.bindings = 2;
+    w->n[0].policy.prefixes = 2;
+    assert_int_equal(gw_node_reload(w->n[0].node, &w->n[0].cfg, NULL, NULL, w->now), 0);
+    w_drain(w, 0);
+    check_route(w, &p, 1);
+    assert_int_equal(sessions(w), 1);
+    struct gw_mh *m = pbu(w, first);
+    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
+    m = pbu(w, first);
+    find(m, GW_OPT_MNID)->mnid = w_mnid(3, id);
+    assert_int_equal(ask(w, 1, m), GW_ST_NO_RESOURCES);
+    assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_BINDINGS), 1);
+    assert_int_equal(gw_table_count(&w->n[0].node->lma.bs.by_prefix), 3);
+    /* what the policy no longer allows ends with its lifetime */
+    w->n[0].policy.allow = false;
+    assert_int_equal(gw_node_reload(w->n[0].node, &w->n[0].cfg, NULL, NULL, w->now), 0);
+    w_drain(w, 0);
+    assert_int_equal(ask(w, 1, pbu(w, (struct say){.hi = 5, .att = 4, .ll = 1, .hnp = p})),
+                     GW_ST_PROXY_NOT_ENABLED);
+    w_run(w, GW_SEC(41));
+    assert_int_equal(sessions(w), 0);
+    check_route(w, &p, 0);
+    w->n[0].policy.allow = true;
+    w->n[0].peers[0].roles = GW_ROLE_MAAR; /* no MAG */
+    assert_int_equal(ask(w, 1, pbu(w, first)), GW_ST_MAG_NOT_AUTHORISED);
+    w_free(w);
+}
+
+/* A pool of two prefixes: the third is refused, and whoever needs two gets none. */
+static void exhausted(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(2, 11);
+    uint8_t id[6];
+
+    w_crash(w, 0);
+    w->n[0].pool.prefix.len = 63;
+    w_boot(w, 0);
+    w_run(w, GW_MSEC(1));
+    struct gw_prefix p = begin(w);
+    w->n[0].policy.prefixes = 2;
+    struct gw_mh *m = pbu(w, first);
+    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    assert_int_equal(ask(w, 1, m), GW_ST_NO_RESOURCES);
+    check_given(&zero);
+    assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_POOL), 1);
+    assert_int_equal(gw_pools_count(&w->n[0].node->maar.pools), 1);
+    w->n[0].policy.prefixes = 1;
+    m = pbu(w, first);
+    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
+    assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 1, .att = 5, .ll = 9})),
+                     GW_ST_NO_RESOURCES);
+    struct say bye = {.hi = 4, .att = 4, .ll = 1, .hnp = p, .leave = true};
+    assert_int_equal(ask(w, 1, pbu(w, bye)), GW_ST_ACCEPTED);
+    w_run(w, GW_SEC(11)); /* it is free again */
+    assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 1, .att = 5, .ll = 9})), 0);
+    check_given(&p);
+    w_free(w);
+}
+
+/* A MAG that has not noticed that the node left does not take it back by extending. */
+static void not_taken_back(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(2, 12);
+    struct gw_prefix p = begin(w);
+
+    assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1})), 0);
+    assert_int_equal(ask(w, 1, pbu(w, (struct say){.hi = 5, .att = 4, .ll = 1, .hnp = p})),
+                     GW_ST_TIMESTAMP_LOWER);
+    check_given(&p);
+    check_route(w, &p, 2);
+    assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_ELSEWHERE), 1);
+    assert_int_equal(ask(w, 1, pbu(w, (struct say){.hi = 4, .att = 4, .ll = 1, .hnp = p})), 0);
+    check_route(w, &p, 1);
     w_free(w);
 }
 
@@ -464,6 +608,8 @@ int main(void)
         cmocka_unit_test(lookup_prefix),   cmocka_unit_test(lookup_interface),
         cmocka_unit_test(unknown_handoff), cmocka_unit_test(leaving),
         cmocka_unit_test(prefixes),        cmocka_unit_test(no_memory),
+        cmocka_unit_test(limits),          cmocka_unit_test(refused_by_the_path),
+        cmocka_unit_test(exhausted),       cmocka_unit_test(not_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #define GW_FN_LM_LM_H
 
 #include "base/log.h"
+#include "base/table.h"
 #include "base/timer.h"
 #include "fn/lm/count.h"
 #include "fn/lm/handover.h"
@@ -47,8 +48,9 @@ struct gw_lm {
     struct gw_now now; /* of the input or deadline being handled */
     uint64_t count[GW_CNT_MAX];
     struct gw_handovers handovers;
-    uint32_t pending;  /* exchanges waiting for an answer */
-    uint64_t last_tag; /* given to an intent */
+    uint32_t pending;       /* exchanges waiting for an answer */
+    uint64_t last_tag;      /* given to an intent */
+    struct gw_table awaits; /* who waits for the packet path, by tag (await.h) */
     uint64_t seed;
     const struct gw_lm_ops *ops;
     void *user;

@@ -200,10 +200,20 @@ int gw_lma_enter(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma
     uint8_t status = s != NULL ? gw_lma_update(s, q) : gw_lma_create(l, q, &s);
 
     if (status == GW_ST_ACCEPTED)
-        return gw_lma_accept(l, q, s, s->b.lifetime);
+        return 0;
     return gw_lma_refuse(l, q, status,
                          status == GW_ST_NO_RESOURCES ? GW_CNT_REFUSED_RESOURCES
                                                       : GW_CNT_REFUSED_PREFIX);
+}
+
+/* A PBU about a session that there is. */
+static int act_on(struct gw_lma_session *s, const struct gw_lma_request *q)
+{
+    if (q->lifetime == 0)
+        return gw_lma_leave(s, q);
+    if (q->hi == GW_HI_REREGISTRATION && !s->leaving && !gw_addr_eq(&s->b.serving, &q->coa))
+        return gw_lma_refuse(s->lma, q, GW_ST_TIMESTAMP_LOWER, GW_CNT_REFUSED_ELSEWHERE);
+    return gw_lma_enter(s->lma, q, s);
 }
 
 /* Step 13. */
@@ -215,7 +225,7 @@ static int act(struct gw_lma *l, const struct gw_lma_request *q)
     case GW_LMA_NEW:
         return gw_lma_enter(l, q, NULL);
     case GW_LMA_UPDATE:
-        return q->lifetime == 0 ? gw_lma_leave(s, q) : gw_lma_enter(l, q, s);
+        return act_on(s, q);
     case GW_LMA_WAIT:
         if (l->lm->cfg->pmip.max_before_assign.ns == 0 || gw_lma_hold(s, q) != 0)
             return gw_lma_enter(l, q, NULL);

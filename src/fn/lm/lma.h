@@ -12,12 +12,17 @@
  * - The same PBU once more (same MAG, Timestamp and sequence number) is answered once more.
  * - A prefix that a request names and another session has is status 155, also when that session is
  *   the same mobile node's: a prefix has one owner.
+ * - A PBA of status 0 leaves when the packet path has done what it says; if it refuses, so does the
+ *   PBA (130).
+ * - "Handoff state not changed" (HI 5) from another MAG than the one that serves is refused with
+ *   status 157: a MAG that has not noticed that the node left must not take it back.
  * - An Alternate Care-of Address must be the sender's or another MAG's of the configuration.
  */
 #ifndef GW_FN_LM_LMA_H
 #define GW_FN_LM_LMA_H
 
 #include "fn/alloc/pool.h"
+#include "fn/lm/await.h"
 #include "fn/lm/binding.h"
 
 /* Home Network Prefix options of a PBU, and prefixes of a session. */
@@ -57,7 +62,12 @@ struct gw_lma_session {
     struct gw_binding b; /* its anchors are the home network prefixes, maar is this LMA */
     struct gw_lma *lma;
     struct gw_timer expiry;
-    bool leaving; /* de-registered; kept for MinDelayBeforeBCEDelete, without its traffic */
+    bool leaving;      /* de-registered; kept for MinDelayBeforeBCEDelete, without its traffic */
+    bool acknowledged; /* the mobile node's MAG has been told of it */
+    bool programmed;   /* the packet path has confirmed what was said last */
+    struct gw_await plane;
+    struct gw_lma_request *owed; /* the PBU whose PBA waits for the packet path; NULL: none */
+    uint64_t row;                /* of the handover in progress */
     struct gw_lma_wait *wait;
 };
 
@@ -75,7 +85,7 @@ void gw_lma_say_all(struct gw_lma *l); /* every intent again */
 /* After restoring: every session has its full lifetime again. */
 void gw_lma_resume(struct gw_lma *l);
 
-/* Within the LMA (lma.c, lma_lookup.c, lma_session.c, lma_store.c). */
+/* Within the LMA (lma*.c). */
 enum gw_lma_verdict {
     GW_LMA_NEW,            /* a new session */
     GW_LMA_UPDATE,         /* of the session found */
@@ -89,15 +99,26 @@ enum gw_lma_verdict gw_lma_lookup(const struct gw_lma *l, const struct gw_lma_re
                                   struct gw_lma_session **s);
 struct gw_lma_session *gw_lma_session(struct gw_binding *b);
 
-/* Registers, for the session found or, NULL, a new one, and answers. 0 or GW_EDENIED. */
+/* Registers, for the session found or, NULL, a new one, and answers, at once or when the packet
+ * path is ready. 0 or GW_EDENIED. */
 int gw_lma_enter(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma_session *s);
-/* Both return the status of the PBA that is due. */
+/* Both return the status of the PBA that is due; ACCEPTED: it is owed. */
 uint8_t gw_lma_create(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma_session **s);
 uint8_t gw_lma_update(struct gw_lma_session *s, const struct gw_lma_request *q);
 /* De-registers and answers; GW_ENOENT when it is not the sender's to end: ignored. */
 int gw_lma_leave(struct gw_lma_session *s, const struct gw_lma_request *q);
 /* Lets q wait for the de-registration of s. GW_ENOMEM: it cannot. */
 int gw_lma_hold(struct gw_lma_session *s, const struct gw_lma_request *q);
+void gw_lma_undo(struct gw_lma_session *s); /* one that was never in force */
+
+/* lma_plane.c. The PBA is owed until gw_lma_settle or the packet path says so. GW_ENOMEM. */
+int gw_lma_owe(struct gw_lma_session *s, const struct gw_lma_request *q);
+void gw_lma_unowe(struct gw_lma_session *s);
+/* An accepted PBU: programs what has changed or was refused, and answers when that is done. */
+void gw_lma_settle(struct gw_lma_session *s, bool changed);
+void gw_lma_program(struct gw_lma_session *s);
+void gw_lma_unprogram(struct gw_lma_session *s);
+
 /* When the session ends. GW_ENOMEM only when it was not armed before. */
 int gw_lma_arm(struct gw_lma_session *s, struct gw_time span);
 

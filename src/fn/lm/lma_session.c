@@ -22,6 +22,8 @@ static void free_one(struct gw_binding *b)
     struct gw_lma_session *s = gw_lma_session(b);
 
     free_wait(s);
+    gw_lma_unowe(s);
+    gw_await_stop(&s->plane, s->lma->lm);
     gw_timer_stop(s->lma->lm->timers, &s->expiry);
 }
 
@@ -36,18 +38,19 @@ static void release_prefixes(struct gw_lma_session *s)
         (void)gw_pools_release(s->lma->pools, &a->prefix);
 }
 
-static void drop_routes(struct gw_lma_session *s)
-{
-    for (struct gw_anchor *a = s->b.anchors; a != NULL; a = a->next)
-        gw_route_drop_prefix(s->lma->lm, &a->prefix, 0);
-}
-
-/* Without a trace, for one that was never in force. */
+/* Without a trace. */
 static void discard(struct gw_lma_session *s)
 {
     release_prefixes(s);
     free_one(&s->b);
     gw_binding_free(&s->lma->bs, &s->b);
+}
+
+void gw_lma_undo(struct gw_lma_session *s)
+{
+    gw_lma_unprogram(s);
+    gw_lma_del_record(s);
+    discard(s);
 }
 
 static void expired(struct gw_timer *t, void *user)
@@ -61,7 +64,7 @@ static void expired(struct gw_timer *t, void *user)
     s->wait = NULL;
     if (!s->leaving) {
         lm->count[GW_CNT_EXPIRED]++;
-        drop_routes(s);
+        gw_lma_unprogram(s);
     }
     gw_lma_del_record(s);
     if (w != NULL) { /* its identity is a view of the session's */
@@ -145,7 +148,7 @@ static void record_handover(struct gw_lma_session *s, const struct gw_addr *from
     row->initial = gw_addr_is_zero(from);
     row->sequence = s->b.seq;
     gw_handover_step(row, GW_HO_PBU_RECEIVED, lm->now.mono);
-    gw_handover_step(row, GW_HO_PBA_SENT, lm->now.mono);
+    s->row = row->number;
 }
 
 static uint8_t status_of(int err)
@@ -217,6 +220,8 @@ uint8_t gw_lma_create(struct gw_lma *l, const struct gw_lma_request *q, struct g
     *s = gw_lma_session(b);
     (*s)->lma = l;
     err = assign(*s, q);
+    if (err == 0)
+        err = gw_lma_owe(*s, q);
     if (err == 0) {
         take_values(*s, q);
         err = gw_lma_arm(*s, gw_lm_lifetime_span(b->lifetime));
@@ -225,10 +230,10 @@ uint8_t gw_lma_create(struct gw_lma *l, const struct gw_lma_request *q, struct g
         discard(*s);
         return status_of(err);
     }
-    gw_route_move(l->lm, b, 0);
     gw_lma_put(*s);
     l->lm->count[GW_CNT_REGISTERED]++;
     record_handover(*s, &(struct gw_addr){0});
+    gw_lma_settle(*s, true);
     return GW_ST_ACCEPTED;
 }
 
@@ -238,15 +243,14 @@ uint8_t gw_lma_update(struct gw_lma_session *s, const struct gw_lma_request *q)
     struct gw_addr from = s->b.serving;
     bool moved = !gw_addr_eq(&from, &q->coa), silent = s->leaving;
 
-    if (gw_lma_arm(s, gw_lm_lifetime_span(granted(s, q))) != 0)
+    if (gw_lma_owe(s, q) != 0 || gw_lma_arm(s, gw_lm_lifetime_span(granted(s, q))) != 0)
         return GW_ST_NO_RESOURCES;
     take_values(s, q);
     gw_lma_put(s);
-    if (moved || silent)
-        gw_route_move(lm, &s->b, 0);
     lm->count[moved ? GW_CNT_HANDOVER : GW_CNT_REFRESHED]++;
     if (moved)
         record_handover(s, &from);
+    gw_lma_settle(s, moved || silent);
     return GW_ST_ACCEPTED;
 }
 
@@ -265,8 +269,9 @@ int gw_lma_leave(struct gw_lma_session *s, const struct gw_lma_request *q)
     if (!s->leaving) {
         s->leaving = true;
         lm->count[GW_CNT_DEREGISTERED]++;
-        drop_routes(s);
+        gw_lma_unprogram(s);
     }
+    gw_lma_unowe(s);
     gw_lma_put(s);
     (void)gw_lma_accept(s->lma, q, s, 0);
     struct gw_lma_wait *w = s->wait;

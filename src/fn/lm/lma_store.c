@@ -3,8 +3,6 @@
  */
 #include "fn/lm/lma.h"
 
-#include "fn/route/route.h"
-
 #define VERSION 1
 #define KEY_LEN 18
 
@@ -62,6 +60,7 @@ int gw_lma_restore(struct gw_lma *l, const void *value, size_t len)
         return err;
     struct gw_lma_session *s = gw_lma_session(b);
     s->lma = l;
+    s->acknowledged = true;
     err = gw_binding_read(&r, &l->bs, b);
     s->leaving = gw_rd_u8(&r) != 0;
     if (err == 0 && (r.bad || gw_rd_left(&r) != 0 || b->anchors == NULL))
@@ -80,7 +79,7 @@ void gw_lma_say_all(struct gw_lma *l)
     for (size_t i = 0; (b = gw_table_next(&l->bs.by_mnid, &i)) != NULL;)
         for (; b != NULL; b = b->next)
             if (!gw_lma_session(b)->leaving)
-                gw_route_move(l->lm, b, 0);
+                gw_lma_program(gw_lma_session(b));
 }
 
 void gw_lma_resume(struct gw_lma *l)

@@ -25,20 +25,6 @@ static const void *station_key(const void *obj)
 static const struct gw_table_ops by_station_ops = {
     .hash = station_hash, .eq = station_eq, .key = station_key};
 
-static uint64_t tag_hash(const void *key, uint64_t seed)
-{
-    return gw_hash(key, sizeof(uint64_t), seed);
-}
-static bool tag_eq(const void *key, const void *obj)
-{
-    return *(const uint64_t *)key == ((const struct gw_mag_mn *)obj)->tag;
-}
-static const void *tag_key(const void *obj)
-{
-    return &((const struct gw_mag_mn *)obj)->tag;
-}
-static const struct gw_table_ops by_tag_ops = {.hash = tag_hash, .eq = tag_eq, .key = tag_key};
-
 const char *gw_mag_state_name(enum gw_mag_state s)
 {
     static const char *const names[] = {"registering", "serving", "deregistering", "refused"};
@@ -58,12 +44,12 @@ struct gw_handover *gw_mag_row(struct gw_mag_mn *mn)
 void gw_mag_init(struct gw_mag *g, struct gw_lm *lm, struct gw_access *access, uint64_t seed)
 {
     *g = (struct gw_mag){.lm = lm, .access = access, .seq = (uint16_t)seed};
+    g->bs.several = true;
     gw_bindings_init(&g->bs, lm, lm->cfg->limits.bindings, seed);
     gw_table_init(&g->by_station, lm->al, &by_station_ops, lm->cfg->limits.stations, seed ^ 1);
-    gw_table_init(&g->by_tag, lm->al, &by_tag_ops, 0, seed ^ 2);
 }
 
-static void stop_timers(struct gw_binding *b)
+static void stop(struct gw_binding *b)
 {
     struct gw_mag_mn *mn = gw_mag_mn(b);
     struct gw_timers *t = mn->mag->lm->timers;
@@ -71,31 +57,13 @@ static void stop_timers(struct gw_binding *b)
     gw_exchange_stop(&mn->ex);
     gw_timer_stop(t, &mn->refresh);
     gw_timer_stop(t, &mn->guard);
+    gw_await_stop(&mn->plane, mn->mag->lm);
 }
 
 void gw_mag_free(struct gw_mag *g)
 {
-    gw_bindings_free(&g->bs, stop_timers);
+    gw_bindings_free(&g->bs, stop);
     gw_table_free(&g->by_station);
-    gw_table_free(&g->by_tag);
-}
-
-static void clear_tag(struct gw_mag_mn *mn)
-{
-    if (mn->tag != 0)
-        gw_table_del(&mn->mag->by_tag, &mn->tag);
-    mn->tag = 0;
-}
-
-static void set_tag(struct gw_mag_mn *mn)
-{
-    clear_tag(mn);
-    mn->programmed = false;
-    mn->tag = ++mn->mag->lm->last_tag;
-    if (gw_table_put(&mn->mag->by_tag, mn) != 0) {
-        mn->mag->lm->count[GW_CNT_NO_MEMORY]++;
-        mn->tag = 0;
-    }
 }
 
 static void clear_station(struct gw_mag_mn *mn)
@@ -124,8 +92,7 @@ void gw_mag_drop_prefixes(struct gw_mag_mn *mn)
 
 static void free_one(struct gw_mag_mn *mn)
 {
-    stop_timers(&mn->b);
-    clear_tag(mn);
+    stop(&mn->b);
     clear_station(mn);
     gw_binding_free(&mn->mag->bs, &mn->b);
 }
@@ -172,12 +139,24 @@ static void advertise(struct gw_mag_mn *mn)
                "a station cannot be advertised to: %s", gw_err_name(sent));
 }
 
+static void plane_done(void *owner, int result)
+{
+    struct gw_mag_mn *mn = owner;
+
+    mn->programmed = result == 0;
+    if (result == 0)
+        gw_handover_step(gw_mag_row(mn), GW_HO_PLANE_PROGRAMMED, mn->mag->lm->now.mono);
+}
+
 void gw_mag_serve(struct gw_mag_mn *mn, bool watch)
 {
+    struct gw_lm *lm = mn->mag->lm;
+
     if (!mn->on_link)
         return;
-    set_tag(mn);
-    gw_route_serve(mn->mag->lm, &mn->b, &mn->station, watch, mn->tag);
+    mn->programmed = false;
+    uint64_t tag = gw_await(&mn->plane, lm, plane_done, mn);
+    gw_route_serve(lm, &mn->b, &mn->station, watch, tag);
     advertise(mn);
 }
 
@@ -230,6 +209,8 @@ static int begin(struct gw_mag_mn *mn, const struct gw_station_key *st, const st
     mn->b.lladdr = st->lladdr;
     mn->seen = lm->now.mono;
     mn->tries = 0;
+    mn->seen_by = 0;
+    mn->doubted = false;
     mn->state = GW_MAG_REGISTERING;
     struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
     row->to = lm->cfg->addr;
@@ -276,6 +257,21 @@ static int came_back(struct gw_mag_mn *mn)
     return 0;
 }
 
+void gw_mag_reattached(struct gw_mag *g, const struct gw_station_key *st, struct gw_time seen)
+{
+    struct gw_mag_mn *mn = gw_table_get(&g->by_station, st);
+
+    if (mn == NULL || mn->state != GW_MAG_SERVING || mn->ex.pending ||
+        !gw_time_before(mn->refreshed, seen))
+        return;
+    mn->seen = g->lm->now.mono;
+    mn->seen_by = 0;
+    gw_timer_stop(g->lm->timers, &mn->guard);
+    (void)gw_access_advertise(g->access, st);
+    if (gw_mag_register(mn, GW_HI_UNKNOWN, (struct gw_time){0}) != 0)
+        (void)gw_mag_extend(mn, g->lm->cfg->timers.initial_ack);
+}
+
 /* The same MAG, another access link: nothing for the LMA to know. */
 static int move_here(struct gw_mag_mn *mn, const struct gw_station_key *st)
 {
@@ -294,6 +290,15 @@ static int move_here(struct gw_mag_mn *mn, const struct gw_station_key *st)
     return 0;
 }
 
+static struct gw_mag_mn *find(struct gw_mag *g, const struct gw_mnid *mnid,
+                              const struct gw_lladdr *ll)
+{
+    for (struct gw_binding *b = gw_binding_get(&g->bs, mnid); b != NULL; b = b->next)
+        if (gw_lladdr_eq(&b->lladdr, ll))
+            return gw_mag_mn(b);
+    return NULL;
+}
+
 int gw_mag_attach(struct gw_mag *g, const struct gw_station_key *st, const struct gw_mnid *mnid,
                   struct gw_time seen)
 {
@@ -308,8 +313,7 @@ int gw_mag_attach(struct gw_mag *g, const struct gw_station_key *st, const struc
         if (err != 0)
             return err;
     }
-    struct gw_binding *b = gw_binding_get(&g->bs, mnid);
-    struct gw_mag_mn *mn = b != NULL ? gw_mag_mn(b) : NULL;
+    struct gw_mag_mn *mn = find(g, mnid, &st->lladdr);
     if (mn != NULL && mn->state == GW_MAG_REFUSED)
         return GW_EDENIED;
     if (mn != NULL && mn->state != GW_MAG_DEREGISTERING)
@@ -353,21 +357,6 @@ bool gw_mag_alive(struct gw_mag *g, const struct gw_station_key *st)
     return true;
 }
 
-int gw_mag_plane_done(struct gw_mag *g, uint64_t tag, int result)
-{
-    struct gw_mag_mn *mn = gw_table_del(&g->by_tag, &tag);
-
-    if (mn == NULL)
-        return GW_ENOENT;
-    mn->tag = 0;
-    mn->programmed = result == 0;
-    if (result != 0)
-        g->lm->count[GW_CNT_PLANE_FAILED]++;
-    else
-        gw_handover_step(gw_mag_row(mn), GW_HO_PLANE_PROGRAMMED, g->lm->now.mono);
-    return 0;
-}
-
 int gw_mag_first_packet(struct gw_mag *g, const struct gw_prefix *p, bool uplink,
                         struct gw_time seen)
 {
@@ -382,20 +371,26 @@ int gw_mag_first_packet(struct gw_mag *g, const struct gw_prefix *p, bool uplink
     return 0;
 }
 
+static void review(struct gw_mag_mn *mn, struct gw_time *delay)
+{
+    struct gw_addr lma = gw_mag_lma(mn->mag->lm->cfg, &mn->b.mnid, &mn->b.lladdr);
+
+    if (mn->state == GW_MAG_REFUSED) {
+        free_one(mn); /* it has neither station, prefixes nor record; its next frame asks again */
+    } else if (mn->state != GW_MAG_DEREGISTERING && !gw_addr_eq(&lma, &mn->lma)) {
+        gw_mag_guard(mn, *delay);
+        *delay = gw_time_add(*delay, REVIEW_PACE);
+    }
+}
+
 void gw_mag_review(struct gw_mag *g)
 {
     struct gw_time delay = {0};
     struct gw_binding *b;
 
-    for (size_t i = 0; (b = gw_table_next(&g->bs.by_mnid, &i)) != NULL;) {
-        struct gw_mag_mn *mn = gw_mag_mn(b);
-        struct gw_addr lma = gw_mag_lma(g->lm->cfg, &b->mnid, &b->lladdr);
-        if (mn->state == GW_MAG_REFUSED) {
-            free_one(
-                mn); /* it has neither station, prefixes nor record; its next frame asks again */
-        } else if (mn->state != GW_MAG_DEREGISTERING && !gw_addr_eq(&lma, &mn->lma)) {
-            gw_mag_guard(mn, delay);
-            delay = gw_time_add(delay, REVIEW_PACE);
+    for (size_t i = 0; (b = gw_table_next(&g->bs.by_mnid, &i)) != NULL;)
+        for (struct gw_binding *next; b != NULL; b = next) {
+            next = b->next;
+            review(gw_mag_mn(b), &delay);
         }
-    }
 }

@@ -1,6 +1,7 @@
 /* mag.h: the Mobile Access Gateway of RFC 5213 §6 for IPv6: registers the stations on its access
  * links with an LMA and serves them with the home network prefixes (HNP) that the LMA gives. An
- * entry is an entry of the Binding Update List; its anchors are the prefixes, all the LMA's.
+ * entry is an entry of the Binding Update List, one per interface of a mobile node (those of one
+ * node are chained); its anchors are the prefixes, all the LMA's.
  *
  * Left to others: hearing stations and speaking ND (src/fn/access), forwarding (src/fn/route),
  * peers and authentication (src/node/signal.c), which stations are the MAG's (src/node/attach.c).
@@ -10,6 +11,10 @@
  * interface was elsewhere before; the LMA knows the interface by its link-layer identifier.
  * - Before the lifetime is extended the station has been heard of, or has been asked (§6.9.4): else
  * a MAG that a node has left without a sign would take the binding back.
+ * - When the LMA says that a later attachment is elsewhere (status 157), the station is asked; if
+ *   it answers it is registered anew, else it has left without a sign.
+ * - A source that sees a station for the second time has seen it come back: it is registered again,
+ *   for it may have been elsewhere meanwhile.
  * - What the LMA refuses for good (§6.9.1.2 (6), (7)) is not asked again until a reload.
  * - A de-registered entry goes with the answer or INITIAL_BINDACK_TIMEOUT later (§6.9.1.4).
  * - A prefix that is not of the pools that the LMA has in the configuration is not taken.
@@ -18,6 +23,7 @@
 #define GW_FN_LM_MAG_H
 
 #include "fn/access/access.h"
+#include "fn/lm/await.h"
 #include "fn/lm/binding.h"
 
 #define GW_MAG_PREFIXES_MAX 16 /* of one mobile node */
@@ -44,15 +50,17 @@ struct gw_mag_mn {
     struct gw_time seen, refreshed;
     uint8_t asks;    /* NSs since the refresh is due */
     uint8_t tries;   /* answers that asked for another try, since the attachment */
+    bool doubted;    /* the LMA says that the node is elsewhere */
     bool programmed; /* the packet path has confirmed what was said last */
-    uint64_t tag;    /* the intent that is waited for; 0: none */
-    uint64_t row;    /* of the handover in progress */
+    struct gw_await plane;
+    uint64_t row;     /* of the handover in progress */
+    unsigned seen_by; /* this attachment: 1 << enum gw_seen_by */
 };
 
 struct gw_mag {
     struct gw_lm *lm;
     struct gw_bindings bs;
-    struct gw_table by_station, by_tag;
+    struct gw_table by_station;
     struct gw_access *access;
     uint16_t seq; /* of messages ordered by Timestamp (§6.9.1.1 (6)) */
 };
@@ -64,10 +72,11 @@ void gw_mag_free(struct gw_mag *g);
  * GW_EEXIST. */
 int gw_mag_attach(struct gw_mag *g, const struct gw_station_key *st, const struct gw_mnid *mnid,
                   struct gw_time seen);
+/* A station that is served was seen to attach again at `seen`. */
+void gw_mag_reattached(struct gw_mag *g, const struct gw_station_key *st, struct gw_time seen);
 int gw_mag_detach(struct gw_mag *g, const struct gw_station_key *st); /* 0 or GW_ENOENT */
 void gw_mag_link_down(struct gw_mag *g, uint32_t iface);
 bool gw_mag_alive(struct gw_mag *g, const struct gw_station_key *st); /* false: unknown */
-int gw_mag_plane_done(struct gw_mag *g, uint64_t tag, int result);    /* 0 or GW_ENOENT */
 int gw_mag_first_packet(struct gw_mag *g, const struct gw_prefix *p, bool uplink,
                         struct gw_time seen);
 /* A PBA of an authenticated peer with the role lma. */
@@ -77,6 +86,8 @@ int gw_mag_pba(struct gw_mag *g, const struct gw_cfg_peer *from, const struct gw
 int gw_mag_restore(struct gw_mag *g, const void *value, size_t len);
 void gw_mag_say_all(struct gw_mag *g);
 void gw_mag_resume(struct gw_mag *g);
+/* The LMA has lost its state: what it had been told is said again, paced. */
+void gw_mag_resync(struct gw_mag *g, const struct gw_addr *lma);
 /* After a reload: whom the policy gives to nobody, or to another LMA, is de-registered, paced; whom
  * an LMA has refused may be asked about again. */
 void gw_mag_review(struct gw_mag *g);

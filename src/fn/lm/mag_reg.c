@@ -92,8 +92,8 @@ int gw_mag_deregister(struct gw_mag_mn *mn)
 }
 
 /* Not heard of since the lifetime was extended last: it is asked. true: that is not over yet, or it
- * does not answer. A station that has shown no address cannot be asked; its silence says nothing.
- */
+ * does not answer. The silence of a station that has shown no address says nothing, unless the LMA
+ * says that it is elsewhere. */
 static bool missing(struct gw_mag_mn *mn)
 {
     struct gw_lm *lm = mn->mag->lm;
@@ -108,7 +108,7 @@ static bool missing(struct gw_mag_mn *mn)
     int err = gw_access_probe(mn->mag->access, &mn->station);
     if (err < 0)
         gw_mag_serve(mn, false); /* there was no memory for the station: what it missed */
-    if (err != 0)
+    if (err != 0 && !mn->doubted)
         return false;
     mn->asks++;
     (void)gw_mag_extend(mn, ASK_EVERY); /* its timer has just fired: needs no memory */
@@ -122,9 +122,10 @@ static void extend_due(struct gw_timer *t, void *user)
 
     if (mn->state != GW_MAG_SERVING || gw_timer_is_set(&mn->guard) || missing(mn))
         return;
-    if (!mn->programmed && mn->tag == 0)
+    if (!mn->programmed && mn->plane.tag == 0)
         gw_mag_serve(mn, false); /* the packet path refused: a table may have room */
-    if (gw_mag_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) != 0)
+    uint8_t hi = mn->doubted ? GW_HI_UNKNOWN : GW_HI_REREGISTRATION;
+    if (gw_mag_register(mn, hi, (struct gw_time){0}) != 0)
         (void)gw_mag_extend(mn, mn->mag->lm->cfg->timers.initial_ack);
 }
 
@@ -138,6 +139,22 @@ int gw_mag_extend(struct gw_mag_mn *mn, struct gw_time delay)
     if (err != 0)
         lm->count[GW_CNT_NO_MEMORY]++;
     return err;
+}
+
+void gw_mag_resync(struct gw_mag *g, const struct gw_addr *lma)
+{
+    struct gw_time delay = {0};
+    struct gw_binding *b;
+
+    for (size_t i = 0; (b = gw_table_next(&g->bs.by_mnid, &i)) != NULL;)
+        for (; b != NULL; b = b->next) {
+            struct gw_mag_mn *mn = gw_mag_mn(b);
+            if (mn->state != GW_MAG_SERVING || !gw_addr_eq(&mn->lma, lma))
+                continue;
+            if (gw_mag_register(mn, GW_HI_REREGISTRATION, delay) != 0)
+                (void)gw_mag_extend(mn, g->lm->cfg->timers.initial_ack);
+            delay = gw_time_add(delay, GW_LM_PACE);
+        }
 }
 
 /* `refresh` before the end; never later than half of a short lifetime. */
@@ -269,6 +286,7 @@ static int accepted(struct gw_mag_mn *mn, const struct gw_cfg_peer *from, const 
     }
     gw_exchange_stop(&mn->ex);
     mn->state = GW_MAG_SERVING;
+    mn->doubted = false;
     mn->b.serving = lm->cfg->addr;
     mn->b.lifetime = mh->ba.lifetime;
     if (fresh)
@@ -310,13 +328,14 @@ static void rejected(struct gw_mag_mn *mn, const struct gw_mh *mh)
     bool done = false;
 
     switch (mh->ba.status) {
-    case GW_ST_TIMESTAMP_LOWER: /* it is here: says so once more, unless it only seems to be */
+    case GW_ST_TIMESTAMP_LOWER: /* if it is here, that is said once more (§6.9.1.2 (8)) */
         if (mn->state == GW_MAG_SERVING) {
             lm->count[GW_CNT_REFUSED_BY_PEER]++;
             gw_exchange_stop(&mn->ex);
             mn->refreshed = lm->now.mono;
             mn->asks = 0;
-            done = gw_mag_extend(mn, ASK_EVERY) == 0;
+            mn->doubted = true;
+            done = gw_mag_extend(mn, (struct gw_time){0}) == 0;
         } else {
             done = again(mn);
         }
@@ -353,13 +372,30 @@ static bool awaited(const struct gw_mag_mn *mn, const struct gw_mh *mh)
     return gw_exchange_matches(&mn->ex, mh->ba.seq);
 }
 
+/* Which interface it is about: the number says so; where that is ambiguous, its identifier. */
+static struct gw_mag_mn *addressee(struct gw_mag *g, const struct gw_cfg_peer *from,
+                                   const struct gw_mh *mh)
+{
+    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *ll = gw_lm_opt(mh, GW_OPT_MN_LLID);
+    struct gw_binding *b = id != NULL ? gw_binding_get(&g->bs, &id->mnid) : NULL;
+    struct gw_mag_mn *found = NULL;
+
+    for (; b != NULL; b = b->next) {
+        struct gw_mag_mn *mn = gw_mag_mn(b);
+        if (!gw_addr_eq(&from->addr, &mn->lma) || !awaited(mn, mh))
+            continue;
+        if (ll == NULL || gw_lladdr_eq(&ll->lladdr, &b->lladdr))
+            return mn;
+        found = mn;
+    }
+    return found;
+}
+
 int gw_mag_pba(struct gw_mag *g, const struct gw_cfg_peer *from, const struct gw_mh *mh)
 {
-    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID);
-    struct gw_binding *b = id != NULL ? gw_binding_get(&g->bs, &id->mnid) : NULL;
-    struct gw_mag_mn *mn = b != NULL ? gw_mag_mn(b) : NULL;
+    struct gw_mag_mn *mn = addressee(g, from, mh);
 
-    if (mn == NULL || !gw_addr_eq(&from->addr, &mn->lma) || !awaited(mn, mh)) {
+    if (mn == NULL) {
         g->lm->count[GW_CNT_UNMATCHED]++;
         return GW_ENOENT;
     }

@@ -3,21 +3,26 @@
  *
  *     version 1 | binding (record.c) | link-local address of the router | station (record.c)
  *
- * under the key 'G' | MN-ID subtype | MN-ID. The LMA is the one of the prefixes. It goes with the
- * entry, so that what was being de-registered is de-registered again.
+ * under the key 'G' | length and octets of the link-layer address | MN-ID subtype | MN-ID. The LMA
+ * is the one of the prefixes. It goes with the entry, so that what was being de-registered is
+ * de-registered again.
  */
 #include "fn/lm/mag.h"
 
 #define VERSION     1
-#define KEY_MAX     257
+#define KEY_MAX     266
 #define RESUME_PACE GW_MSEC(2)
 
 static size_t record_key(const struct gw_binding *b, uint8_t key[static KEY_MAX])
 {
-    key[0] = 'G';
-    key[1] = b->mnid.subtype;
-    memcpy(key + 2, b->mnid.id, b->mnid.len);
-    return 2u + b->mnid.len;
+    struct gw_wr w = gw_wr_make(key, KEY_MAX);
+
+    gw_wr_u8(&w, 'G');
+    gw_wr_u8(&w, b->lladdr.len);
+    gw_wr_put(&w, b->lladdr.b, b->lladdr.len);
+    gw_wr_u8(&w, b->mnid.subtype);
+    gw_wr_put(&w, b->mnid.id, b->mnid.len);
+    return gw_wr_len(&w);
 }
 
 void gw_mag_put(struct gw_mag_mn *mn)
@@ -80,8 +85,9 @@ void gw_mag_say_all(struct gw_mag *g)
     struct gw_binding *b;
 
     for (size_t i = 0; (b = gw_table_next(&g->bs.by_mnid, &i)) != NULL;)
-        if (gw_mag_mn(b)->state == GW_MAG_SERVING)
-            gw_mag_serve(gw_mag_mn(b), false);
+        for (; b != NULL; b = b->next)
+            if (gw_mag_mn(b)->state == GW_MAG_SERVING)
+                gw_mag_serve(gw_mag_mn(b), false);
 }
 
 void gw_mag_resume(struct gw_mag *g)
@@ -89,12 +95,13 @@ void gw_mag_resume(struct gw_mag *g)
     struct gw_binding *b;
     struct gw_time delay = {0};
 
-    for (size_t i = 0; (b = gw_table_next(&g->bs.by_mnid, &i)) != NULL;) {
-        struct gw_mag_mn *mn = gw_mag_mn(b);
-        if (mn->state == GW_MAG_SERVING && mn->on_link)
-            (void)gw_mag_extend(mn, delay);
-        else
-            gw_mag_guard(mn, gw_time_add(g->lm->cfg->timers.detach_guard, delay));
-        delay = gw_time_add(delay, RESUME_PACE);
-    }
+    for (size_t i = 0; (b = gw_table_next(&g->bs.by_mnid, &i)) != NULL;)
+        for (; b != NULL; b = b->next) {
+            struct gw_mag_mn *mn = gw_mag_mn(b);
+            if (mn->state == GW_MAG_SERVING && mn->on_link)
+                (void)gw_mag_extend(mn, delay);
+            else
+                gw_mag_guard(mn, gw_time_add(g->lm->cfg->timers.detach_guard, delay));
+            delay = gw_time_add(delay, RESUME_PACE);
+        }
 }

@@ -53,10 +53,15 @@ void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct g
 
 void gw_route_move(struct gw_lm *lm, const struct gw_binding *b, uint64_t tag)
 {
+    const struct gw_anchor *last = NULL;
+
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+        if (gw_addr_eq(&a->maar, &lm->cfg->addr))
+            last = a;
     for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
         say(lm, &(struct gw_intent){
                     .kind = GW_INTENT_PREFIX_SET,
-                    .tag = gw_addr_eq(&a->maar, &lm->cfg->addr) ? tag : 0,
+                    .tag = a == last ? tag : 0,
                     .prefix = {.prefix = a->prefix, .kind = GW_PFX_MOVED, .peer = b->serving},
                 });
 }

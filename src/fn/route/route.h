@@ -18,8 +18,8 @@ void gw_route_peer(struct gw_lm *lm, const struct gw_cfg_peer *p, bool wanted);
  * first packets. The intent that comes last carries the tag. */
 void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st,
                     bool watch, uint64_t tag);
-/* The mobile node is behind b->serving: every prefix is MOVED. The tag is on the one that is
- * anchored here. */
+/* The mobile node is behind b->serving: every prefix is MOVED. The tag is on the last one
+ * that is anchored here. */
 void gw_route_move(struct gw_lm *lm, const struct gw_binding *b, uint64_t tag);
 void gw_route_drop_prefix(struct gw_lm *lm, const struct gw_prefix *p, uint64_t tag);
 void gw_route_drop_station(struct gw_lm *lm, const struct gw_station_key *st);
