@@ -2,6 +2,11 @@
  * entry of a hash table; all others are free and cost nothing. A search walks a pool's index space
  * in a circle from where the last one ended, so that what was released comes round as late as
  * possible; resting entries are passed over until nothing else is left.
+ *
+ * Who may come back has a place of his own in each pool, found by hashing and not remembered: a
+ * host keeps the addresses of a prefix for hours after it was withdrawn, and only so many (16 on
+ * Linux), so a new prefix at each of its visits would leave it without an address in the end. The
+ * seed keeps the place from telling observers, or other pools, who it is.
  */
 #include "fn/alloc/pool.h"
 
@@ -10,9 +15,11 @@
 #include <assert.h>
 
 #define POOL_MAX_BITS 63
+#define OWN_PLACES    4 /* next to each other: two takers may have hashed to one */
 
 struct gw_pool_entry {
     struct gw_prefix prefix; /* the key; its length tells apart pools of different node_len */
+    uint64_t who;            /* 0: anybody */
     uint32_t pool;
     bool taken; /* else resting, and in the list */
     struct gw_pool_entry *older, *newer;
@@ -66,6 +73,7 @@ int gw_pools_init(struct gw_pools *p, const struct gw_alloc *al, const struct gw
     }
     gw_prng_seed(&prng, seed);
     gw_table_init(&p->entries, al, &entry_ops, 0, gw_prng_u64(&prng));
+    p->seed = gw_prng_u64(&prng);
     if (ncfg == 0)
         return 0;
     p->pool = gw_new(al, ncfg * sizeof *p->pool);
@@ -153,7 +161,7 @@ static void rest_forget_oldest(struct gw_pools *p)
     gw_free(p->al, e, sizeof *e);
 }
 
-static int entry_add(struct gw_pools *p, struct gw_pool *o, const struct gw_prefix *x)
+static int entry_add(struct gw_pools *p, struct gw_pool *o, const struct gw_prefix *x, uint64_t who)
 {
     struct gw_pool_entry *e = gw_new(p->al, sizeof *e);
     int err;
@@ -161,6 +169,7 @@ static int entry_add(struct gw_pools *p, struct gw_pool *o, const struct gw_pref
     if (e == NULL)
         return GW_ENOMEM;
     e->prefix = *x;
+    e->who = who;
     e->pool = (uint32_t)(o - p->pool);
     e->taken = true;
     err = gw_table_put(&p->entries, e);
@@ -184,7 +193,25 @@ static struct gw_prefix pool_search(const struct gw_pools *p, struct gw_pool *o)
     }
 }
 
-int gw_pools_take(struct gw_pools *p, struct gw_prefix *out)
+/* One of his places: free, or resting since he had it. GW_ENOENT. */
+static int take_own(struct gw_pools *p, uint64_t who, struct gw_prefix *out)
+{
+    for (size_t i = 0; i < p->npools * OWN_PLACES; i++) {
+        struct gw_pool *o = &p->pool[i / OWN_PLACES];
+        uint64_t place = gw_hash(&who, sizeof who, p->seed + i / OWN_PLACES) + i % OWN_PLACES;
+        *out = pool_at(o, place & (o->size - 1));
+        struct gw_pool_entry *e = gw_table_get(&p->entries, out);
+        if (e == NULL)
+            return entry_add(p, o, out, who);
+        if (e->taken || e->who != who)
+            continue;
+        rest_to_taken(p, e);
+        return 0;
+    }
+    return GW_ENOENT;
+}
+
+static int take_any(struct gw_pools *p, uint64_t who, struct gw_prefix *out)
 {
     for (size_t i = 0; i < p->npools; i++) {
         struct gw_pool *o = &p->pool[i];
@@ -194,7 +221,7 @@ int gw_pools_take(struct gw_pools *p, struct gw_prefix *out)
         if (o->used == o->size)
             continue;
         x = pool_search(p, o);
-        err = entry_add(p, o, &x);
+        err = entry_add(p, o, &x, who);
         if (err != 0)
             return err;
         o->cursor = (o->cursor + 1) & (o->size - 1);
@@ -204,8 +231,21 @@ int gw_pools_take(struct gw_pools *p, struct gw_prefix *out)
     if (p->oldest == NULL)
         return GW_EFULL;
     *out = p->oldest->prefix;
+    p->oldest->who = who;
     rest_to_taken(p, p->oldest);
     return 0;
+}
+
+int gw_pools_take(struct gw_pools *p, struct gw_prefix *out)
+{
+    return take_any(p, 0, out);
+}
+
+int gw_pools_take_for(struct gw_pools *p, uint64_t who, struct gw_prefix *out)
+{
+    int err = take_own(p, who, out);
+
+    return err == GW_ENOENT ? take_any(p, who, out) : err;
 }
 
 int gw_pools_reserve(struct gw_pools *p, const struct gw_prefix *x)
@@ -217,7 +257,7 @@ int gw_pools_reserve(struct gw_pools *p, const struct gw_prefix *x)
         return GW_EINVAL;
     e = gw_table_get(&p->entries, x);
     if (e == NULL)
-        return entry_add(p, o, x);
+        return entry_add(p, o, x, 0);
     if (e->taken)
         return GW_EEXIST;
     rest_to_taken(p, e);

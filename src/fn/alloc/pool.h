@@ -32,6 +32,7 @@ struct gw_pools {
     struct gw_table entries; /* struct gw_pool_entry, owned: taken and resting */
     struct gw_pool_entry *oldest, *newest;
     size_t resting, taken;
+    uint64_t seed;
 };
 
 /* Copies the list. The seed decides where in each pool the search starts: two runs with one seed
@@ -44,6 +45,9 @@ void gw_pools_free(struct gw_pools *p);
 /* A free prefix: of the first pool that has one never used or long forgotten, else the least
  * recently released of all. GW_EFULL when every prefix is taken, GW_ENOMEM. */
 int gw_pools_take(struct gw_pools *p, struct gw_prefix *out);
+/* The same for somebody who may come back: while it is free he gets the one he had before. `who`
+ * is any value that tells takers apart; it is not remembered over a restart. */
+int gw_pools_take_for(struct gw_pools *p, uint64_t who, struct gw_prefix *out);
 /* Takes a given one (restore). GW_EEXIST when taken; GW_EINVAL when it is not a prefix of a pool
  * (outside, another length, bits behind the length); GW_ENOMEM. */
 int gw_pools_reserve(struct gw_pools *p, const struct gw_prefix *x);

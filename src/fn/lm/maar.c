@@ -181,8 +181,18 @@ int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st)
     return err;
 }
 
-/* The own prefix: `given` (RFC 5213: the PBA is the authority), else a fresh one. The one before
- * goes back to the pool only when the new one is in place. */
+/* The node's own place in the pool; another, when the CMD has refused that. */
+static int take(struct gw_maar_mn *mn, struct gw_prefix *out)
+{
+    const struct gw_mnid *id = &mn->b.mnid;
+
+    if (mn->tries != 0)
+        return gw_pools_take(&mn->maar->pools, out);
+    return gw_pools_take_for(&mn->maar->pools, gw_hash(id->id, id->len, id->subtype), out);
+}
+
+/* The own prefix: `given` (RFC 5213: the PBA is the authority), else one from the pool. The one
+ * before goes back to the pool only when the new one is in place. */
 int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given)
 {
     struct gw_maar *m = mn->maar;
@@ -193,7 +203,7 @@ int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given)
 
     if (given != NULL)
         p.prefix = *given;
-    err = given != NULL ? gw_pools_reserve(&m->pools, given) : gw_pools_take(&m->pools, &p.prefix);
+    err = given != NULL ? gw_pools_reserve(&m->pools, given) : take(mn, &p.prefix);
     if (err == GW_EFULL)
         m->lm->count[GW_CNT_LIMIT_POOL]++;
     if (err != 0)

@@ -191,17 +191,19 @@ static void put_as_before(struct gw_maar_mn *mn)
 }
 
 /* What is left of a stale notice: should the CMD refuse the newer attachment, or this node crash
- * before it has answered, it holds. */
+ * before it has answered, it holds. So the prefix of a registration under way may turn out to be
+ * an anchor of old, which this node had forgotten. */
 static void note(struct gw_maar_mn *mn, const struct notice *n)
 {
-    if (mn->state != GW_MN_REGISTERING || !mn->was_previous || n->timestamp < mn->attached_before)
+    if (mn->state != GW_MN_REGISTERING || (mn->was_previous && n->timestamp < mn->attached_before))
         return;
     mn->attached_before = n->timestamp;
-    if (n->lifetime == 0) {
-        mn->was_previous = false; /* nothing to go back to */
+    mn->was_previous = n->lifetime != 0;
+    if (n->lifetime == 0) { /* nothing to go back to */
         gw_mn_del_record(mn);
     } else {
         mn->b.serving = n->serving;
+        mn->b.lifetime = n->lifetime;
         put_as_before(mn);
     }
 }

@@ -124,6 +124,57 @@ static void released_rests(void **state)
     gw_pools_free(&p);
 }
 
+/* Who comes back gets what he had, as long as it is free, from the first pool; others do not. */
+static void who_comes_back(void **state)
+{
+    struct gw_cfg_pool cfg[] = {pool("2001:db8::/33", 64), pool("2001:db8:8000::/33", 64)};
+    struct gw_prefix first[100], x;
+    struct gw_pools p;
+
+    (void)state;
+    assert_int_equal(gw_pools_init(&p, &gw_alloc_libc, cfg, 2, 1), 0);
+    for (uint64_t who = 1; who < 100; who++) {
+        assert_int_equal(gw_pools_take_for(&p, who, &first[who]), 0);
+        assert_true(gw_prefix_contains(&cfg[0].prefix, &first[who].addr));
+    }
+    for (uint64_t who = 1; who < 100; who++)
+        assert_int_equal(gw_pools_release(&p, &first[who]), 0);
+    for (uint64_t who = 200; who < 20000; who++) { /* so many that the first are forgotten */
+        assert_int_equal(gw_pools_take_for(&p, who, &x), 0);
+        for (uint64_t k = 1; k < 100 && who < 1000; k++)
+            assert_false(gw_prefix_eq(&x, &first[k]));
+        assert_int_equal(gw_pools_release(&p, &x), 0);
+    }
+    for (uint64_t who = 1; who < 100; who++) {
+        assert_int_equal(gw_pools_take_for(&p, who, &x), 0);
+        assert_true(gw_prefix_eq(&x, &first[who]));
+    }
+    assert_int_equal(gw_pools_take_for(&p, 5, &x), 0); /* he has that one */
+    assert_false(gw_prefix_eq(&x, &first[5]));
+    gw_pools_free(&p);
+}
+
+/* With hashed places, too, every prefix is given away once and the last is found. */
+static void places_fill_up(void **state)
+{
+    struct gw_cfg_pool cfg[] = {pool("2001:db8:1::/58", 64), pool("2001:db8:2::/64", 64)};
+    struct gw_prefix got[65], x;
+    struct gw_pools p;
+
+    (void)state;
+    assert_int_equal(gw_pools_init(&p, &gw_alloc_libc, cfg, 2, 3), 0);
+    for (uint64_t i = 0; i < 65; i++) {
+        assert_int_equal(gw_pools_take_for(&p, i + 1, &got[i]), 0);
+        for (uint64_t k = 0; k < i; k++)
+            assert_false(gw_prefix_eq(&got[i], &got[k]));
+    }
+    assert_int_equal(gw_pools_take_for(&p, 1000, &x), GW_EFULL);
+    assert_int_equal(gw_pools_release(&p, &got[17]), 0);
+    assert_int_equal(gw_pools_take_for(&p, 1000, &x), 0);
+    assert_true(gw_prefix_eq(&x, &got[17]));
+    gw_pools_free(&p);
+}
+
 /* A pool with fresh prefixes is preferred to a released prefix of an earlier pool. */
 static void fresh_before_released(void **state)
 {
@@ -296,6 +347,7 @@ int main(void)
         cmocka_unit_test(restart_restores),      cmocka_unit_test(reserve_refuses_strangers),
         cmocka_unit_test(init_refuses_nonsense), cmocka_unit_test(memory_follows_use),
         cmocka_unit_test(a_whole_48_fits),       cmocka_unit_test(survives_failing_memory),
+        cmocka_unit_test(who_comes_back),        cmocka_unit_test(places_fill_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
