@@ -29,9 +29,12 @@ struct gw_cfg_if {
     const char *ap; /* name of the access point, for people; NULL: the interface's */
 };
 
+/* Of a mobile node's prefixes: what address autoconfiguration works with (RFC 4862, RFC 2464). */
+#define GW_NODE_PREFIX_LEN 64
+
 struct gw_cfg_pool {
     struct gw_prefix prefix; /* prefixes for mobile nodes are cut from it */
-    uint8_t node_len;        /* their length; 64 */
+    uint8_t node_len;        /* their length; GW_NODE_PREFIX_LEN */
 };
 
 #define GW_PEER_KEYS 2 /* live keys during a rollover */

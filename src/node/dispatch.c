@@ -16,11 +16,20 @@ static bool from_cmd(const struct gw_node *n, const struct gw_peer *p, unsigned 
     return (to & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->addr, &n->cfg->cmd);
 }
 
-static int dispatch_pbu(struct gw_node *n, const struct gw_peer *p, unsigned to)
+/* RFC 6275 §10.3.1: no node of ours is a home agent. */
+static int not_home(struct gw_node *n, struct gw_peer *p)
+{
+    gw_signal_refuse(n, p, GW_ST_HOME_REG_UNSUPPORTED);
+    return drop(n, GW_CNT_REFUSED_HOME, GW_EDENIED);
+}
+
+static int dispatch_pbu(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     const struct gw_mh *m = &n->in;
     bool rfc8885 = (m->bu.flags & GW_BU_D) != 0;
 
+    if ((m->bu.flags & (GW_BU_P | GW_BU_H)) == GW_BU_H)
+        return not_home(n, p);
     if ((m->bu.flags & GW_BU_P) == 0)
         return drop(n, GW_CNT_IGNORED, GW_EINVAL);
     if (from_cmd(n, p, to) && rfc8885)
@@ -53,10 +62,29 @@ static int copy(struct gw_node *n, const struct gw_peer *p)
     return gw_maar_copy(&n->maar, &from, &n->in);
 }
 
-static int dispatch_pba(struct gw_node *n, const struct gw_peer *p, unsigned to)
+/* RFC 4285 §6: the peer did not believe a message, which says nothing about the registration: that
+ * is repeated with a new Mesg-ID until it is answered. */
+static bool about_message(uint8_t status)
+{
+    return status == GW_ST_MESGID_MISMATCH || status == GW_ST_MESGID_REQUIRED ||
+           status == GW_ST_AUTH_FAILED;
+}
+
+static int not_believed(struct gw_node *n, struct gw_peer *p)
+{
+    if (gw_limit_line(&p->line_at, n->lm.now.mono))
+        gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "not-believed",
+               "%s says of a message from here: %s", p->cfg->name,
+               gw_mh_status_name(n->in.ba.status));
+    return drop(n, GW_CNT_REFUSED_BY_PEER, GW_EREPLAY);
+}
+
+static int dispatch_pba(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     const struct gw_mh *m = &n->in;
 
+    if (about_message(m->ba.status))
+        return not_believed(n, p);
     if ((m->ba.flags & (GW_BA_P | GW_BA_D)) == GW_BA_P && (to & GW_ROLE_MAG) != 0 &&
         (p->cfg->roles & GW_ROLE_LMA) != 0)
         return gw_mag_pba(&n->mag, p->cfg, m); /* RFC 5213, without RFC 8885 */

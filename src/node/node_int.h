@@ -22,6 +22,7 @@ uint64_t gw_ntp_time(int64_t wall_ns);
 int64_t gw_ntp_span(int64_t ns);
 /* 0 or GW_EREPLAY; taking it in is gw_replay_take, after everything else about the message has
  * been checked. */
+bool gw_replay_has(const struct gw_replay *r, uint64_t id); /* taken, not long ago */
 int gw_replay_check(const struct gw_replay *r, uint64_t id, uint64_t now, int64_t window);
 void gw_replay_take(struct gw_replay *r, uint64_t id);
 
@@ -101,6 +102,8 @@ bool gw_limit_station(struct gw_node *n, const struct gw_lladdr *who);
 int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8_t *data,
                     size_t len);
 int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct gw_mh *m);
+/* Refuses the BU in n->in, of an authenticated peer, before any function has seen it. Not often. */
+void gw_signal_refuse(struct gw_node *n, struct gw_peer *p, uint8_t status);
 void gw_signal_drain(struct gw_node *n); /* delivers messages to itself */
 void gw_signal_drop_loop(struct gw_node *n);
 

@@ -27,16 +27,21 @@ static int64_t later(uint64_t a, uint64_t b)
     return (int64_t)(a - b);
 }
 
+bool gw_replay_has(const struct gw_replay *r, uint64_t id)
+{
+    for (size_t i = r->used; i > 0 && later(r->id[i - 1], id) >= 0; i--)
+        if (r->id[i - 1] == id)
+            return true;
+    return false;
+}
+
 int gw_replay_check(const struct gw_replay *r, uint64_t id, uint64_t now, int64_t window)
 {
     int64_t d = later(id, now);
 
     if (d > window || d < -window || later(id, r->floor) <= 0)
         return GW_EREPLAY;
-    for (size_t i = r->used; i > 0 && later(r->id[i - 1], id) >= 0; i--)
-        if (r->id[i - 1] == id)
-            return GW_EREPLAY;
-    return 0;
+    return gw_replay_has(r, id) ? GW_EREPLAY : 0;
 }
 
 void gw_replay_take(struct gw_replay *r, uint64_t id)

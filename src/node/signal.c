@@ -87,6 +87,30 @@ int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct
     return 0;
 }
 
+/* What is answered to everything that comes in a peer's name, or to what may be a replay, is few.
+ */
+static bool may_answer(struct gw_node *n, struct gw_peer *p)
+{
+    if (!gw_time_before(n->lm.now.mono, gw_time_add(p->answer_window, GW_SEC(1)))) {
+        p->answer_window = n->lm.now.mono;
+        p->answers = 0;
+    }
+    if (p->answers++ < ANSWERS_PER_SECOND)
+        return true;
+    n->lm.count[GW_CNT_ANSWER_LIMITED]++;
+    return false;
+}
+
+void gw_signal_refuse(struct gw_node *n, struct gw_peer *p, uint8_t status)
+{
+    unsigned said = n->in.bu.flags;
+    uint8_t flags =
+        (uint8_t)(((said & GW_BU_P) != 0 ? GW_BA_P : 0u) | ((said & GW_BU_D) != 0 ? GW_BA_D : 0u));
+
+    if (may_answer(n, p) && gw_lm_refusal(&n->out, &n->in, status, flags, 0))
+        (void)gw_signal_send(n, GW_ROLE_CMD, &p->addr, &n->out); /* a role matters to itself only */
+}
+
 /* RFC 6275 §9.2; only to peers, and not often: what is answered here is not authenticated. */
 static void complain(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
                      const struct gw_parse_result *r, const uint8_t *data, size_t len)
@@ -94,16 +118,8 @@ static void complain(struct gw_node *n, struct gw_peer *p, const struct gw_mh_ad
     struct gw_mh_addrs back = {.src = n->cfg->addr, .dst = addrs->src};
     uint8_t buf[64];
 
-    if (r->answer == GW_ANSWER_NONE)
+    if (r->answer == GW_ANSWER_NONE || !may_answer(n, p))
         return;
-    if (!gw_time_before(n->lm.now.mono, gw_time_add(p->answer_window, GW_SEC(1)))) {
-        p->answer_window = n->lm.now.mono;
-        p->answers = 0;
-    }
-    if (p->answers++ >= ANSWERS_PER_SECOND) {
-        n->lm.count[GW_CNT_ANSWER_LIMITED]++;
-        return;
-    }
     if (r->answer == GW_ANSWER_BE_UNKNOWN_TYPE) {
         n->out.type = GW_MH_BE;
         n->out.nopts = 0;
@@ -154,6 +170,15 @@ static int drop(struct gw_node *n, enum gw_count why, int err)
     return err;
 }
 
+/* RFC 4285 §6: the sender is authentic, its clock or its configuration is wrong. A copy of what has
+ * been taken says neither: the network made it, or somebody who would like an answer. */
+static void answer_id(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id)
+{
+    if (n->in.type != GW_MH_BU || (id != NULL && gw_replay_has(&p->replay, id->u64)))
+        return;
+    gw_signal_refuse(n, p, id == NULL ? GW_ST_MESGID_REQUIRED : GW_ST_MESGID_MISMATCH);
+}
+
 /* Authenticated, once. 0, GW_EAUTH or GW_EREPLAY. */
 static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
                  const uint8_t *data, size_t len)
@@ -174,6 +199,7 @@ static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs 
         if (gw_limit_line(&p->line_at, n->lm.now.mono))
             gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "replay",
                    "a message of %s is old or comes again, or its clock is wrong", p->cfg->name);
+        answer_id(n, p, id);
         return drop(n, GW_CNT_REPLAY, GW_EREPLAY);
     }
     gw_replay_take(&p->replay, id->u64);

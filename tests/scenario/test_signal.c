@@ -124,6 +124,17 @@ static void statuses(void **state)
     m = pbu(w);
     find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){0};
     assert_int_equal(ask(w, 1, m), GW_ST_HNP_NOT_AUTHORISED);
+    m = pbu(w); /* in its pool, but not of a mobile node's length */
+    find(m, GW_OPT_HNP)->prefix.len = 80;
+    assert_int_equal(ask(w, 1, m), GW_ST_HNP_NOT_AUTHORISED);
+    assert_int_equal(gw_lm_opt(&answer, GW_OPT_HNP)->prefix.len, 80);
+    m = pbu(w);
+    find(m, GW_OPT_TIMESTAMP)->u64 = 0;
+    assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_MISMATCH);
+    m = pbu(w);
+    m->bu.flags = GW_BU_A | GW_BU_H;
+    assert_int_equal(ask(w, 1, m), GW_ST_HOME_REG_UNSUPPORTED);
+    assert_int_equal(answer.ba.flags, 0);
     assert_null(w_bce(w, 1));
     assert_int_equal(ask(w, 1, pbu(w)), GW_ST_ACCEPTED);
     assert_non_null(w_bce(w, 1));
@@ -192,16 +203,28 @@ static void replay(void **state)
     struct gw_mh *m = pbu(w);
 
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
+    w->tap = catch_answer;
     assert_int_equal(w_inject(w, 1, 0, m, NULL), GW_EREPLAY); /* the very same */
+    assert_int_equal(answers, 1);                             /* to the first of them */
     m = pbu(w);
     mesgid(w, m, -8000000000);
     assert_int_equal(w_inject(w, 1, 0, m, NULL), GW_EREPLAY);
+    assert_int_equal(answers, 2);
+    assert_int_equal(answer.ba.status, GW_ST_MESGID_MISMATCH);
     m = pbu(w);
     mesgid(w, m, 8000000000);
     assert_int_equal(w_inject(w, 1, 0, m, NULL), GW_EREPLAY);
+    assert_int_equal(answers, 3);
     m = pbu(w); /* no Mesg-ID at all */
     assert_int_equal(w_inject(w, 1, 0, m, NULL), GW_EREPLAY);
+    assert_int_equal(answers, 4);
+    assert_int_equal(answer.ba.status, GW_ST_MESGID_REQUIRED);
     assert_int_equal(w_count(w, 0, GW_CNT_REPLAY), 4);
+    for (int i = 0; i < 20; i++) /* not for ever */
+        (void)w_inject(w, 1, 0, m, NULL);
+    assert_int_equal(answers, 1 + 10);
+    assert_int_equal(w_count(w, 0, GW_CNT_ANSWER_LIMITED), 13);
+    w->tap = NULL;
     /* a restart opens no hole: what was sent before it is not taken after it */
     m = pbu(w);
     mesgid(w, m, 0);
@@ -313,6 +336,31 @@ static void wrong_clock(void **state)
     w_free(w);
 }
 
+/* What a peer says of a message is not what it says of the registration. */
+static void not_believed(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 5);
+
+    w->tap = catch_answer; /* and lose it */
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_MSEC(100));
+    w->tap = NULL;
+    for (unsigned status = GW_ST_MESGID_MISMATCH; status <= GW_ST_AUTH_FAILED; status++) {
+        struct gw_mh *m = pbu(w);
+        m->type = GW_MH_BA;
+        m->ba = (struct gw_mh_ba){
+            .status = (uint8_t)status, .flags = GW_BA_P | GW_BA_D, .seq = w_mn(w, 1, 1)->ex.seq};
+        mesgid(w, m, status);
+        assert_int_equal(w_inject(w, 0, 1, m, NULL), GW_EREPLAY);
+        assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_REGISTERING);
+    }
+    assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_BY_PEER), 3);
+    w_run(w, GW_SEC(3));
+    w_check(w, 1, 1);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +368,7 @@ int main(void)
         cmocka_unit_test(peers),        cmocka_unit_test(replay),
         cmocka_unit_test(window),       cmocka_unit_test(truncated),
         cmocka_unit_test(unknown_type), cmocka_unit_test(wrong_clock),
+        cmocka_unit_test(not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

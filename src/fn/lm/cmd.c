@@ -83,59 +83,44 @@ void gw_cmd_arm(struct gw_cmd_mn *mn)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
-/* RFC 5213 §5.3.6: the options of the request come back, whatever the status. */
-static bool echo(const struct request *q, struct gw_mh *m, const struct gw_prefix *hnp,
-                 uint64_t timestamp)
-{
-    return gw_lm_add_mnid(m, &q->id) && (hnp == NULL || gw_lm_add_prefix(m, GW_OPT_HNP, hnp)) &&
-           (q->hi == NULL || gw_lm_add_code(m, GW_OPT_HI, q->hi->code)) &&
-           (q->att == NULL || gw_lm_add_code(m, GW_OPT_ATT, q->att->code)) &&
-           (q->llid == NULL || gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &q->llid->lladdr)) &&
-           (q->ts == NULL || gw_lm_add_u64(m, GW_OPT_TIMESTAMP, timestamp));
-}
-
-static struct gw_mh *begin_answer(const struct request *q, uint8_t status, uint16_t lifetime)
-{
-    struct gw_mh *m = q->cmd->lm->out;
-
-    m->type = GW_MH_BA;
-    m->nopts = 0;
-    m->ba = (struct gw_mh_ba){
-        .status = status, .flags = GW_BA_P | GW_BA_D, .seq = q->mh->bu.seq, .lifetime = lifetime};
-    return m;
-}
-
 static void send_answer(const struct request *q, struct gw_mh *m)
 {
     struct gw_lm *lm = q->cmd->lm;
     (void)lm->ops->send(lm->user, GW_ROLE_CMD, &q->peer->addr, m);
 }
 
+/* A refused Timestamp, or the lack of one, is answered with this node's time (§5.5 (8), (9)). */
 static int reject(const struct request *q, uint8_t status, enum gw_count why)
 {
     struct gw_lm *lm = q->cmd->lm;
     bool clock = status == GW_ST_TIMESTAMP_LOWER || status == GW_ST_TIMESTAMP_MISMATCH;
-    uint64_t ts = clock || q->ts == NULL ? gw_lm_timestamp(lm->now.wall_ns) : q->ts->u64;
-    struct gw_mh *m = begin_answer(q, status, 0);
     char text[GW_MNID_TEXT_MAX];
 
     lm->count[why]++;
     gw_log(lm->log, GW_LOG_NOTICE, GW_CAT_LM, "pbu-refused", "%s for %s: %s (%u)", q->peer->name,
            gw_fmt_mnid(&q->id, text), gw_mh_status_name(status), status);
-    bool fits = echo(q, m, q->hnp != NULL ? &q->hnp->prefix : NULL, ts);
-    if (fits && q->ts == NULL && clock)
-        fits = gw_lm_add_u64(m, GW_OPT_TIMESTAMP, ts);
-    if (fits)
-        send_answer(q, m);
+    if (gw_lm_refusal(lm->out, q->mh, status, GW_BA_P | GW_BA_D,
+                      clock ? gw_lm_timestamp(lm->now.wall_ns) : 0))
+        send_answer(q, lm->out);
     return GW_EDENIED;
 }
 
 /* A de-registration's PBA; a node that is served elsewhere lives on there. */
 static void accept_leaving(const struct request *q, const struct gw_binding *lives)
 {
-    struct gw_mh *m = begin_answer(q, GW_ST_ACCEPTED, lives != NULL ? lives->lifetime : 0);
-    bool fits = echo(q, m, &q->hnp->prefix, q->ts->u64);
+    struct gw_mh *m = q->cmd->lm->out;
 
+    m->type = GW_MH_BA;
+    m->nopts = 0;
+    m->ba = (struct gw_mh_ba){.status = GW_ST_ACCEPTED,
+                              .flags = GW_BA_P | GW_BA_D,
+                              .seq = q->mh->bu.seq,
+                              .lifetime = lives != NULL ? lives->lifetime : 0};
+    bool fits = gw_lm_add_mnid(m, &q->id) && gw_lm_add_prefix(m, GW_OPT_HNP, &q->hnp->prefix) &&
+                gw_lm_add_code(m, GW_OPT_HI, q->hi->code) &&
+                gw_lm_add_code(m, GW_OPT_ATT, q->att->code) &&
+                (q->llid == NULL || gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &q->llid->lladdr)) &&
+                gw_lm_add_u64(m, GW_OPT_TIMESTAMP, q->ts->u64);
     if (fits && lives != NULL)
         fits = gw_lm_add_addr(m, GW_OPT_SERVING_MAAR, &lives->serving);
     if (fits)
@@ -162,15 +147,15 @@ static int check_who(struct request *q)
                   GW_CNT_REFUSED_POLICY);
 }
 
-/* RFC 5213 §5.5; the past is bounded by ordering only, as the Timestamp is the attachment's. A MAAR
- * that is not the serving one may be late with its goodbye. */
+/* RFC 5213 §5.5; the past is bounded by ordering only, as the Timestamp is the attachment's; zero
+ * is no time at all. A MAAR that is not the serving one may be late with its goodbye. */
 static int check_order(struct request *q)
 {
     struct gw_lm *lm = q->cmd->lm;
     uint64_t now = gw_lm_timestamp(lm->now.wall_ns);
     uint64_t ahead = gw_lm_timestamp_span(lm->cfg->pmip.timestamp_validity);
 
-    if (q->ts == NULL || q->ts->u64 > now + ahead)
+    if (q->ts == NULL || q->ts->u64 == 0 || q->ts->u64 > now + ahead)
         return reject(q, GW_ST_TIMESTAMP_MISMATCH, GW_CNT_REFUSED_TIMESTAMP);
     if (q->mn == NULL || q->ts->u64 >= q->mn->b.attached)
         return 0;
@@ -237,6 +222,7 @@ static void take_values(struct request *q)
     b->lifetime = q->mh->bu.lifetime < most ? q->mh->bu.lifetime : most;
     b->hi = q->hi->code;
     b->att = q->att->code;
+    q->mn->round.llid = q->llid != NULL;
     if (q->llid != NULL)
         b->lladdr = q->llid->lladdr;
 }

@@ -31,6 +31,7 @@ struct gw_cmd_mn {
         bool known;    /* mode is that of the handover: there was no crash in between */
         bool open;     /* relay, locator: previous MAARs are waited for */
         bool answered; /* the serving MAAR has been, by this CMD */
+        bool llid;     /* it named the link-layer identifier */
         uint16_t seq;  /* of its last PBU */
         struct gw_timer timer;
     } round;

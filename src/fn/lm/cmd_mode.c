@@ -53,7 +53,7 @@ static void answer(struct gw_cmd_mn *mn)
                               .lifetime = b->lifetime};
     bool fits = gw_lm_add_mnid(m, &b->mnid) && gw_lm_add_prefix(m, GW_OPT_HNP, &own->prefix) &&
                 gw_lm_add_code(m, GW_OPT_HI, b->hi) && gw_lm_add_code(m, GW_OPT_ATT, b->att) &&
-                gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &b->lladdr) &&
+                (!mn->round.llid || gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &b->lladdr)) &&
                 gw_lm_add_u64(m, GW_OPT_TIMESTAMP, b->attached);
     for (const struct gw_anchor *a = b->anchors; a != NULL && fits; a = a->next) {
         struct gw_lm_previous p = gw_anchor_values(a);

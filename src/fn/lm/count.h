@@ -42,6 +42,7 @@
     X(REFUSED_RFC8885, "refused-rfc8885")            \
     X(REFUSED_RESOURCES, "refused-resources")        \
     X(REFUSED_BY_PEER, "refused-by-peer")            \
+    X(REFUSED_HOME, "refused-home-registration")     \
     X(LIMIT_STATIONS, "limit-stations")              \
     X(LIMIT_BINDINGS, "limit-bindings")              \
     X(LIMIT_SESSIONS, "limit-sessions")              \

@@ -203,6 +203,8 @@ struct gw_mnid gw_lm_eui(const struct gw_lladdr *ll)
 
 bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p)
 {
+    if (p->len != GW_NODE_PREFIX_LEN)
+        return false;
     for (size_t i = 0; i < peer->npools; i++)
         if (peer->pools[i].len <= p->len && gw_prefix_contains(&peer->pools[i], &p->addr))
             return true;

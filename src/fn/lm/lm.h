@@ -100,7 +100,7 @@ bool gw_lm_plausible(const struct gw_config *cfg, const struct gw_station_key *s
 /* The identity of a station that has no other: the EUI-48 or EUI-64 of its link-layer address, of
  * which it is a view. */
 struct gw_mnid gw_lm_eui(const struct gw_lladdr *ll);
-/* May a peer anchor a prefix: is it in its pools? */
+/* May a peer anchor a prefix: is it one of its pools', of a mobile node's length? */
 bool gw_lm_in_pools(const struct gw_cfg_peer *peer, const struct gw_prefix *p);
 /* May this peer register that mobile node (its `nodes`)? */
 bool gw_lm_peer_may(const struct gw_cfg_peer *peer, const struct gw_mnid *mn);
@@ -124,6 +124,12 @@ struct gw_lm_previous {
 };
 bool gw_lm_next_previous(const struct gw_mh *m, size_t *it, struct gw_lm_previous *out);
 bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p);
+
+/* refusal.c: the PBA that refuses a PBU, RFC 5213 §5.3.6: what was asked for comes back, what was
+ * missing is zero. own_time: in the place of the Timestamp (§5.5), 0: that of the PBU, if any.
+ * false: no room. */
+bool gw_lm_refusal(struct gw_mh *out, const struct gw_mh *pbu, uint8_t status, uint8_t flags,
+                   uint64_t own_time);
 
 uint16_t gw_lm_lifetime_units(struct gw_time t); /* 4 s units, rounded up */
 struct gw_time gw_lm_lifetime_span(uint16_t units);

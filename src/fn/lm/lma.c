@@ -146,7 +146,8 @@ static int check_who(struct gw_lma *l, const struct gw_cfg_peer *peer,
 /* The very message again: its answer was lost. */
 static bool again(const struct gw_lma_request *q, const struct gw_binding *b)
 {
-    return b->attached == q->ts && b->seq == q->seq && gw_addr_eq(&b->serving, &q->coa);
+    return q->ts != 0 && b->attached == q->ts && b->seq == q->seq &&
+           gw_addr_eq(&b->serving, &q->coa);
 }
 
 /* §5.5 (6), (8), (9): near to the own clock, and later than all accepted before. */
@@ -175,7 +176,7 @@ static int check_sequence(struct gw_lma *l, struct gw_lma_request *q)
     struct gw_lma_session *s;
     enum gw_lma_verdict v = gw_lma_lookup(l, q, &s);
 
-    if (v != GW_LMA_UPDATE || again(q, &s->b) || (int16_t)(q->seq - s->b.seq) > 0)
+    if (v != GW_LMA_UPDATE || (int16_t)(q->seq - s->b.seq) > 0)
         return 0;
     q->seq = s->b.seq;
     return gw_lma_refuse(l, q, GW_ST_SEQUENCE, GW_CNT_REFUSED_SEQUENCE);

@@ -127,7 +127,7 @@ static void take_values(struct gw_lma_session *s, const struct gw_lma_request *q
     struct gw_binding *b = &s->b;
 
     b->serving = q->coa;
-    if (!q->has_ts || q->ts > b->attached) /* it may have waited for a later message */
+    if (q->ts > b->attached) /* it may have waited for a later message, or have no Timestamp */
         b->attached = q->ts;
     b->seq = q->seq;
     b->lifetime = granted(s, q);
@@ -264,7 +264,8 @@ int gw_lma_leave(struct gw_lma_session *s, const struct gw_lma_request *q)
     }
     if (!s->leaving && gw_lma_arm(s, lm->cfg->pmip.min_before_delete) != 0)
         return gw_lma_refuse(s->lma, q, GW_ST_NO_RESOURCES, GW_CNT_REFUSED_RESOURCES);
-    s->b.attached = q->ts;
+    if (q->ts > s->b.attached)
+        s->b.attached = q->ts;
     s->b.seq = q->seq;
     if (!s->leaving) {
         s->leaving = true;

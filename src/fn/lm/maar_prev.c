@@ -21,8 +21,10 @@ static bool begin_answer(struct gw_mh *out, const struct notice *n, uint8_t stat
 {
     out->type = GW_MH_BA;
     out->nopts = 0;
-    out->ba = (struct gw_mh_ba){
-        .status = status, .flags = GW_BA_P | GW_BA_D, .seq = n->seq, .lifetime = n->lifetime};
+    out->ba = (struct gw_mh_ba){.status = status,
+                                .flags = GW_BA_P | GW_BA_D,
+                                .seq = n->seq,
+                                .lifetime = status < GW_ST_UNSPECIFIED ? n->lifetime : 0};
     return gw_lm_add_mnid(out, &n->mnid) && gw_lm_add_prefix(out, GW_OPT_HNP, &n->hnp) &&
            gw_lm_add_code(out, GW_OPT_HI, n->hi) && gw_lm_add_code(out, GW_OPT_ATT, n->att) &&
            gw_lm_add_u64(out, GW_OPT_TIMESTAMP, n->timestamp);
@@ -314,20 +316,7 @@ static int to_unknown(struct gw_maar *m, const struct notice *n)
     return GW_EDENIED;
 }
 
-static uint8_t check(struct gw_maar *m, const struct notice *n)
-{
-    const struct gw_cfg_peer *s = m->lm->ops->peer(m->lm->user, &n->serving);
-
-    if (n->lifetime == 0)
-        return GW_ST_ACCEPTED;
-    if (s == NULL || (s->roles & GW_ROLE_MAAR) == 0 || gw_addr_eq(&n->serving, &m->lm->cfg->addr)) {
-        m->lm->count[GW_CNT_REFUSED_PEER]++;
-        return GW_ST_UNSPECIFIED;
-    }
-    return GW_ST_ACCEPTED;
-}
-
-int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh)
+static void read_notice(const struct gw_addr *from, const struct gw_mh *mh, struct notice *n)
 {
     const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *hnp = gw_lm_opt(mh, GW_OPT_HNP);
     const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
@@ -335,24 +324,59 @@ int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
     const struct gw_opt *hi = gw_lm_opt(mh, GW_OPT_HI), *att = gw_lm_opt(mh, GW_OPT_ATT);
     const struct gw_opt *coa = gw_lm_opt(mh, GW_OPT_ALT_COA); /* the Proxy-CoA of the binding */
 
-    if (id == NULL || hnp == NULL || ts == NULL || !gw_addr_eq(from, &m->lm->cfg->cmd)) {
-        m->lm->count[GW_CNT_MALFORMED]++;
-        return GW_EFORMAT;
-    }
-    struct notice n = {.cmd = *from,
-                       .mnid = id->mnid,
-                       .hnp = hnp->prefix,
-                       .timestamp = ts->u64,
-                       .seq = mh->bu.seq,
-                       .lifetime = mh->bu.lifetime,
-                       .hi = hi != NULL ? hi->code : GW_HI_UNKNOWN,
-                       .att = att != NULL ? att->code : 0};
+    *n = (struct notice){.cmd = *from,
+                         .mnid = {.subtype = GW_MNID_NAI},
+                         .timestamp = ts != NULL ? ts->u64 : 0,
+                         .seq = mh->bu.seq,
+                         .lifetime = mh->bu.lifetime,
+                         .hi = hi != NULL ? hi->code : 0,
+                         .att = att != NULL ? att->code : 0};
+    if (id != NULL)
+        n->mnid = id->mnid;
+    if (hnp != NULL)
+        n->hnp = hnp->prefix;
     if (s != NULL)
-        n.serving = s->addr;
-    n.copy = coa != NULL && s != NULL && n.lifetime != 0 && gw_addr_eq(&coa->addr, &s->addr);
-    uint8_t status = check(m, &n);
+        n->serving = s->addr;
+    n->copy = coa != NULL && s != NULL && n->lifetime != 0 && gw_addr_eq(&coa->addr, &s->addr);
+}
+
+static uint8_t refusal(struct gw_maar *m, uint8_t status, enum gw_count why)
+{
+    m->lm->count[why]++;
+    return status;
+}
+
+/* RFC 5213 §5.3.1 steps 4, 9 and 10 for one that is asked by the CMD; HI and ATT are of no use to
+ * an anchor and not insisted on. And it must be told where the node is. */
+static uint8_t check(struct gw_maar *m, const struct gw_mh *mh, const struct notice *n)
+{
+    const struct gw_cfg_peer *s = m->lm->ops->peer(m->lm->user, &n->serving);
+
+    if (n->mnid.len == 0)
+        return refusal(m, GW_ST_MISSING_MNID, GW_CNT_REFUSED_MNID);
+    if (n->timestamp == 0)
+        return refusal(m, GW_ST_TIMESTAMP_MISMATCH, GW_CNT_REFUSED_TIMESTAMP);
+    if (gw_lm_opt(mh, GW_OPT_HNP) == NULL)
+        return refusal(m, GW_ST_MISSING_HNP, GW_CNT_REFUSED_OPTION);
+    if (n->lifetime == 0)
+        return GW_ST_ACCEPTED;
+    if (s == NULL || (s->roles & GW_ROLE_MAAR) == 0 || gw_addr_eq(&n->serving, &m->lm->cfg->addr))
+        return refusal(m, GW_ST_UNSPECIFIED, GW_CNT_REFUSED_PEER);
+    return GW_ST_ACCEPTED;
+}
+
+int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh)
+{
+    struct gw_lm *lm = m->lm;
+    struct notice n;
+
+    read_notice(from, mh, &n);
+    uint8_t status = check(m, mh, &n);
     if (status != GW_ST_ACCEPTED) {
-        answer(m, &n, status);
+        bool clock = status == GW_ST_TIMESTAMP_MISMATCH;
+        if (gw_lm_refusal(lm->out, mh, status, GW_BA_P | GW_BA_D,
+                          clock ? gw_lm_timestamp(lm->now.wall_ns) : 0))
+            (void)lm->ops->send(lm->user, GW_ROLE_MAAR, from, lm->out);
         return GW_EDENIED;
     }
     struct gw_binding *b = gw_binding_get(&m->bs, &n.mnid);
