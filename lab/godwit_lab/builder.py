@@ -60,7 +60,7 @@ class Builder:
     def _nodes(self):
         for node in self.topology.nodes.values():
             namespace = self.names[node.name]
-            if node.role in ("router", "maar"):
+            if node.forwards:
                 netns.sysctl(namespace, {"net.ipv6.conf.all.forwarding": 1})
             netns.batch(namespace, [f"addr add {node.address}/128 dev lo nodad"])
 
@@ -87,8 +87,8 @@ class Builder:
             self._as_cards(namespace, iface)
 
     def _routes(self):
-        """Static: to every node's address and every MAAR's pool; what is left of a MAAR's own pool
-        (prefixes nobody has) ends there."""
+        """Static: to every node's address and every anchor's pool; what is left of an anchor's own
+        pool (prefixes nobody has) ends there."""
         for node in self.topology.nodes.values():
             lines = [f"route add unreachable {p} metric 4096" for p in node.pools]
             for target, (index, end) in self.topology.next_hops(node.name).items():

@@ -27,7 +27,7 @@ def _peer(node, key):
     return {
         "name": node.name,
         "address": node.address,
-        "roles": [node.role],
+        "roles": list(node.roles),
         **({"pools": node.pools} if node.pools else {}),
         "keys": [{"spi": SPI, "algorithm": "hmac-sha-256-128", "secret": key}],
     }
@@ -43,9 +43,10 @@ def _interfaces(topology, node):
 def node_config(topology, node, keys, run_dir, pin_dir):
     """The document of one daemon, to be written as YAML."""
     daemons = topology.daemons()
-    identity = {"name": node.name, "roles": [node.role], "address": node.address}
-    if node.role == "maar":
-        identity["cmd"] = next(n.address for n in daemons if n.role == "cmd")
+    identity = {"name": node.name, "roles": list(node.roles), "address": node.address}
+    for role, partner in (("maar", "cmd"), ("mag", "lma")):
+        if role in node.roles:
+            identity[partner] = topology.first(partner).address
     config = {
         "node": identity,
         "interfaces": _interfaces(topology, node),
@@ -57,6 +58,6 @@ def node_config(topology, node, keys, run_dir, pin_dir):
             "pin-directory": f"{pin_dir}/{node.name}",
         },
     }
-    if node.role == "maar":
+    if node.pools:
         config["pools"] = [{"prefix": p, "node-prefix-length": 64} for p in node.pools]
-    return {"godwit": merge(config, topology.godwit)}
+    return {"godwit": merge(merge(config, topology.godwit), node.godwit)}

@@ -225,7 +225,7 @@ class Lab:
 
     def daemons(self):
         nodes = self.state.read()["topology"]["nodes"]
-        return [n for n, e in nodes.items() if e["role"] in topology.DAEMON_ROLES]
+        return [n for n, e in nodes.items() if e["roles"][0] in topology.DAEMON_ROLES]
 
     def _launch(self, node):
         self.spawn(node, node, [*PROMPT, self.program("godwitd"), "-c", self.config_file(node)])
@@ -347,7 +347,7 @@ def _mount_bpffs():
 
 def _to_dict(plan):
     return {
-        "nodes": {n.name: {"role": n.role, "address": n.address, "pools": n.pools}
+        "nodes": {n.name: {"roles": list(n.roles), "address": n.address, "pools": n.pools}
                   for n in plan.nodes.values()},
         "links": [{"ends": list(k.ends), "emulated": k.emulated} for k in plan.links],
         "access-points": {a.name: {"at": a.at} for a in plan.access_points.values()},

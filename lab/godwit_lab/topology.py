@@ -1,6 +1,6 @@
 """The topology file: reading, checking, and the routes that follow from it.
 
-A topology names nodes (routers, CMD, MAARs, servers), the links between them with delay, rate and
+A topology names nodes (routers, CMD, MAARs, LMAs, MAGs, servers), the links between them with delay, rate and
 loss, access points, and mobile nodes. It says nothing of namespaces or processes.
 """
 
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import yaml
 
 HOOKS = ("auto", "tc", "xdp")
-ROLES = ("router", "cmd", "maar", "server")
-DAEMON_ROLES = ("cmd", "maar")
+DAEMON_ROLES = ("cmd", "maar", "lma", "mag")  # a node may have several of these
+ROLES = ("router", "server", *DAEMON_ROLES)
+ANCHORS = {"maar", "lma"}  # have pools
+ACCESS = {"maar", "mag"}  # have access points
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,11}\Z")
 
 
@@ -24,14 +26,19 @@ class TopologyError(Exception):
 @dataclass
 class Node:
     name: str
-    role: str
+    roles: tuple
     address: str
     pools: list = field(default_factory=list)
     hook: str = "auto"
+    godwit: dict = field(default_factory=dict)
 
     @property
     def daemon(self):
-        return self.role in DAEMON_ROLES
+        return self.roles[0] in DAEMON_ROLES
+
+    @property
+    def forwards(self):
+        return self.roles not in (("server",), ("cmd",))
 
 
 @dataclass
@@ -104,8 +111,13 @@ class Topology:
         return any(x.hook == "xdp" for x in (*self.nodes.values(), *self.access_points.values()))
 
     def daemons(self):
-        """The CMD first: a MAAR has somebody to talk to when it starts."""
-        return sorted((n for n in self.nodes.values() if n.daemon), key=lambda n: n.role != "cmd")
+        """CMD and LMA first: the others have somebody to talk to when they start."""
+        return sorted((n for n in self.nodes.values() if n.daemon),
+                      key=lambda n: not {"cmd", "lma"} & set(n.roles))
+
+    def first(self, role):
+        """The node that everybody's `cmd` or `lma` is; None."""
+        return next((n for n in self.nodes.values() if role in n.roles), None)
 
     def maar_of(self, ap):
         return self.access_points[ap].at
@@ -161,19 +173,29 @@ def _hook(entry, default, where):
     return hook
 
 
+def _roles(value, where):
+    """One role, or a list of what one daemon does."""
+    roles = tuple(value) if isinstance(value, list) else (value,)
+    expected = DAEMON_ROLES if len(roles) > 1 else ROLES
+    if not roles or any(r not in expected for r in roles):
+        raise TopologyError(f"{where}: role {value!r}, expected one of {', '.join(ROLES)}, or a "
+                            f"list of {', '.join(DAEMON_ROLES)}")
+    return roles
+
+
 def _node(name, entry):
     where = f"nodes: {name}"
-    _known(entry, where, ("role", "address"), ("pools", "hook"))
-    if entry["role"] not in ROLES:
-        raise TopologyError(f"{where}: role {entry['role']!r}, expected one of {', '.join(ROLES)}")
+    _known(entry, where, ("role", "address"), ("pools", "hook", "godwit"))
+    roles = _roles(entry["role"], where)
     try:
         address = str(ipaddress.IPv6Address(entry["address"]))
         pools = [str(ipaddress.IPv6Network(p)) for p in entry.get("pools", [])]
     except ValueError as err:
         raise TopologyError(f"{where}: {err}") from err
-    if bool(pools) != (entry["role"] == "maar"):
-        raise TopologyError(f"{where}: pools: a maar has some, nobody else has")
-    return Node(_name(name, where), entry["role"], address, pools, _hook(entry, "auto", where))
+    if bool(pools) != bool(ANCHORS & set(roles)):
+        raise TopologyError(f"{where}: pools: a maar and an lma have some, nobody else has")
+    return Node(_name(name, where), roles, address, pools, _hook(entry, "auto", where),
+                entry.get("godwit") or {})
 
 
 def _link(index, entry, nodes):
@@ -192,8 +214,8 @@ def _link(index, entry, nodes):
 def _access_point(name, entry, nodes):
     where = f"access-points: {name}"
     _known(entry, where, ("at",), ("hook",))
-    if entry["at"] not in nodes or nodes[entry["at"]].role != "maar":
-        raise TopologyError(f"{where}: at: {entry['at']!r} is not a maar")
+    if entry["at"] not in nodes or not ACCESS & set(nodes[entry["at"]].roles):
+        raise TopologyError(f"{where}: at: {entry['at']!r} is not a maar or mag")
     hook = _hook(entry, nodes[entry["at"]].hook, where)
     return AccessPoint(_name(name, where), entry["at"], hook)
 
@@ -213,8 +235,12 @@ def from_dict(doc, name=None):
     _known(doc, "topology", ("nodes", "links"),
            ("name", "access-points", "mobile-nodes", "policy", "godwit"))
     nodes = {n: _node(n, e) for n, e in doc["nodes"].items()}
-    if sum(n.role == "cmd" for n in nodes.values()) != 1:
-        raise TopologyError("nodes: expected exactly one cmd")
+    for role, partner in (("maar", "cmd"), ("mag", "lma")):
+        if any(role in n.roles for n in nodes.values()) and \
+                not any(partner in n.roles for n in nodes.values()):
+            raise TopologyError(f"nodes: the role {role} needs a node with the role {partner}")
+    if sum("cmd" in n.roles for n in nodes.values()) > 1:
+        raise TopologyError("nodes: expected at most one cmd")
     links = [_link(i, e, nodes) for i, e in enumerate(doc["links"])]
     aps = {n: _access_point(n, e, nodes) for n, e in (doc.get("access-points") or {}).items()}
     mns = {n: _mobile_node(i + 1, n, e, aps)

@@ -203,7 +203,10 @@ def test_linkem_bounds_its_queue(lab_name, clean):
     (lambda d: d["links"].append({"ends": ["right", "left"]}), "two links"),
     (lambda d: d["nodes"].update(lone={"role": "server", "address": "2001:db8::9"}), "no path"),
     (lambda d: d.update({"access-points": {"ap1": {"at": "left"}}}), "not a maar"),
-    (lambda d: d["nodes"]["right"].update(role="cmd"), "exactly one cmd"),
+    (lambda d: d["nodes"]["right"].update(role="cmd"), "at most one cmd"),
+    (lambda d: d["nodes"]["right"].update(role="mag"), "needs a node with the role lma"),
+    (lambda d: d["nodes"]["right"].update(role=["router", "mag"]), "a list of cmd, maar, lma, mag"),
+    (lambda d: d["nodes"]["right"].update(role="lma"), "pools"),
 ])
 def test_a_wrong_topology_is_named(change, said):
     document = copy.deepcopy(PAIR)
