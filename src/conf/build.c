@@ -168,6 +168,7 @@ static void build_peer(struct build *b, const struct lyd_node *n, struct gw_cfg_
     p->name = copy_of(b, gw_conf_str(n, "name"));
     (void)gw_conf_addr(n, "address", &p->addr);
     p->roles = gw_conf_roles(n);
+    p->esp = strcmp(gw_conf_str(n, "protection"), "mac") != 0;
     p->pools = get(b, gw_conf_count(pool), sizeof *p->pools);
     for (; p->pools != NULL && pool != NULL; pool = gw_conf_next(pool))
         prefix(lyd_get_value(pool), &p->pools[p->npools++]);

@@ -120,9 +120,15 @@ static void check_keys(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *peer = gw_conf_child(tree, "peers");
 
-    for (; peer != NULL; peer = gw_conf_next(peer))
-        if (gw_conf_child(peer, "keys") == NULL)
+    for (; peer != NULL; peer = gw_conf_next(peer)) {
+        const struct lyd_node *keys = gw_conf_child(peer, "keys");
+        bool mac = strcmp(gw_conf_str(peer, "protection"), "esp") != 0;
+        if (mac && keys == NULL)
             gw_conf_fault_in(err, peer, "keys", "are missing, expected at least one");
+        else if (!mac && keys != NULL)
+            gw_conf_fault(err, keys,
+                          "are for nothing with protection esp, expected none, or protection both");
+    }
 }
 
 /* ---- numbers that go together ---- */

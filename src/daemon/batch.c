@@ -30,6 +30,10 @@ struct queued {
 static void send_mh(struct gwd *d, const struct gw_mh_addrs *addrs, const uint8_t *data, size_t len)
 {
     char to[GW_TEXT_MAX];
+    if (!gw_node_may_send(d->node, &addrs->dst)) {
+        d->count.mh_unprotected++;
+        return;
+    }
     if (gw_mh_send(d->mh.fd, addrs, data, len) == 0) {
         d->count.mh_sent++;
         return;

@@ -5,6 +5,7 @@
  *   start.c    the order in which things are opened and closed
  *   io.c       descriptors become node inputs
  *   attach.c   hostapd's stations become node inputs
+ *   policy.c   IPsec policies become a node input
  *   driver.c   node actions are carried out
  *   batch.c    messages wait for the records before them
  *   request.c  control requests, control.c their socket, json.c their form
@@ -59,6 +60,7 @@ struct gwd_done {
     X(mh_received, "mh-received")                       \
     X(mh_sent, "mh-sent")                               \
     X(mh_send_errors, "mh-send-errors")                 \
+    X(mh_unprotected, "mh-unsent-no-ipsec-policy")      \
     X(nd_received, "nd-received")                       \
     X(nd_sent, "nd-sent")                               \
     X(nd_send_errors, "nd-send-errors")                 \
@@ -99,7 +101,7 @@ struct gwd {
     struct gwd_control control;
     size_t nifs;
     struct gwd_if *ifs;
-    struct gwd_fd mh, plane, netlink, deadline;
+    struct gwd_fd mh, plane, netlink, deadline, xfrm;
     size_t nhostapd;
     struct gwd_hostapd *hostapd; /* attach.c */
     int icmp_fd;
@@ -127,6 +129,10 @@ void gwd_stop(struct gwd *d); /* also after a failed start; uses conf->daemon.on
 /* io.c: GW_ESYS leaves the descriptor with the caller. */
 int gwd_watch(struct gwd *d, struct gwd_fd *f, int fd, bool owned, uv_poll_cb cb, void *data);
 void gwd_unwatch(struct gwd_fd *f);
+/* At the end of a callback of gwd_watch's: goes on watching after an error. */
+void gwd_go_on(uv_poll_t *poll, int status, uv_poll_cb cb);
+/* Takes the signalling messages that have arrived by now. */
+void gwd_mh_read_all(struct gwd *d);
 int gwd_io_open(struct gwd *d);
 void gwd_io_close(struct gwd *d);
 void gwd_links_refresh(struct gwd *d);
@@ -138,6 +144,11 @@ void gwd_attach_free(struct gwd *d);
 void gwd_attach_show(const struct gwd *d, struct gw_emit *e); /* members of an object */
 /* Do they learn of attachments from the same places? */
 bool gwd_attach_same(const struct gw_config *a, const struct gw_config *b);
+
+/* policy.c: open for what a configuration needs, 0 or GW_ESYS (errno); read and tell the node. */
+int gwd_policies_open(struct gwd *d, const struct gw_config *c);
+void gwd_policies_read(struct gwd *d);
+void gwd_policies_close(struct gwd *d);
 
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);

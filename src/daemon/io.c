@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define READS_PER_EVENT 64
+#define MH_WAITING      65536 /* more messages than the socket's buffer holds */
 
 int gwd_watch(struct gwd *d, struct gwd_fd *f, int fd, bool owned, uv_poll_cb cb, void *data)
 {
@@ -44,18 +45,16 @@ void gwd_unwatch(struct gwd_fd *f)
 
 /* libuv stops watching at an error (an interface set down, netlink messages lost); reading has
  * taken the error from the socket, so go on. */
-static void go_on(uv_poll_t *poll, int status, uv_poll_cb cb)
+void gwd_go_on(uv_poll_t *poll, int status, uv_poll_cb cb)
 {
     if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
         uv_poll_start(poll, UV_READABLE, cb);
 }
 
-static void mh_readable(uv_poll_t *poll, int status, int events)
+static void read_mh(struct gwd *d, int most)
 {
-    struct gwd *d = poll->data;
     uint8_t buf[GW_MH_MAX + 8];
-    (void)events;
-    for (int i = 0; i < READS_PER_EVENT; i++) {
+    for (int i = 0; i < most; i++) {
         struct gw_input in = {.kind = GW_IN_MH};
         int n = gw_mh_recv(d->mh.fd, &in.mh.addrs, buf, sizeof buf);
         if (n < 0)
@@ -65,7 +64,19 @@ static void mh_readable(uv_poll_t *poll, int status, int events)
         in.mh.len = (size_t)n;
         gwd_input(d, &in, gw_clock_now());
     }
-    go_on(poll, status, mh_readable);
+}
+
+static void mh_readable(uv_poll_t *poll, int status, int events)
+{
+    struct gwd *d = poll->data;
+    (void)events;
+    read_mh(d, READS_PER_EVENT);
+    gwd_go_on(poll, status, mh_readable);
+}
+
+void gwd_mh_read_all(struct gwd *d)
+{
+    read_mh(d, MH_WAITING);
 }
 
 static void nd_readable(uv_poll_t *poll, int status, int events)
@@ -87,7 +98,7 @@ static void nd_readable(uv_poll_t *poll, int status, int events)
             .nd = {.iface = ifc->index, .src = frame.src, .data = frame.packet, .len = frame.len}};
         gwd_input(d, &in, gw_clock_now());
     }
-    go_on(poll, status, nd_readable);
+    gwd_go_on(poll, status, nd_readable);
 }
 
 static void new_station(void *user, const struct gw_station_key *key, struct gw_time seen)
@@ -111,7 +122,7 @@ static void plane_readable(uv_poll_t *poll, int status, int events)
     struct gwd *d = poll->data;
     (void)events;
     gw_bpf_dispatch(d->bpf, &ops, d, gw_clock_mono());
-    go_on(poll, status, plane_readable);
+    gwd_go_on(poll, status, plane_readable);
 }
 
 static void carrier_event(struct gwd *d, struct gwd_if *ifc, bool carrier)
@@ -175,7 +186,7 @@ static void netlink_readable(uv_poll_t *poll, int status, int events)
     struct gwd *d = poll->data;
     (void)events;
     int err = gw_nl_dispatch(d->netlink.fd, netlink_event, d);
-    go_on(poll, status, netlink_readable);
+    gwd_go_on(poll, status, netlink_readable);
     if (err != GW_ESHORT)
         return;
     d->count.netlink_lost++;

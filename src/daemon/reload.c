@@ -54,6 +54,8 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
         refused(r, "/godwit/daemon/sandbox", why);
     if (!gwd_attach_same(old, c))
         refused(r, "/godwit/attachment", why);
+    if (gwd_policies_open(r->d, c) < 0)
+        refused(r, "/godwit/peers", "the IPsec policies cannot be watched");
     const char *log = c->daemon.log_file;
     int fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
     if (log != NULL && fd < 0)
@@ -84,6 +86,7 @@ static int take_over(struct reload *r, struct gw_config *c)
     gw_config_free(d->conf);
     d->conf = c;
     gwd_carry_out(d);
+    gwd_policies_read(d);
     return 0;
 }
 

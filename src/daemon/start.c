@@ -169,6 +169,10 @@ static int start_node(struct gwd *d)
     int err = gw_store_load(d->store, restore_record, d, &why);
     if (err < 0)
         return fail(d, GW_CAT_STORE, "store-failed", err, "state directory", why.text);
+    if (gwd_policies_open(d, d->conf) < 0)
+        return fail(d, GW_CAT_NODE, "no-ipsec", GW_ESYS, "cannot watch the IPsec policies",
+                    strerror(errno));
+    gwd_policies_read(d);
     err = gwd_input(d, &start, gw_clock_now());
     gwd_flush(d);
     return err < 0 ? fail(d, GW_CAT_NODE, "start-failed", err, d->conf->name, gw_err_name(err)) : 0;
@@ -216,7 +220,7 @@ static void init_handles(struct gwd *d)
         uv_signal_init(&d->loop, &d->signal[i]);
         d->signal[i].data = d;
     }
-    d->mh.fd = d->plane.fd = d->netlink.fd = d->deadline.fd = d->icmp_fd = -1;
+    d->mh.fd = d->plane.fd = d->netlink.fd = d->deadline.fd = d->xfrm.fd = d->icmp_fd = -1;
 }
 
 /* Last of the start: no thread runs yet, and nothing is opened later that it forbids. A system
@@ -294,6 +298,7 @@ void gwd_stop(struct gwd *d)
         on_stop = d->adopted ? GW_STOP_LEAVE : GW_STOP_REMOVE;
     gwd_control_close(&d->control);
     gwd_attach_close(d);
+    gwd_policies_close(d);
     gwd_io_close(d);
     close_loop(d);
     if (on_stop == GW_STOP_REMOVE && !failed)

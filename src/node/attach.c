@@ -233,6 +233,7 @@ int gw_attach_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_PLANE_DONE:
     case GW_IN_FIRST_PKT:
     case GW_IN_USE:
+    case GW_IN_POLICIES:
     case GW_IN_RESTORE:
     case GW_IN_START:
     case GW_IN_STOP:

@@ -46,7 +46,8 @@ struct gw_cfg_peer {
     struct gw_prefix *pools;
     size_t nnodes;      /* whom it may register; 0: everybody */
     const char **nodes; /* globs over gw_fmt_mnid */
-    size_t nkeys;       /* 1..GW_PEER_KEYS; the first signs */
+    bool esp;           /* signalling is under IPsec, which the kernel must ask for */
+    size_t nkeys;       /* up to GW_PEER_KEYS, the first signs; 0: no MAC, only with esp */
     struct gw_key keys[GW_PEER_KEYS];
 };
 

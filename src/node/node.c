@@ -247,6 +247,7 @@ static int access_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_USE:
         return gw_maar_use(&n->maar, &in->use.prefix, in->use.last);
     case GW_IN_MH:
+    case GW_IN_POLICIES:
     case GW_IN_RESTORE:
     case GW_IN_START:
     case GW_IN_STOP:
@@ -260,6 +261,8 @@ static int input(struct gw_node *n, const struct gw_input *in)
     switch (in->kind) {
     case GW_IN_RESTORE:
         return restore(n, in);
+    case GW_IN_POLICIES:
+        return gw_protect_policies(n, in->policies.list, in->policies.n);
     case GW_IN_START:
         return start(n);
     case GW_IN_STOP: /* what is durable is stored already; the packet path is the driver's */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "node/config.h"
 #include "plane/intent.h"
+#include "wire/policy.h"
 
 struct gw_node;
 
@@ -41,6 +42,7 @@ enum gw_input_kind {
     GW_IN_PLANE_DONE, /* an intent with a tag has been applied (result: 0 or gw_err) */
     GW_IN_FIRST_PKT,  /* the first packet of a watched prefix passed */
     GW_IN_USE,        /* the answer to GW_ACT_USE; now: when the packet path was read */
+    GW_IN_POLICIES,   /* all IPsec policies that may concern this node's signalling */
     GW_IN_RESTORE,    /* before GW_IN_START: one record of the store */
     GW_IN_START,      /* all records given: say every intent, then GW_INTENT_SYNC; resume */
     GW_IN_STOP,       /* the daemon is about to leave */
@@ -81,6 +83,10 @@ struct gw_input {
             struct gw_prefix prefix;
             struct gw_time last; /* monotonic; the last packet in either direction; 0: none */
         } use;
+        struct {
+            const struct gw_policy *list; /* in no particular order */
+            size_t n;                     /* 0 also when they cannot be read */
+        } policies;
         struct {
             const void *key, *value;
             size_t key_len, value_len;
@@ -138,6 +144,9 @@ int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now no
 struct gw_time gw_node_deadline(const struct gw_node *n);
 void gw_node_expire(struct gw_node *n, struct gw_now now);
 bool gw_node_next_action(struct gw_node *n, struct gw_action *act);
+/* May a GW_ACT_SEND_MH to that address leave still? For drivers that keep some back: the IPsec
+ * policy that a peer needs may have gone meanwhile. */
+bool gw_node_may_send(const struct gw_node *n, const struct gw_addr *to);
 
 /* Takes over a new configuration. What cannot change in a running node (name, roles, own address,
  * pools in use, interfaces) is refused: refuse(user, path, why) is called for each and, if any,

@@ -8,6 +8,7 @@
 #include "fn/lm/mag.h"
 #include "node/node.h"
 #include "node/queue.h"
+#include "wire/policy.h"
 
 #define GW_REPLAY 64 /* identifiers remembered per peer */
 
@@ -40,6 +41,13 @@ struct gw_heartbeat {
     enum gw_heartbeat_state state;
 };
 
+/* What the kernel's IPsec policies ask of the messages of a peer. */
+struct gw_protect {
+    bool required[GW_POLICY_DIRS];            /* ESP is */
+    bool said;                                /* in the log, how it is */
+    struct gw_policy_sum sum[GW_POLICY_DIRS]; /* scratch of protect.c */
+};
+
 /* A configured peer, or this node itself. */
 struct gw_peer {
     struct gw_addr addr; /* the key */
@@ -51,6 +59,7 @@ struct gw_peer {
     uint32_t answers;
     struct gw_time rate_at, line_at; /* gw_limit_take: messages from it, lines about it */
     struct gw_heartbeat hb;
+    struct gw_protect policy;
     uint64_t served, moved; /* scratch of show.c */
 };
 
@@ -106,6 +115,11 @@ int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct
 void gw_signal_refuse(struct gw_node *n, struct gw_peer *p, uint8_t status);
 void gw_signal_drain(struct gw_node *n); /* delivers messages to itself */
 void gw_signal_drop_loop(struct gw_node *n);
+
+/* protect.c. Are the messages of a peer under the protection that it is configured with? */
+bool gw_protect_is(const struct gw_peer *p);
+int gw_protect_policies(struct gw_node *n, const struct gw_policy *list, size_t count);
+void gw_protect_show(const struct gw_peer *p, struct gw_emit *e);
 
 /* dispatch.c: the message in n->in, of an authenticated peer; `to`: the roles of this node that it
  * can be for (enum gw_role). 0 or why it was refused. */

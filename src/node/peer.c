@@ -92,6 +92,8 @@ static int add(struct gw_node *n, struct gw_table *t, const struct gw_cfg_peer *
     p->hb.timer.pos = 0; /* that one is the old one's; `at` says when */
     p->addr = cfg->addr;
     p->cfg = cfg;
+    if (!cfg->esp)
+        p->policy = (struct gw_protect){0};
     int err = gw_table_put(t, p);
     if (err != 0)
         gw_free(n->al, p, sizeof *p);

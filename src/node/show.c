@@ -285,6 +285,7 @@ static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now
         gw_emit_num(e, "refused", (int64_t)p->refused);
         gw_emit_num(e, "last_heard_ms",
                     p->last_in.ns != 0 ? (now.mono.ns - p->last_in.ns) / 1000000 : -1);
+        gw_protect_show(p, e);
         gw_emit_str(e, "state", gw_heartbeat_state_name(p->hb.state));
         gw_emit_num(e, "missed", p->hb.missed);
         gw_emit_num(e, "rtt_us", p->hb.rtt.ns != 0 ? p->hb.rtt.ns / 1000 : -1);

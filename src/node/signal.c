@@ -10,6 +10,12 @@
 
 #define ANSWERS_PER_SECOND 10
 
+static int drop(struct gw_node *n, enum gw_count why, int err)
+{
+    n->lm.count[why]++;
+    return err;
+}
+
 static uint64_t next_mesgid(struct gw_node *n)
 {
     uint64_t wall = gw_ntp_time(n->lm.now.wall_ns);
@@ -60,6 +66,19 @@ static void emit(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8
                                          .mh = {.addrs = *addrs, .data = copy, .len = len}});
 }
 
+/* Under a MAC where there is a key; else ESP alone protects it. */
+static int encode(struct gw_node *n, const struct gw_peer *p, const struct gw_mh_addrs *addrs,
+                  struct gw_mh *m, uint8_t buf[static GW_MH_MAX])
+{
+    if (p->cfg->nkeys == 0) /* then it has esp */
+        return gw_mh_write(&n->cfg->codec, addrs, m, buf, GW_MH_MAX);
+    struct gw_opt *id = gw_mh_add(m, GW_OPT_MESGID);
+    if (id == NULL)
+        return GW_ESHORT;
+    id->u64 = next_mesgid(n);
+    return gw_mh_write_auth(&n->cfg->codec, addrs, m, &p->cfg->keys[0], buf, GW_MH_MAX);
+}
+
 int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct gw_mh *m)
 {
     struct gw_node *n = node;
@@ -67,17 +86,17 @@ int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct
     uint8_t buf[GW_MH_MAX];
     struct gw_peer *p = gw_peer_get(n, to);
 
-    if (p == NULL || (p->cfg != &n->self && p->cfg->nkeys == 0))
+    if (p == NULL || (p->cfg != &n->self && p->cfg->nkeys == 0 && !p->cfg->esp))
         return GW_ENOENT;
+    if (!gw_protect_is(p)) {
+        n->lm.unsent = true;
+        return drop(n, GW_CNT_OUT_NO_POLICY, GW_EDENIED);
+    }
     count_out(n, m->type);
     p->out++;
     if (p->cfg == &n->self)
         return send_to_self(n, as, m);
-    struct gw_opt *id = gw_mh_add(m, GW_OPT_MESGID);
-    if (id == NULL)
-        return GW_ESHORT;
-    id->u64 = next_mesgid(n);
-    int len = gw_mh_write_auth(&n->cfg->codec, &addrs, m, &p->cfg->keys[0], buf, sizeof buf);
+    int len = encode(n, p, &addrs, m, buf);
     if (len < 0) {
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_SIGNAL, "write-failed", "a message to %s: %s",
                p->cfg->name, gw_err_name(len));
@@ -131,6 +150,8 @@ static void complain(struct gw_node *n, struct gw_peer *p, const struct gw_mh_ad
         }
         return;
     }
+    if (p->cfg->esp)
+        return; /* it would carry the message in the clear */
     const uint8_t *copy = gw_queue_copy(&n->queue, data, len < GW_MH_MAX ? len : GW_MH_MAX);
     if (copy == NULL)
         return;
@@ -164,12 +185,6 @@ static void count_in(struct gw_node *n)
     }
 }
 
-static int drop(struct gw_node *n, enum gw_count why, int err)
-{
-    n->lm.count[why]++;
-    return err;
-}
-
 /* RFC 4285 §6: the sender is authentic, its clock or its configuration is wrong. A copy of what has
  * been taken says neither: the network made it, or somebody who would like an answer. */
 static void answer_id(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id)
@@ -180,8 +195,8 @@ static void answer_id(struct gw_node *n, struct gw_peer *p, const struct gw_opt 
 }
 
 /* Authenticated, once. 0, GW_EAUTH or GW_EREPLAY. */
-static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
-                 const uint8_t *data, size_t len)
+static int check_mac(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
+                     const uint8_t *data, size_t len)
 {
     const struct gw_opt *id = gw_lm_opt(&n->in, GW_OPT_MESGID);
     int err = gw_mh_check_auth(addrs, &n->in, data, len, p->cfg->keys, p->cfg->nkeys);
@@ -203,6 +218,18 @@ static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs 
         return drop(n, GW_CNT_REPLAY, GW_EREPLAY);
     }
     gw_replay_take(&p->replay, id->u64);
+    return 0;
+}
+
+/* Without keys the kernel has let through what ESP had authenticated, once. */
+static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
+                 const uint8_t *data, size_t len)
+{
+    bool mac = p->cfg->nkeys != 0 || !p->cfg->esp;
+    int err = mac ? check_mac(n, p, addrs, data, len) : 0;
+
+    if (err != 0)
+        return err;
     p->last_in = n->lm.now.mono;
     p->in++;
     return 0;
@@ -216,6 +243,12 @@ static int stranger(struct gw_node *n, const struct gw_addr *from)
         gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "unknown-peer", "a message from %s",
                gw_fmt_addr(from, text));
     return drop(n, GW_CNT_UNKNOWN_PEER, GW_EDENIED);
+}
+
+static int unprotected(struct gw_node *n, struct gw_peer *p)
+{
+    p->refused++;
+    return drop(n, GW_CNT_IN_NO_POLICY, GW_EDENIED);
 }
 
 /* Before it costs parsing or cryptography. */
@@ -237,6 +270,8 @@ int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const ui
         return stranger(n, &addrs->src);
     if (!gw_limit_take(&p->rate_at, n->lm.now.mono, n->cfg->limits.peer_rate, GW_SEC(1)))
         return too_many(n, p);
+    if (!gw_protect_is(p))
+        return unprotected(n, p);
     struct gw_parse_result r = gw_mh_parse(&n->cfg->codec, addrs, data, len, &n->in);
     if (r.code != GW_PARSE_OK) {
         if (gw_limit_line(&p->line_at, n->lm.now.mono))

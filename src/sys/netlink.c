@@ -119,10 +119,10 @@ int gw_nl_parse(const void *data, size_t len, gw_nl_fn *fn, void *user)
     return err;
 }
 
-int gw_nl_open(void)
+int gw_nl_listen(int bus, unsigned groups)
 {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE), size = 0;
-    struct sockaddr_nl sa = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_NEIGH};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, bus), size = 0;
+    struct sockaddr_nl sa = {.nl_family = AF_NETLINK, .nl_groups = groups};
     if (fd < 0)
         return GW_ESYS;
     size = RECEIVE_BUFFER;
@@ -133,6 +133,11 @@ int gw_nl_open(void)
     close(fd);
     errno = saved;
     return GW_ESYS;
+}
+
+int gw_nl_open(void)
+{
+    return gw_nl_listen(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_NEIGH);
 }
 
 int gw_nl_dispatch(int fd, gw_nl_fn *fn, void *user)
@@ -154,12 +159,12 @@ int gw_nl_dispatch(int fd, gw_nl_fn *fn, void *user)
     return 0;
 }
 
-/* Sends a request and reads until its end (that of a dump, or the acknowledgement). */
-static int transact(struct nlmsghdr *nlh, mnl_cb_t each, void *user)
+int gw_nl_transact(int bus, struct nlmsghdr *nlh,
+                   int (*each)(const struct nlmsghdr *nlh, void *user), void *user)
 {
     char buf[BUFFER_SIZE];
     int rc = MNL_CB_ERROR;
-    struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    struct mnl_socket *nl = mnl_socket_open2(bus, SOCK_CLOEXEC);
     if (nl == NULL)
         return GW_ESYS;
     if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
@@ -196,7 +201,7 @@ int gw_nl_links(gw_nl_fn *fn, void *user)
     nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof *ifi);
     ifi->ifi_family = AF_UNSPEC;
-    return transact(nlh, each_link, &listener);
+    return gw_nl_transact(NETLINK_ROUTE, nlh, each_link, &listener);
 }
 
 static int pool_route(const struct gw_prefix *pool, bool add)
@@ -215,7 +220,7 @@ static int pool_route(const struct gw_prefix *pool, bool add)
                           .rtm_type = RTN_UNREACHABLE};
     mnl_attr_put(nlh, RTA_DST, sizeof pool->addr.b, pool->addr.b);
     mnl_attr_put_u32(nlh, RTA_PRIORITY, 0xfffffffe); /* whatever else is there goes first */
-    int err = transact(nlh, NULL, NULL);
+    int err = gw_nl_transact(NETLINK_ROUTE, nlh, NULL, NULL);
     return err < 0 && ((add && errno == EEXIST) || (!add && errno == ESRCH)) ? 0 : err;
 }
 
@@ -259,7 +264,7 @@ int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n)
     nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof *rtm);
     rtm->rtm_family = AF_INET6;
-    int err = transact(nlh, each_route, &stale);
+    int err = gw_nl_transact(NETLINK_ROUTE, nlh, each_route, &stale);
     for (size_t i = 0; err == 0 && i < stale.nfound; i++)
         err = pool_route(&stale.found[i], false);
     for (size_t i = 0; err == 0 && i < n; i++)

@@ -43,6 +43,14 @@ int gw_nl_links(gw_nl_fn *fn, void *user);
 #define GW_NL_RTPROT 103
 int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n);
 
+/* For other users of netlink (NETLINK_..., a mask of groups): a non-blocking descriptor that is
+ * subscribed to them, or GW_ESYS; and a request that is sent and answered until its end, that of a
+ * dump or the acknowledgement, 0 or GW_ESYS (errno). */
+struct nlmsghdr;
+int gw_nl_listen(int bus, unsigned groups);
+int gw_nl_transact(int bus, struct nlmsghdr *nlh,
+                   int (*each)(const struct nlmsghdr *nlh, void *user), void *user);
+
 /* Writes /proc/sys/net/ipv6/conf/IFNAME/KEY. 0, or GW_ESYS (errno). */
 int gw_sysctl_ipv6(const char *ifname, const char *key, const char *value);
 

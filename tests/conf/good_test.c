@@ -166,6 +166,7 @@ static void test_full_lists(void **state)
     assert_int_equal(c->peers[0].roles, GW_ROLE_MAAR | GW_ROLE_CMD);
     assert_int_equal(c->peers[0].npools, 1);
     assert_prefix(&c->peers[0].pools[0], "2001:db8:c000::/48");
+    assert_true(c->peers[0].esp);
     assert_key(&c->peers[0].keys[0], UINT32_MAX, GW_AUTH_HMAC_SHA1_96, 64, 0);
     assert_int_equal(c->npolicy, 3);
     assert_int_equal(c->policy[0].match, GW_MATCH_LLADDR);
@@ -243,8 +244,11 @@ static void test_keys_in_order(void **state)
     struct gw_config *c = load("cmd");
 
     (void)state;
-    assert_int_equal(c->npeers, 2);
+    assert_int_equal(c->npeers, 3);
     assert_int_equal(c->peers[0].nkeys, 2);
+    assert_false(c->peers[0].esp);
+    assert_int_equal(c->peers[2].nkeys, 0);
+    assert_true(c->peers[2].esp);
     assert_key(&c->peers[0].keys[0], 257, GW_AUTH_HMAC_SHA256_128, 16, 16); /* signs */
     assert_key(&c->peers[0].keys[1], 256, GW_AUTH_HMAC_SHA1_96, 16, 0);
     assert_int_equal(c->peers[0].npools, 2);
@@ -297,6 +301,7 @@ static void assert_same_lists(const struct gw_config *a, const struct gw_config 
         assert_int_equal(p->npools, q->npools);
         for (size_t k = 0; k < p->npools; k++)
             assert_true(gw_prefix_eq(&p->pools[k], &q->pools[k]));
+        assert_int_equal(p->esp, q->esp);
         assert_int_equal(p->nkeys, q->nkeys);
         assert_memory_equal(p->keys, q->keys, sizeof p->keys);
     }

@@ -29,6 +29,8 @@
     X(STALE, "drop-stale-update")                    \
     X(ANSWER_LIMITED, "drop-answer-rate")            \
     X(PEER_RATE, "drop-peer-rate")                   \
+    X(IN_NO_POLICY, "drop-no-ipsec-policy")          \
+    X(OUT_NO_POLICY, "unsent-no-ipsec-policy")       \
     X(REFUSED_POLICY, "refused-policy")              \
     X(UNAUTHORISED, "refused-not-authorised")        \
     X(REFUSED_MNID, "refused-missing-mn-id")         \

@@ -51,7 +51,12 @@ static int transmit(struct gw_exchange *x)
     if (err != 0)
         return err;
     x->in_window++;
+    lm->unsent = false;
     x->transmit(x->timer.owner);
+    if (lm->unsent) { /* it was no attempt: the first one comes when the way is clear */
+        x->held = true;
+        x->wait = lm->cfg->timers.initial_ack;
+    }
     return 0;
 }
 

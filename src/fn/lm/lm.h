@@ -55,6 +55,7 @@ struct gw_lm {
     const struct gw_lm_ops *ops;
     void *user;
     struct gw_mh *out; /* scratch for the message being built */
+    bool unsent;       /* ops->send has refused a message for want of protection */
 };
 
 /* One PBU that wants a PBA (RFC 8885 §3.6): exponential backoff from initial_ack to max_ack, at

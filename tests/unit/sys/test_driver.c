@@ -37,6 +37,7 @@ struct gw_node {
     const struct gw_action *script;
     size_t left;
     const struct gw_action *after_plane; /* what a PLANE_DONE makes it want */
+    bool unprotected;                    /* what it has said may not leave any more */
 };
 
 int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)
@@ -54,6 +55,12 @@ int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now no
         n->after_plane = NULL;
     }
     return 0;
+}
+
+bool gw_node_may_send(const struct gw_node *n, const struct gw_addr *to)
+{
+    (void)to;
+    return !n->unprotected;
 }
 
 bool gw_node_next_action(struct gw_node *n, struct gw_action *act)
@@ -306,6 +313,20 @@ static void test_stop_syncs_what_is_left(void **state)
     env_free(e);
 }
 
+static void test_unprotected_message_never_leaves(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {put("1"), mh("A")};
+    play(e, script, 2);
+    e->node.unprotected = true; /* while it waits */
+    gwd_flush(&e->d);
+    assert_string_equal(diary, "put1 commit ");
+    assert_int_equal(e->d.count.mh_unprotected, 1);
+    assert_int_equal(e->d.count.mh_sent, 0);
+    env_free(e);
+}
+
 static void test_full_medium_does_not_stop_signalling(void **state)
 {
     (void)state;
@@ -382,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_each_batch_is_synced_before_its_messages),
         cmocka_unit_test(test_full_queue_releases_nothing_early),
         cmocka_unit_test(test_stop_syncs_what_is_left),
+        cmocka_unit_test(test_unprotected_message_never_leaves),
         cmocka_unit_test(test_full_medium_does_not_stop_signalling),
         cmocka_unit_test(test_results_of_intents_return_last),
         cmocka_unit_test(test_use_is_the_later_direction),
