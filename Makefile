@@ -2,7 +2,7 @@
 # (CMakePresets.json); everything lands under build/.
 SECONDS_PER_TARGET ?= 60
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench reference soak-moves clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference soak-moves clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -36,6 +36,10 @@ fuzz: deps
 bench: build
 	lab/measure-handover --bin build/release/bin --out build/bench
 	build/release/bin/bench-plane
+
+# Messages and times of the CMD's three modes, n = 1..5, d = 0 and 10 ms.
+measure-modes: build
+	lab/measure-modes --bin build/release/bin --out build/bench
 
 reference: build
 	tools/gen-reference > doc/reference.md

@@ -7,38 +7,18 @@ import signal
 import struct
 import time
 
-from godwit_lab import measure, signalling, topology
+from godwit_lab import measure, signalling
 from godwit_lab.domain import Lab, wait_for
+from godwit_lab.star import CMD, MN, SERVER, plan
 from godwit_lab.workload import Echo
 from scapy.layers.inet6 import IPv6, in6_chksum
 from scapy.utils import PcapReader
 
-MN, CMD, SERVER = "mn1", "cmd", "srv1"
 ECHO_PORT = 7007
 PBU, PBA = 5, 6
 # Mobility options (IANA); those that RFC 8885 adds are PREVIOUS to DLIF_LL.
 MNID, AUTH, MESG_ID, HNP, HI, ATT, MN_LL, TIMESTAMP = 8, 9, 10, 22, 23, 24, 25, 27
 PREVIOUS, SERVING, DLIF_LOCAL, DLIF_LL = 67, 68, 69, 70
-
-
-def plan(name, maars=3, delay=0, loss=0, mobile_nodes=1, godwit=None, hook="auto"):
-    """A star: one CMD, MAARs with an access point each, a server; all on one core router."""
-    names = [f"maar{i}" for i in range(1, maars + 1)]
-    nodes = {"core": {"role": "router", "address": "2001:db8:f::f"},
-             CMD: {"role": "cmd", "address": "2001:db8:f::c"},
-             SERVER: {"role": "server", "address": "2001:db8:5::1"}}
-    for i, maar in enumerate(names, 1):
-        nodes[maar] = {"role": "maar", "address": f"2001:db8:f::{i}",
-                       "pools": [f"2001:db8:{i}000::/36"], "hook": hook}
-    return topology.from_dict({
-        "nodes": nodes,
-        "links": [{"ends": [CMD, "core"], "delay": delay, "loss": loss},
-                  *[{"ends": [n, "core"]} for n in (*names, SERVER)]],
-        "access-points": {f"ap{i}": {"at": m} for i, m in enumerate(names, 1)},
-        "mobile-nodes": {f"mn{i}": {"at": "ap1"} for i in range(1, mobile_nodes + 1)},
-        "policy": [{"lladdr": "02:00:*", "action": "allow"}],
-        # Heartbeats, and what a restart makes peers say, would be counted as messages of a move.
-        "godwit": {"heartbeat": {"interval": 0}, **(godwit or {})}}, name)
 
 
 class Domain:
@@ -87,13 +67,7 @@ class Domain:
         return steps if "plane_programmed" in steps and "pba_received" in steps else None
 
     def quiet(self, seconds=0.4):
-        """Until the capture has not grown for a while: no message more belongs to this move."""
-        size, since, deadline = -1, time.monotonic(), time.monotonic() + 15
-        while time.monotonic() - since < seconds and time.monotonic() < deadline:
-            now = os.path.getsize(self.file) if os.path.exists(self.file) else 0
-            if now != size:
-                size, since = now, time.monotonic()
-            time.sleep(0.02)
+        signalling.until_quiet(self.file, seconds)
 
     def stop_capture(self):
         self.lab.stop(f"capture-{CMD}-core", signal.SIGINT)

@@ -147,7 +147,12 @@ static void handover(struct world *w, enum gw_cmd_mode mode, size_t n)
             assert_int_equal(t.redirected[p], link_ns[s][0] + link_ns[0][p]);
     }
     assert_int_equal(t.all, all);
-    w_run(w, GW_SEC(5));
+    const struct gw_handover *row = gw_mn_row(w_mn(w, s, 1));
+    assert_non_null(row);
+    assert_int_equal(row->previous, n);
+    assert_int_equal(row->step[GW_HO_PLANE_COMPLETE].ns - row->step[GW_HO_ATTACHMENT_SEEN].ns, all);
+    w_run(w, GW_SEC(5)); /* and nothing is said of it later */
+    assert_int_equal(w->messages - before, expected(mode, (unsigned)n));
     w_check(w, 1, s);
     w_check_all(w);
     for (size_t i = 0; i < w->nnodes; i++) {
@@ -435,6 +440,12 @@ static void forged_copies(void **state)
     assert_int_equal(w_count(w, 2, GW_CNT_COPY), 0);
     forge(w, 1, &p1, 1); /* and this is what it would be like */
     assert_int_equal(w_prefix(w, 2, &p1)->prefix.kind, GW_PFX_SERVED);
+    /* It does not say who else answers, as another implementation's: the CMD is asked soon. */
+    uint64_t asked = w_count(w, 2, GW_CNT_OUT_PBU);
+    w_run(w, GW_MSEC(1990));
+    assert_int_equal(w_count(w, 2, GW_CNT_OUT_PBU), asked);
+    w_run(w, GW_MSEC(20));
+    assert_int_equal(w_count(w, 2, GW_CNT_OUT_PBU), asked + 1);
     w_free(w);
 }
 

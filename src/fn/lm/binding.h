@@ -31,6 +31,7 @@ struct gw_anchor {
     struct gw_lladdr lladdr;
     enum gw_anchor_state state;
     bool mark;             /* scratch of whoever compares lists */
+    bool heard;            /* S-MAAR, locator: its own answer has come */
     struct gw_time used;   /* S-MAAR: the last packet that is known of, or when serving began */
     struct gw_exchange ex; /* CMD: the PBU to this anchor; S-MAAR: about it to the CMD */
     uint64_t told;         /* CMD: the Timestamp in it */

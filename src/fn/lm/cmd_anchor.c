@@ -7,6 +7,28 @@
 #define VERSION 1
 #define KEY_MAX 257
 
+/* The previous MAARs in a circle: the one after this; alone, it is its own next. Each tells the
+ * serving MAAR of the next, so that it knows when one is missing (doc/protocol.md). */
+static const struct gw_anchor *next_told(const struct gw_anchor *a)
+{
+    const struct gw_binding *b = a->binding;
+    const struct gw_anchor *n = a;
+
+    do
+        n = n->next != NULL ? n->next : b->anchors;
+    while (n != a && (n->state == GW_ANCHOR_RELEASING || gw_addr_eq(&n->maar, &b->serving)));
+    return n;
+}
+
+/* What makes a previous MAAR answer the serving one too (§3.3). */
+static bool add_copy(struct gw_mh *m, const struct gw_anchor *a)
+{
+    const struct gw_anchor *next = next_told(a);
+    struct gw_lm_previous p = {.maar = next->maar, .prefix = next->prefix};
+
+    return gw_lm_add_addr(m, GW_OPT_ALT_COA, &a->binding->serving) && gw_lm_add_previous(m, &p);
+}
+
 static void transmit(void *owner)
 {
     struct gw_anchor *a = owner;
@@ -27,7 +49,7 @@ static void transmit(void *owner)
     if (fits && !gw_addr_is_zero(&b->serving))
         fits = gw_lm_add_addr(m, GW_OPT_SERVING_MAAR, &b->serving);
     if (fits && !release && gw_cmd_round_copies(gw_cmd_mn(b)))
-        fits = gw_lm_add_addr(m, GW_OPT_ALT_COA, &b->serving);
+        fits = add_copy(m, a);
     a->told = b->attached;
     if (fits && lm->ops->send(lm->user, GW_ROLE_CMD, &a->maar, m) == 0 && !release)
         gw_handover_prev_sent(gw_cmd_row(gw_cmd_mn(b)), &a->maar, lm->now.mono);

@@ -28,6 +28,7 @@ const char *gw_ho_step_name(enum gw_ho_step s)
         [GW_HO_PBA_RECEIVED] = "pba_received",
         [GW_HO_PBU_RECEIVED] = "pbu_received",
         [GW_HO_PLANE_PROGRAMMED] = "plane_programmed",
+        [GW_HO_PLANE_COMPLETE] = "plane_complete",
         [GW_HO_PBA_SENT] = "pba_sent",
         [GW_HO_RA_SENT] = "ra_sent",
         [GW_HO_FIRST_UPLINK] = "first_uplink",

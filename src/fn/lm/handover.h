@@ -16,6 +16,7 @@ enum gw_ho_step {
     GW_HO_PBA_RECEIVED,
     GW_HO_PBU_RECEIVED,
     GW_HO_PLANE_PROGRAMMED,
+    GW_HO_PLANE_COMPLETE, /* serving: with the last prefix that the handover has brought */
     GW_HO_PBA_SENT,
     GW_HO_RA_SENT,
     GW_HO_FIRST_UPLINK,

@@ -307,7 +307,8 @@ bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p)
         return false;
     o->previous_maar.maar = p->maar;
     o->previous_maar.hnp = p->prefix;
-    return gw_lm_add_addr(m, GW_OPT_DLIF_LINK_LOCAL, &p->link_local) &&
+    return (gw_addr_is_zero(&p->link_local) ||
+            gw_lm_add_addr(m, GW_OPT_DLIF_LINK_LOCAL, &p->link_local)) &&
            gw_lm_add_lladdr(m, GW_OPT_DLIF_LLADDR, &p->lladdr);
 }
 

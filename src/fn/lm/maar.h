@@ -59,6 +59,7 @@ struct gw_maar_mn {
     bool acked;               /* ack is the last PBU that the CMD has accepted */
     uint16_t ack, attach_seq; /* attach_seq: of the attachment's PBU; copies carry it */
     uint64_t ack_id;          /* Mesg-ID of that PBA; an older one is overtaken */
+    uint64_t missing;         /* locator: 0 when every previous MAAR has answered */
     uint8_t tries;            /* prefixes refused by the CMD in this attachment */
     bool programmed;          /* the packet path has confirmed what was said last */
     struct gw_time seen;      /* last sign of life */
@@ -73,6 +74,7 @@ struct gw_maar_mn {
         uint8_t hi, att;
         uint64_t timestamp;
         struct gw_addr cmd, serving;
+        struct gw_lm_previous next; /* copy: named in it; address zero: none */
     } owed;
 };
 

@@ -10,8 +10,9 @@ struct notice {
     struct gw_addr cmd;
     struct gw_mnid mnid;
     struct gw_prefix hnp;
-    struct gw_addr serving; /* zero: none */
-    bool copy;              /* the serving MAAR is answered too (§3.3) */
+    struct gw_addr serving;     /* zero: none */
+    bool copy;                  /* the serving MAAR is answered too (§3.3) */
+    struct gw_lm_previous next; /* copy: who answers it next */
     uint64_t timestamp;
     uint16_t seq, lifetime;
     uint8_t hi, att;
@@ -31,14 +32,15 @@ static bool begin_answer(struct gw_mh *out, const struct notice *n, uint8_t stat
 }
 
 /* RFC 8885 §3.3: the serving MAAR sees which prefix and, by its source, whose; how this anchor's
- * DLIF looks comes with it. */
+ * DLIF looks comes with it, and who else answers. */
 static void answer_serving(struct gw_maar *m, const struct notice *n)
 {
     struct gw_lm *lm = m->lm;
 
     if (begin_answer(lm->out, n, GW_ST_ACCEPTED) &&
         gw_lm_add_addr(lm->out, GW_OPT_DLIF_LINK_LOCAL, &lm->cfg->dlif.link_local) &&
-        gw_lm_add_lladdr(lm->out, GW_OPT_DLIF_LLADDR, &lm->cfg->dlif.lladdr))
+        gw_lm_add_lladdr(lm->out, GW_OPT_DLIF_LLADDR, &lm->cfg->dlif.lladdr) &&
+        (gw_addr_is_zero(&n->next.maar) || gw_lm_add_previous(lm->out, &n->next)))
         (void)lm->ops->send(lm->user, GW_ROLE_MAAR, &n->serving, lm->out);
 }
 
@@ -63,6 +65,7 @@ void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status)
                        .mnid = mn->b.mnid,
                        .hnp = mn->own->prefix,
                        .serving = mn->owed.serving,
+                       .next = mn->owed.next,
                        .timestamp = mn->owed.timestamp,
                        .seq = mn->owed.seq,
                        .lifetime = mn->owed.lifetime,
@@ -80,6 +83,7 @@ static void owe(struct gw_maar_mn *mn, const struct notice *n)
     mn->owed.cmd = n->cmd;
     mn->owed.serving = n->serving;
     mn->owed.copy = n->copy;
+    mn->owed.next = n->next;
     mn->owed.timestamp = n->timestamp;
     mn->owed.seq = n->seq;
     mn->owed.lifetime = n->lifetime;
@@ -338,6 +342,9 @@ static void read_notice(const struct gw_addr *from, const struct gw_mh *mh, stru
     if (s != NULL)
         n->serving = s->addr;
     n->copy = coa != NULL && s != NULL && n->lifetime != 0 && gw_addr_eq(&coa->addr, &s->addr);
+    size_t it = 0;
+    if (n->copy)
+        (void)gw_lm_next_previous(mh, &it, &n->next);
 }
 
 static uint8_t refusal(struct gw_maar *m, uint8_t status, enum gw_count why)
@@ -395,6 +402,8 @@ int gw_maar_plane_done(struct gw_maar *m, uint64_t tag, int result)
         m->lm->count[GW_CNT_PLANE_FAILED]++;
     else
         gw_handover_step(gw_mn_row(mn), GW_HO_PLANE_PROGRAMMED, m->lm->now.mono);
+    if (result == 0 && mn->state == GW_MN_SERVING)
+        gw_handover_step(gw_mn_row(mn), GW_HO_PLANE_COMPLETE, m->lm->now.mono);
     if (mn->state == GW_MN_RELEASING) {
         gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
         gw_mn_free(mn);

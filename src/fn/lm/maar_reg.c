@@ -178,8 +178,8 @@ static void refresh_due(struct gw_timer *t, void *user)
 }
 
 /* `refresh` before the end; never later than half of a short lifetime; at once when the policy has
- * changed while the CMD was asked. When previous MAARs have answered and not the CMD, nobody here
- * knows how many there are: the CMD is asked soon, in case the answer of one was lost. */
+ * changed while the CMD was asked. Soon, when previous MAARs have answered and not the CMD, and not
+ * all of them yet: the answer of one may be lost. */
 static void arm_refresh(struct gw_maar_mn *mn, bool soon)
 {
     struct gw_lm *lm = mn->maar->lm;
@@ -323,15 +323,19 @@ static bool accept_anchors(struct gw_maar_mn *mn, const struct gw_mh *mh)
     return changed;
 }
 
-static void record_handover(struct gw_maar_mn *mn)
+/* fresh: the first answer. Further ones (relay, locator) may bring more anchors. */
+static void record_handover(struct gw_maar_mn *mn, bool fresh)
 {
     struct gw_handover *row = gw_mn_row(mn);
     const struct gw_anchor *last = mn->own->next;
 
-    if (row == NULL)
+    if (row == NULL || (!fresh && mn->b.nanchors <= row->previous + 1))
+        return;
+    row->step[GW_HO_PLANE_COMPLETE] = (struct gw_time){0};
+    row->previous = (uint16_t)(mn->b.nanchors - 1);
+    if (!fresh)
         return;
     gw_handover_step(row, GW_HO_PBA_RECEIVED, mn->maar->lm->now.mono);
-    row->previous = (uint16_t)(mn->b.nanchors - 1);
     row->initial = last == NULL;
     if (last != NULL)
         row->from = last->maar;
@@ -420,8 +424,7 @@ static void serve_anchors(struct gw_maar_mn *mn, bool changed, bool fresh)
     struct gw_lm *lm = mn->maar->lm;
 
     changed |= !mn->programmed && mn->tag == 0; /* the packet path refused: a table may have room */
-    if (fresh)
-        record_handover(mn);
+    record_handover(mn, fresh);
     if (changed && mn->on_link) {
         gw_mn_set_tag(mn);
         gw_route_serve(lm, &mn->b, &mn->station, fresh, mn->tag);
@@ -493,6 +496,31 @@ static bool copy_fits(const struct gw_maar_mn *mn, const struct gw_mh *mh)
     return mn->state == GW_MN_SERVING && ts->u64 == mn->b.attached;
 }
 
+/* The CMD has put the previous MAARs in a circle and each names the next: who has answered and who
+ * was named are the same set only when it is complete. The sum has each of both. */
+static void heard(struct gw_maar_mn *mn, const struct gw_prefix *p, const struct gw_mh *mh)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    struct gw_anchor *a = gw_anchor_get(&mn->maar->bs, p);
+    const struct gw_opt *next = gw_lm_opt(mh, GW_OPT_PREVIOUS_MAAR);
+
+    if (a == NULL || a->binding != &mn->b || a->heard)
+        return;
+    a->heard = true;
+    mn->missing ^= gw_hash(p, sizeof *p, lm->seed);
+    if (next != NULL)
+        mn->missing ^= gw_hash(&next->previous_maar.hnp, sizeof *p, lm->seed);
+    if (mn->missing == 0)
+        arm_refresh(mn, false);
+}
+
+static void hear_from_now(struct gw_maar_mn *mn)
+{
+    mn->missing = 0;
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next)
+        a->heard = false;
+}
+
 int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const struct gw_mh *mh)
 {
     const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *hnp = gw_lm_opt(mh, GW_OPT_HNP);
@@ -515,6 +543,7 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
     if (fresh) {
         gw_exchange_stop(&mn->ex);
         end_transit(mn);
+        hear_from_now(mn);
         serve(mn, mh);
     }
     m->lm->count[GW_CNT_COPY]++;
@@ -523,6 +552,7 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
     serve_anchors(mn, changed, fresh);
     if (fresh)
         arm_refresh(mn, true);
+    heard(mn, &p.prefix, mh);
     return 0;
 }
 
