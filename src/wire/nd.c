@@ -197,12 +197,22 @@ static struct gw_parse_result read_options(struct gw_rd *r, struct gw_nd *m)
     return (struct gw_parse_result){.code = GW_PARSE_OK};
 }
 
-/* What RFC 4861 §6.1 and §7.1 ask beyond format. NULL, or what is broken. */
+/* RFC 4291 §2.5.3, §2.7: no node on a link has these. */
+static bool impossible_source(const struct gw_addr *a)
+{
+    static const struct gw_addr loopback = {{[15] = 1}};
+
+    return gw_addr_is_multicast(a) || gw_addr_eq(a, &loopback);
+}
+
+/* What RFC 4861 §4, §6.1 and §7.1 ask beyond format. NULL, or what is broken. */
 static const char *check(const struct gw_nd *m)
 {
     bool from_nowhere = gw_addr_is_zero(&m->src);
     struct gw_addr snm = gw_nd_solicited_node(&m->target);
 
+    if (impossible_source(&m->src))
+        return "source is no address of a node";
     switch (m->type) {
     case GW_ND_RS:
         return from_nowhere && m->slla.len != 0 ? "link-layer address of no address" : NULL;
@@ -217,6 +227,8 @@ static const char *check(const struct gw_nd *m)
     case GW_ND_NA:
         if (gw_addr_is_multicast(&m->target))
             return "target is a multicast address";
+        if (from_nowhere)
+            return "advertisement of no address";
         return gw_addr_is_multicast(&m->dst) && m->solicited ? "solicited, but to all" : NULL;
     }
     return "unknown type";

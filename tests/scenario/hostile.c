@@ -477,7 +477,7 @@ static void put_flag(void *user, const char *key, bool value)
     put_num(user, key, value);
 }
 
-static char *snapshot(struct world *w, size_t node)
+char *hostile_snapshot(struct world *w, size_t node)
 {
     static const struct gw_emit_ops ops = {put_begin, put_end, put_begin, put_end,
                                            put_str,   put_num, put_flag};
@@ -516,7 +516,7 @@ static void send_it(struct world *w, const struct hostile *h, size_t to, bool st
                     const char *state)
 {
     struct gw_mh_addrs addrs = {w->n[to == CENTRE ? EDGE : CENTRE].cfg.addr, w->n[to].cfg.addr};
-    char *before = snapshot(w, to);
+    char *before = hostile_snapshot(w, to);
     uint64_t count = counted(w, to);
     unsigned sent = w->messages;
 
@@ -534,7 +534,7 @@ static void send_it(struct world *w, const struct hostile *h, size_t to, bool st
         fail_msg("%s, %s: a stranger is answered", state, h->name);
     if (counted(w, to) == count)
         fail_msg("%s, %s: is not counted", state, h->name);
-    char *after = snapshot(w, to);
+    char *after = hostile_snapshot(w, to);
     if (strcmp(before, after) != 0)
         fail_msg("%s, %s%s: before\n%s\nafter\n%s", state, h->name, stranger ? ", stranger" : "",
                  before, after);

@@ -19,6 +19,9 @@
 
 /* All of the table, to a node whose state is what it says. Frees the world. */
 void hostile_attack(struct world *w, size_t to, const char *state);
+/* What a node shows (counters apart), stores and wants of its packet path, and its next deadline,
+ * as text to be freed. */
+char *hostile_snapshot(struct world *w, size_t node);
 int hostile_lose(struct world *w, struct w_event *e); /* a tap: everything is lost */
 
 #endif
