@@ -15,7 +15,9 @@
 /* The command line, read: argv[0] is the command. */
 struct gw_cli {
     const char *socket, *node; /* where the daemon is; NULL: not said */
-    const char *mnid;
+    const char *mnid, *peer;
+    bool has_hold;
+    long hold; /* seconds */
     bool json, hide_secrets;
     double watch; /* seconds; 0: once */
     int argc;
@@ -34,11 +36,16 @@ void gw_cli_print(FILE *out, const char *what, const json_t *result);
  * the row's first step, and so do the times of previous MAARs. */
 void gw_cli_relative_steps(json_t *rows);
 
+/* control.c */
+void gw_cli_print_json(const json_t *result, bool one_line);
+void gw_cli_print_refusal(const char *why, const json_t *details);
+
 /* The commands. */
 int gw_cli_show(const struct gw_cli *cli);
 int gw_cli_status(const struct gw_cli *cli);
 int gw_cli_reload(const struct gw_cli *cli);
-int gw_cli_attach(const struct gw_cli *cli); /* and detach */
+int gw_cli_attach(const struct gw_cli *cli);  /* and detach */
+int gw_cli_operate(const struct gw_cli *cli); /* revoke, notify, allow */
 int gw_cli_config(const struct gw_cli *cli);
 
 #endif

@@ -7,16 +7,16 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-static const char *const tables[] = {"bindings", "stations", "prefixes", "tunnels",
-                                     "peers",    "counters", "handovers"};
+static const char *const tables[] = {"bindings", "stations",  "prefixes",   "tunnels", "peers",
+                                     "counters", "handovers", "operations", "revoked"};
 
-static void print_json(const json_t *result, bool one_line)
+void gw_cli_print_json(const json_t *result, bool one_line)
 {
     (void)json_dumpf(result, stdout, JSON_ENCODE_ANY | (one_line ? JSON_COMPACT : JSON_INDENT(2)));
     (void)putchar('\n');
 }
 
-static void print_refusal(const char *why, const json_t *details)
+void gw_cli_print_refusal(const char *why, const json_t *details)
 {
     json_t *line;
     size_t i;
@@ -38,9 +38,9 @@ static int ask_and_print(const struct gw_cli *cli, json_t *request, const char *
         request != NULL ? gw_cli_ask(cli, request, &result, why, sizeof why) : GW_CLI_FAILED;
 
     if (status != GW_CLI_OK)
-        print_refusal(why, result);
+        gw_cli_print_refusal(why, result);
     else if (cli->json)
-        print_json(result, cli->watch > 0);
+        gw_cli_print_json(result, cli->watch > 0);
     else {
         if (strcmp(what, "handovers") == 0)
             gw_cli_relative_steps(result);

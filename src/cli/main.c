@@ -13,21 +13,29 @@ enum option_bit {                      /* options that only some commands have *
                   OPT_WATCH = 1 << 2,
                   OPT_MNID = 1 << 3,
                   OPT_HIDE = 1 << 4,
+                  OPT_PEER = 1 << 5,
+                  OPT_HOLD = 1 << 6,
 };
 
 static const struct command {
     const char *name;
-    int args;         /* behind the name */
+    int args;         /* behind the name; -1: one, or --peer */
     unsigned options; /* enum option_bit */
     int (*run)(const struct gw_cli *cli);
     const char *usage;
 } commands[] = {
     {"show", 1, OPT_SOCKET | OPT_JSON | OPT_WATCH, gw_cli_show,
-     "show bindings|stations|prefixes|tunnels|peers|counters|handovers [--json] [--watch [S]]"},
+     "show bindings|stations|prefixes|tunnels|peers|counters|handovers|operations|revoked "
+     "[--json] [--watch [S]]"},
     {"status", 0, OPT_SOCKET | OPT_JSON, gw_cli_status, "status [--json]"},
     {"attach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach,
      "attach INTERFACE LLADDR [--mn-id NAI]"},
     {"detach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach, "detach INTERFACE LLADDR"},
+    {"revoke", -1, OPT_SOCKET | OPT_JSON | OPT_PEER | OPT_HOLD, gw_cli_operate,
+     "revoke MN-ID|--peer NAME [--hold SECONDS] [--json]"},
+    {"notify", -1, OPT_SOCKET | OPT_JSON | OPT_PEER, gw_cli_operate,
+     "notify MN-ID|--peer NAME [--json]"},
+    {"allow", 1, OPT_SOCKET | OPT_JSON, gw_cli_operate, "allow MN-ID"},
     {"reload", 0, OPT_SOCKET | OPT_JSON, gw_cli_reload, "reload"},
     {"config", 2, OPT_HIDE, gw_cli_config, "config check FILE | config show FILE [--hide-secrets]"},
 };
@@ -36,10 +44,15 @@ static const char help[] =
     "godwit asks and steers godwitd, checks configurations and decodes captures.\n"
     "\n"
     "  godwit show TABLE [--json] [--watch [SECONDS]]\n"
-    "      TABLE: bindings, stations, prefixes, tunnels, peers, counters or handovers\n"
+    "      TABLE: bindings, stations, prefixes, tunnels, peers, counters, handovers, operations\n"
+    "      or revoked\n"
     "  godwit status [--json]\n"
     "  godwit attach INTERFACE LLADDR [--mn-id NAI]   a station is there, as if it had been seen\n"
     "  godwit detach INTERFACE LLADDR                 it has left\n"
+    "  godwit revoke MN-ID|--peer NAME [--hold SECONDS] [--json]\n"
+    "      ends a mobile node's session, or all that is shared with a peer, and keeps it out\n"
+    "  godwit allow MN-ID                             a revoked node may come back now\n"
+    "  godwit notify MN-ID|--peer NAME [--json]       asks for new registrations\n"
     "  godwit reload                                  read the configuration again\n"
     "  godwit config check FILE                       say what is wrong with it\n"
     "  godwit config show FILE [--hide-secrets]       its normal form with every default\n"
@@ -71,7 +84,25 @@ static bool take_watch(struct gw_cli *cli, const char *text, int argc, char **ar
            cli->watch <= 86400;
 }
 
-enum { LONG_SOCKET = 256, LONG_JSON, LONG_WATCH, LONG_MNID, LONG_HIDE, LONG_VERSION };
+static bool take_hold(struct gw_cli *cli, const char *text)
+{
+    char *end;
+
+    cli->has_hold = true;
+    cli->hold = strtol(text, &end, 10);
+    return end != text && *end == '\0' && cli->hold >= 0 && cli->hold <= 31536000;
+}
+
+enum {
+    LONG_SOCKET = 256,
+    LONG_JSON,
+    LONG_WATCH,
+    LONG_MNID,
+    LONG_HIDE,
+    LONG_PEER,
+    LONG_HOLD,
+    LONG_VERSION
+};
 
 static const struct option options[] = {
     {"socket", required_argument, NULL, LONG_SOCKET},
@@ -79,6 +110,8 @@ static const struct option options[] = {
     {"json", no_argument, NULL, LONG_JSON},
     {"watch", optional_argument, NULL, LONG_WATCH},
     {"mn-id", required_argument, NULL, LONG_MNID},
+    {"peer", required_argument, NULL, LONG_PEER},
+    {"hold", required_argument, NULL, LONG_HOLD},
     {"hide-secrets", no_argument, NULL, LONG_HIDE},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, LONG_VERSION},
@@ -113,6 +146,16 @@ static enum verdict take_option(struct gw_cli *cli, int c, unsigned *used, int a
         cli->mnid = optarg;
         *used |= OPT_MNID;
         break;
+    case LONG_PEER:
+        cli->peer = optarg;
+        *used |= OPT_PEER;
+        break;
+    case LONG_HOLD:
+        *used |= OPT_HOLD;
+        if (take_hold(cli, optarg))
+            break;
+        (void)fputs("godwit: --hold takes whole seconds from 0 to 31536000\n", stderr);
+        return WRONG;
     case LONG_HIDE:
         cli->hide_secrets = true;
         *used |= OPT_HIDE;
@@ -142,7 +185,8 @@ static int run(const struct gw_cli *cli, unsigned used)
                       cli->argv[0]);
         return GW_CLI_USAGE;
     }
-    if (cli->argc - 1 != cmd->args || (used & ~cmd->options) != 0) {
+    int args = cmd->args >= 0 ? cmd->args : cli->peer == NULL;
+    if (cli->argc - 1 != args || (used & ~cmd->options) != 0) {
         (void)fprintf(stderr, "godwit: usage: godwit %s\n", cmd->usage);
         return GW_CLI_USAGE;
     }

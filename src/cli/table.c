@@ -238,7 +238,8 @@ static void print_rows(FILE *out, const char *what, const json_t *rows)
         measure(&t, json_array_get(rows, i));
     if (t.n == 0)
         return;
-    struct sorted *list = sort_rows(rows, t.col[0].key, strcmp(what, "handovers") == 0);
+    struct sorted *list = sort_rows(
+        rows, t.col[0].key, strcmp(what, "handovers") == 0 || strcmp(what, "operations") == 0);
     if (list == NULL)
         return;
     put_heading(out, &t);

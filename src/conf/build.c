@@ -167,8 +167,10 @@ static void build_peer(struct build *b, const struct lyd_node *n, struct gw_cfg_
 
     p->name = copy_of(b, gw_conf_str(n, "name"));
     (void)gw_conf_addr(n, "address", &p->addr);
+    const char *bulk = gw_conf_str(n, "bulk-revocation");
     p->roles = gw_conf_roles(n);
     p->esp = strcmp(gw_conf_str(n, "protection"), "mac") != 0;
+    p->bulk = bulk != NULL && strcmp(bulk, "true") == 0;
     p->pools = get(b, gw_conf_count(pool), sizeof *p->pools);
     for (; p->pools != NULL && pool != NULL; pool = gw_conf_next(pool))
         prefix(lyd_get_value(pool), &p->pools[p->npools++]);
@@ -319,6 +321,20 @@ static void build_heartbeat(struct build *b, const struct lyd_node *h)
     };
 }
 
+static void build_orders(struct build *b, const struct lyd_node *r, const struct lyd_node *n)
+{
+    b->c->revocation = (struct gw_cfg_revocation){
+        .max_retries = gw_conf_u32(r, "max-retries"),
+        .initial_delay = gw_conf_time(r, "initial-delay"),
+        .max_delay = gw_conf_time(r, "max-delay"),
+        .hold = GW_SEC(gw_conf_u32(r, "hold")),
+    };
+    b->c->notification = (struct gw_cfg_notification){
+        .max_retries = gw_conf_u32(n, "max-retries"),
+        .min_delay = gw_conf_time(n, "min-delay"),
+    };
+}
+
 static void build_attachment(struct build *b, const struct lyd_node *a)
 {
     const struct lyd_node *h = gw_conf_child(a, "hostapd");
@@ -376,6 +392,7 @@ struct gw_config *gw_conf_build(const struct lyd_node *tree, const struct gw_con
     build_mobility(&b, gw_conf_child(tree, "mobility"));
     build_pmip(&b, gw_conf_child(tree, "proxy-mobile-ip"));
     build_heartbeat(&b, gw_conf_child(tree, "heartbeat"));
+    build_orders(&b, gw_conf_child(tree, "revocation"), gw_conf_child(tree, "update-notification"));
     build_attachment(&b, gw_conf_child(tree, "attachment"));
     build_daemon(&b, gw_conf_child(tree, "daemon"));
     if (err->errors > 0 || err->nomem) {

@@ -183,6 +183,7 @@ static void check_timers(const struct lyd_node *tree, struct gw_conf_errors *err
     check_order(err, t, "refresh", "lifetime", true);
     check_order(err, t, "initial-ack", "max-ack", false);
     check_order(err, t, "preferred-lifetime", "valid-lifetime", false);
+    check_order(err, gw_conf_child(tree, "revocation"), "initial-delay", "max-delay", false);
     const struct lyd_node *ra = gw_conf_child(t, "ra-interval");
     const struct lyd_node *router = gw_conf_child(t, "router-lifetime");
     if (ra != NULL && router != NULL &&

@@ -8,6 +8,7 @@
  *   policy.c   IPsec policies become a node input
  *   driver.c   node actions are carried out
  *   batch.c    messages wait for the records before them
+ *   operate.c  control requests about other nodes' bindings
  *   request.c  control requests, control.c their socket, json.c their form
  *   reload.c   another configuration in a running daemon
  */
@@ -162,6 +163,9 @@ void gwd_batch_end(struct gwd *d); /* the last flush: nothing waits after it */
 
 /* request.c */
 gwd_control_fn gwd_request;
+
+/* operate.c: the requests revoke, notify and allow. */
+json_t *gwd_operate(struct gwd *d, const json_t *req);
 
 /* reload.c: reads the file again. 0 and what was not done is nothing; else a gw_err, and *problems
  * (may be NULL) is a new array of texts. */

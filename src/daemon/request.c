@@ -16,7 +16,8 @@ static const struct {
     {"bindings", GW_SHOW_BINDINGS},   {"stations", GW_SHOW_STATIONS},
     {"prefixes", GW_SHOW_PREFIXES},   {"tunnels", GW_SHOW_TUNNELS},
     {"peers", GW_SHOW_PEERS},         {"counters", GW_SHOW_COUNTERS},
-    {"handovers", GW_SHOW_HANDOVERS},
+    {"handovers", GW_SHOW_HANDOVERS}, {"operations", GW_SHOW_OPERATIONS},
+    {"revoked", GW_SHOW_REVOKED},
 };
 
 static const char *text_of(const json_t *req, const char *key)
@@ -189,6 +190,8 @@ json_t *gwd_request(void *user, const json_t *req)
         return attach(d, req, GW_IN_ATTACH);
     if (strcmp(cmd, "detach") == 0)
         return attach(d, req, GW_IN_DETACH);
+    if (strcmp(cmd, "revoke") == 0 || strcmp(cmd, "notify") == 0 || strcmp(cmd, "allow") == 0)
+        return gwd_operate(d, req);
     if (strcmp(cmd, "reload") == 0)
         return reload(d);
     if (strcmp(cmd, "status") == 0)

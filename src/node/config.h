@@ -47,6 +47,7 @@ struct gw_cfg_peer {
     size_t nnodes;      /* whom it may register; 0: everybody */
     const char **nodes; /* globs over gw_fmt_mnid */
     bool esp;           /* signalling is under IPsec, which the kernel must ask for */
+    bool bulk;          /* it may revoke all its sessions in one message (RFC 5846 §13) */
     size_t nkeys;       /* up to GW_PEER_KEYS, the first signs; 0: no MAC, only with esp */
     struct gw_key keys[GW_PEER_KEYS];
 };
@@ -99,6 +100,17 @@ struct gw_cfg_pmip {
 struct gw_cfg_heartbeat {     /* RFC 5847 */
     struct gw_time interval;  /* HEARTBEAT_INTERVAL; 0: none are sent */
     uint32_t missing_allowed; /* MISSING_HEARTBEATS_ALLOWED */
+};
+
+struct gw_cfg_revocation {        /* RFC 5846 §11 */
+    uint32_t max_retries;         /* BRIMaxRetriesNumber */
+    struct gw_time initial_delay; /* InitMINDelayBRIs */
+    struct gw_time max_delay;     /* MAX_BRACK_TIMEOUT */
+    struct gw_time hold;          /* CMD, LMA: a node that was revoked by name stays out */
+};
+struct gw_cfg_notification {  /* RFC 7077 §7 */
+    uint32_t max_retries;     /* MAX_UPDATE_NOTIFICATION_RETRANSMIT_COUNT */
+    struct gw_time min_delay; /* MIN_DELAY_BETWEEN_UPDATE_NOTIFICATION_REPLAY */
 };
 
 /* Where attachments are learnt beside the first frame, RS and netlink. */
@@ -167,6 +179,8 @@ struct gw_config {
     struct gw_cfg_mobility mobility;
     struct gw_cfg_pmip pmip;
     struct gw_cfg_heartbeat heartbeat;
+    struct gw_cfg_revocation revocation;
+    struct gw_cfg_notification notification;
     struct gw_cfg_attachment attachment;
     struct gw_cfg_limits limits;
     struct gw_cfg_timers timers;

@@ -106,6 +106,10 @@ int gw_dispatch(struct gw_node *n, struct gw_peer *p, unsigned to)
         return gw_heartbeat_input(n, p);
     case GW_MH_BE:
         return gw_heartbeat_error(n, p);
+    case GW_MH_REVOCATION:
+    case GW_MH_UPN:
+    case GW_MH_UPA:
+        return gw_operate_input(n, p, to);
     case GW_MH_BU:
         return dispatch_pbu(n, p, to);
     case GW_MH_BA:

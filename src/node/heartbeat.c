@@ -272,8 +272,13 @@ int gw_heartbeat_input(struct gw_node *n, struct gw_peer *p)
     return 0;
 }
 
+/* It does not say which message it is about: a peer that answers heartbeats means an order. */
 int gw_heartbeat_error(struct gw_node *n, struct gw_peer *p)
 {
+    bool order = n->in.be.status == 2 && gw_orders_error(&n->operations.orders, &p->addr);
+
+    if (order && (p->hb.state == GW_HB_UP || !p->hb.waiting))
+        return 0;
     if (n->in.be.status != 2 || !p->hb.waiting) {
         n->lm.count[GW_CNT_IGNORED]++;
         return GW_EINVAL;

@@ -100,6 +100,9 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
     gw_mag_init(&n->mag, &n->lm, &n->access, seed ^ 0x6d67u);
     int err = gw_maar_init(&n->maar, &n->lm, &n->access, seed ^ 0x6d61u);
     gw_lma_init(&n->lma, &n->lm, &n->maar.pools, seed ^ 0x6c6du);
+    n->operations =
+        (struct gw_operations){.cmd = &n->cmd, .lma = &n->lma, .maar = &n->maar, .mag = &n->mag};
+    gw_operations_init(&n->operations, &n->lm, seed ^ 0x6f70u);
     if (err == 0)
         err = gw_handovers_init(&n->lm.handovers, n->al, HANDOVERS);
     if (err == 0)
@@ -143,6 +146,7 @@ void gw_node_free(struct gw_node *n)
 {
     if (n == NULL)
         return;
+    gw_operations_free(&n->operations);
     gw_maar_free(&n->maar);
     gw_cmd_free(&n->cmd);
     gw_attach_free(n);
@@ -179,6 +183,8 @@ static int restore(struct gw_node *n, const struct gw_input *in)
         err = gw_lma_restore(&n->lma, in->restore.value, in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == 'G' && (n->cfg->roles & GW_ROLE_MAG) != 0)
         err = gw_mag_restore(&n->mag, in->restore.value, in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == 'H')
+        err = gw_hold_restore(&n->operations.holds, in->restore.value, in->restore.value_len);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",

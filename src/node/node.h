@@ -155,6 +155,21 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
                    void (*refuse)(void *user, const char *path, const char *why), void *user,
                    struct gw_now now);
 
+/* What an operator wants of other nodes: that they give up bindings (RFC 5846), or register them
+ * anew (RFC 7077); and that a node that was sent away may come back. */
+enum gw_operate_kind { GW_OPERATE_REVOKE, GW_OPERATE_NOTIFY, GW_OPERATE_ALLOW };
+struct gw_operate {
+    enum gw_operate_kind kind;
+    const struct gw_mnid *mnid; /* of this mobile node; NULL: of all that is shared with `peer` */
+    const struct gw_addr *peer;
+    struct gw_time hold; /* REVOKE: keeps out so long; below 0: as configured */
+};
+/* 0, and the number (of GW_SHOW_OPERATIONS) of what has begun, 0 for ALLOW. GW_ENOENT: no such
+ * mobile node or peer here; GW_EDENIED: not this node's to do; GW_EFULL, GW_ENOMEM, GW_EINVAL (not
+ * started). Actions are due in any case. */
+int gw_node_operate(struct gw_node *n, const struct gw_operate *o, struct gw_now now,
+                    uint64_t *number);
+
 enum gw_show {
     GW_SHOW_BINDINGS,
     GW_SHOW_STATIONS,
@@ -163,6 +178,8 @@ enum gw_show {
     GW_SHOW_PEERS,
     GW_SHOW_COUNTERS, /* the node's own; the driver adds the packet path's */
     GW_SHOW_HANDOVERS,
+    GW_SHOW_OPERATIONS,
+    GW_SHOW_REVOKED, /* who is kept out, and for how long */
 };
 /* Emits one array member per row (objects; the caller has begun the array), or for counters one
  * object of numbers. */

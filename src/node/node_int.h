@@ -2,10 +2,7 @@
 #ifndef GW_NODE_NODE_INT_H
 #define GW_NODE_NODE_INT_H
 
-#include "fn/lm/cmd.h"
-#include "fn/lm/lma.h"
-#include "fn/lm/maar.h"
-#include "fn/lm/mag.h"
+#include "fn/lm/operation.h"
 #include "node/node.h"
 #include "node/queue.h"
 #include "wire/policy.h"
@@ -48,6 +45,16 @@ struct gw_protect {
     struct gw_policy_sum sum[GW_POLICY_DIRS]; /* scratch of protect.c */
 };
 
+/* What was answered to a revocation or an update notification (operate.c). */
+#define GW_SAID 16
+struct gw_said {
+    bool known;
+    uint16_t seq;
+    uint8_t status;
+    uint64_t print; /* of what it was about */
+    struct gw_time at;
+};
+
 /* A configured peer, or this node itself. */
 struct gw_peer {
     struct gw_addr addr; /* the key */
@@ -60,6 +67,7 @@ struct gw_peer {
     struct gw_time rate_at, line_at; /* gw_limit_take: messages from it, lines about it */
     struct gw_heartbeat hb;
     struct gw_protect policy;
+    struct gw_said said[GW_SAID], upn;
     uint64_t served, moved; /* scratch of show.c */
 };
 
@@ -86,6 +94,7 @@ struct gw_node {
     struct gw_cmd cmd;
     struct gw_lma lma;
     struct gw_mag mag;
+    struct gw_operations operations;
     uint64_t last_mesgid; /* sent */
     uint64_t born;        /* NTP time of the start: older messages may have been seen before it */
     bool started;
@@ -124,6 +133,9 @@ void gw_protect_show(const struct gw_peer *p, struct gw_emit *e);
 /* dispatch.c: the message in n->in, of an authenticated peer; `to`: the roles of this node that it
  * can be for (enum gw_role). 0 or why it was refused. */
 int gw_dispatch(struct gw_node *n, struct gw_peer *p, unsigned to);
+
+/* operate.c: a message of revocation or update notification in n->in. */
+int gw_operate_input(struct gw_node *n, struct gw_peer *p, unsigned to);
 
 /* heartbeat.c */
 const char *gw_heartbeat_state_name(enum gw_heartbeat_state s); /* "up" */

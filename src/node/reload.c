@@ -111,6 +111,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     n->maar.by_station.limit = c->limits.stations;
     n->cmd.bs.by_mnid.limit = c->limits.bindings;
     n->lma.bs.by_mnid.limit = c->limits.bindings;
+    n->operations.holds.by_mnid.limit = c->limits.bindings;
     n->mag.bs.by_mnid.limit = c->limits.bindings;
     n->mag.by_station.limit = c->limits.stations;
     gw_access_reload(&n->access, c);

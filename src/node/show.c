@@ -379,5 +379,11 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
     case GW_SHOW_HANDOVERS:
         show_handovers(n, e);
         break;
+    case GW_SHOW_OPERATIONS:
+        gw_operations_show(&n->operations, e, now.mono);
+        break;
+    case GW_SHOW_REVOKED:
+        gw_holds_show(&n->operations.holds, e, now.wall_ns);
+        break;
     }
 }

@@ -24,14 +24,20 @@ static uint64_t next_mesgid(struct gw_node *n)
     return n->last_mesgid;
 }
 
-static void count_out(struct gw_node *n, uint8_t type)
+static void count_out(struct gw_node *n, const struct gw_mh *m)
 {
-    if (type == GW_MH_BU)
+    if (m->type == GW_MH_BU)
         n->lm.count[GW_CNT_OUT_PBU]++;
-    else if (type == GW_MH_BA)
+    else if (m->type == GW_MH_BA)
         n->lm.count[GW_CNT_OUT_PBA]++;
-    else if (type == GW_MH_HEARTBEAT)
+    else if (m->type == GW_MH_HEARTBEAT)
         n->lm.count[GW_CNT_OUT_HEARTBEAT]++;
+    else if (m->type == GW_MH_REVOCATION)
+        n->lm.count[m->br.br_type == GW_BR_BRI ? GW_CNT_OUT_BRI : GW_CNT_OUT_BRA]++;
+    else if (m->type == GW_MH_UPN)
+        n->lm.count[GW_CNT_OUT_UPN]++;
+    else if (m->type == GW_MH_UPA)
+        n->lm.count[GW_CNT_OUT_UPA]++;
 }
 
 static int send_to_self(struct gw_node *n, enum gw_role as, const struct gw_mh *m)
@@ -92,7 +98,7 @@ int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct
         n->lm.unsent = true;
         return drop(n, GW_CNT_OUT_NO_POLICY, GW_EDENIED);
     }
-    count_out(n, m->type);
+    count_out(n, m);
     p->out++;
     if (p->cfg == &n->self)
         return send_to_self(n, as, m);
@@ -178,6 +184,17 @@ static void count_in(struct gw_node *n)
         break;
     case GW_MH_HEARTBEAT:
         n->lm.count[GW_CNT_IN_HEARTBEAT]++;
+        break;
+    case GW_MH_REVOCATION:
+        n->lm.count[n->in.br.br_type == GW_BR_BRI   ? GW_CNT_IN_BRI
+                    : n->in.br.br_type == GW_BR_BRA ? GW_CNT_IN_BRA
+                                                    : GW_CNT_IN_OTHER]++;
+        break;
+    case GW_MH_UPN:
+        n->lm.count[GW_CNT_IN_UPN]++;
+        break;
+    case GW_MH_UPA:
+        n->lm.count[GW_CNT_IN_UPA]++;
         break;
     default:
         n->lm.count[GW_CNT_IN_OTHER]++;

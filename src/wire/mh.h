@@ -89,6 +89,46 @@ enum gw_ba_status {
     GW_ST_MISSING_ATT = 162,
 };
 
+/* RFC 5846 §12. */
+enum gw_br_type { GW_BR_BRI = 1, GW_BR_BRA = 2 };
+enum gw_br_trigger {
+    GW_BR_UNSPECIFIED = 0,
+    GW_BR_ADMINISTRATIVE = 1,
+    GW_BR_HANDOVER_SAME_ATT = 2,
+    GW_BR_HANDOVER_OTHER_ATT = 3,
+    GW_BR_HANDOVER_UNKNOWN = 4,
+    GW_BR_USER_ENDS = 5,
+    GW_BR_ACCESS_ENDS = 6,
+    GW_BR_OUT_OF_SYNC = 7,
+    GW_BR_PER_PEER = 128, /* from here on with the flag G only */
+    GW_BR_LOCAL_POLICY = 129,
+};
+enum gw_br_status {
+    GW_BRA_SUCCESS = 0,
+    GW_BRA_PARTIAL = 1,
+    GW_BRA_NO_BINDING = 128,
+    GW_BRA_IPV4_HOA_REQUIRED = 129,
+    GW_BRA_GLOBAL_NOT_AUTHORISED = 130,
+    GW_BRA_IDENTITY_REQUIRED = 131,
+    GW_BRA_ATTACHED = 132,
+    GW_BRA_TRIGGER_UNSUPPORTED = 133,
+    GW_BRA_FUNCTION_UNSUPPORTED = 134,
+    GW_BRA_PROXY_UNSUPPORTED = 135,
+};
+
+/* RFC 7077 §10. */
+enum gw_upn_reason {
+    GW_UPN_REREGISTER = 1,
+    GW_UPN_PARAMETERS = 2,
+    GW_UPN_VENDOR = 3,
+    GW_UPN_ANI = 4,
+};
+enum gw_upa_status {
+    GW_UPA_SUCCESS = 0,
+    GW_UPA_FAILED = 128,
+    GW_UPA_VENDOR_MISSING = 129,
+};
+
 enum gw_opt_type {
     GW_OPT_PAD1 = 0,
     GW_OPT_PADN = 1,
@@ -199,7 +239,7 @@ struct gw_mh_heartbeat {
     uint32_t seq;
 };
 struct gw_mh_revocation {
-    uint8_t br_type; /* 1 BRI, 2 BRA */
+    uint8_t br_type; /* enum gw_br_type */
     uint8_t code;    /* trigger or status */
     uint16_t seq;
     bool p, v, g;
@@ -291,9 +331,11 @@ const struct gw_opt *gw_mh_opt(const struct gw_mh *m, uint8_t type, size_t *it);
 struct gw_opt *gw_mh_add(struct gw_mh *m, uint8_t type);
 
 /* Names are constant; what has none is "unknown". */
-const char *gw_mh_type_name(uint8_t type); /* "PBU/BU" */
-const char *gw_mh_opt_name(uint8_t type);  /* "mn-id" */
-const char *gw_mh_status_name(uint8_t status);
+const char *gw_mh_type_name(uint8_t type);         /* "PBU/BU" */
+const char *gw_mh_opt_name(uint8_t type);          /* "mn-id" */
+const char *gw_mh_status_name(uint8_t status);     /* of a BA */
+const char *gw_mh_bra_status_name(uint8_t status); /* of a BRA, RFC 5846 §5.2 */
+const char *gw_mh_upa_status_name(uint8_t status); /* of an UPA, RFC 7077 §4.2 */
 
 /* Which member of struct gw_opt a type uses, for those who show options. */
 enum gw_opt_form {

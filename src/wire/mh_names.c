@@ -1,12 +1,15 @@
-/* mh_names.c: what the status values of a binding acknowledgement are called (IANA, from RFC 6275
- * §6.1.8, 4285, 5149, 5213 §8.9). For people only: nothing decides by a name.
+/* mh_names.c: what the status values of acknowledgements are called (IANA: of bindings, from RFC
+ * 6275 §6.1.8, 4285, 5149, 5213 §8.9; of revocations, RFC 5846 §5.2; of update notifications, RFC
+ * 7077 §4.2). For people only: nothing decides by a name.
  */
 #include "wire/mh.h"
 
-static const struct {
+struct name {
     uint8_t status;
     const char *name;
-} names[] = {
+};
+
+static const struct name names[] = {
     {GW_ST_ACCEPTED, "accepted"},
     {GW_ST_PREFIX_DISCOVERY, "accepted, prefix discovery necessary"},
     {GW_ST_UNSPECIFIED, "reason unspecified"},
@@ -35,10 +38,44 @@ static const struct {
     {GW_ST_MISSING_ATT, "missing access technology type"},
 };
 
+static const struct name bra_names[] = {
+    {GW_BRA_SUCCESS, "success"},
+    {GW_BRA_PARTIAL, "partial success"},
+    {GW_BRA_NO_BINDING, "binding does not exist"},
+    {GW_BRA_IPV4_HOA_REQUIRED, "IPv4 home address option required"},
+    {GW_BRA_GLOBAL_NOT_AUTHORISED, "global revocation not authorised"},
+    {GW_BRA_IDENTITY_REQUIRED, "revoked mobile nodes' identity required"},
+    {GW_BRA_ATTACHED, "the mobile node is attached"},
+    {GW_BRA_TRIGGER_UNSUPPORTED, "revocation trigger not supported"},
+    {GW_BRA_FUNCTION_UNSUPPORTED, "revocation function not supported"},
+    {GW_BRA_PROXY_UNSUPPORTED, "proxy binding revocation not supported"},
+};
+
+static const struct name upa_names[] = {
+    {GW_UPA_SUCCESS, "success"},
+    {GW_UPA_FAILED, "failed to update the session"},
+    {GW_UPA_VENDOR_MISSING, "missing vendor-specific option"},
+};
+
+static const char *find(const struct name *list, size_t n, uint8_t status)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i].status == status)
+            return list[i].name;
+    return "unknown";
+}
+
 const char *gw_mh_status_name(uint8_t status)
 {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].status == status)
-            return names[i].name;
-    return "unknown";
+    return find(names, sizeof names / sizeof *names, status);
+}
+
+const char *gw_mh_bra_status_name(uint8_t status)
+{
+    return find(bra_names, sizeof bra_names / sizeof *bra_names, status);
+}
+
+const char *gw_mh_upa_status_name(uint8_t status)
+{
+    return find(upa_names, sizeof upa_names / sizeof *upa_names, status);
 }

@@ -202,6 +202,13 @@ static void test_full_numbers(void **state)
     assert_int_equal(c->timers.preferred_lifetime_s, 1);
     assert_int_equal(c->timers.router_lifetime_s, 5);
     assert_int_equal(c->timers.max_update_rate, 7);
+    assert_true(c->peers[0].bulk);
+    assert_int_equal(c->revocation.max_retries, 4);
+    assert_int_equal(c->revocation.initial_delay.ns, GW_MSEC(500).ns);
+    assert_int_equal(c->revocation.max_delay.ns, GW_SEC(8).ns);
+    assert_int_equal(c->revocation.hold.ns, 0);
+    assert_int_equal(c->notification.max_retries, 0);
+    assert_int_equal(c->notification.min_delay.ns, GW_MSEC(4500).ns);
     gw_config_free(c);
 }
 
@@ -325,6 +332,8 @@ static void assert_same(const struct gw_config *a, const struct gw_config *b)
     assert_int_equal(a->core_mtu, b->core_mtu);
     assert_memory_equal(&a->limits, &b->limits, sizeof a->limits);
     assert_memory_equal(&a->timers, &b->timers, sizeof a->timers);
+    assert_memory_equal(&a->revocation, &b->revocation, sizeof a->revocation);
+    assert_memory_equal(&a->notification, &b->notification, sizeof a->notification);
     assert_string_equal(a->daemon.control_socket, b->daemon.control_socket);
     assert_string_equal(a->daemon.state_dir, b->daemon.state_dir);
     assert_string_equal(a->daemon.pin_dir, b->daemon.pin_dir);

@@ -85,6 +85,8 @@ static void configure_timers(struct gw_config *c)
     c->timers.preferred_lifetime_s = 3600;
     c->timers.router_lifetime_s = 1800;
     c->timers.max_update_rate = 3;
+    c->revocation = (struct gw_cfg_revocation){1, GW_SEC(1), GW_SEC(2), GW_SEC(300)};
+    c->notification = (struct gw_cfg_notification){1, GW_SEC(1)};
     c->pmip.min_before_delete = GW_SEC(10);
     c->pmip.max_before_assign = GW_MSEC(1500);
     c->pmip.timestamp_validity = GW_MSEC(300);

@@ -4,6 +4,8 @@
 #include "fn/lm/cmd.h"
 
 #include "base/text.h"
+#include "fn/lm/hold.h"
+#include "fn/lm/order.h"
 
 /* MinDelayBeforeBCEDelete, RFC 5213 §9.1: an ended session is remembered, without its data, so that
  * a registration from before its end is still known to be old. */
@@ -140,6 +142,8 @@ static int check_who(struct request *q)
         return reject(q, GW_ST_MAG_NOT_AUTHORISED, GW_CNT_REFUSED_PEER);
     if (q->mh->bu.lifetime == 0)
         return 0; /* who is no longer allowed may still leave */
+    if (gw_hold_has(q->cmd->lm->holds, &q->id))
+        return reject(q, GW_ST_PROHIBITED, GW_CNT_REFUSED_HELD);
     const struct gw_cfg_policy *row = gw_lm_policy(cfg, &q->id, &ll);
     if (row != NULL && row->allow)
         return 0;
@@ -157,6 +161,9 @@ static int check_order(struct request *q)
 
     if (q->ts == NULL || q->ts->u64 == 0 || q->ts->u64 > now + ahead)
         return reject(q, GW_ST_TIMESTAMP_MISMATCH, GW_CNT_REFUSED_TIMESTAMP);
+    if (q->mn != NULL && q->mn->revoked && q->mh->bu.lifetime != 0 &&
+        q->ts->u64 <= q->mn->b.attached)
+        return reject(q, GW_ST_PROHIBITED, GW_CNT_REFUSED_HELD);
     if (q->mn == NULL || q->ts->u64 >= q->mn->b.attached)
         return 0;
     if (q->mh->bu.lifetime == 0 && !gw_addr_eq(&q->mn->b.serving, &q->peer->addr))
@@ -217,6 +224,7 @@ static void take_values(struct request *q)
     struct gw_binding *b = &q->mn->b;
     uint16_t most = gw_lm_lifetime_units(q->cmd->lm->cfg->timers.lifetime);
 
+    q->mn->revoked = false;
     b->serving = q->peer->addr;
     b->attached = q->ts->u64;
     b->lifetime = q->mh->bu.lifetime < most ? q->mh->bu.lifetime : most;
@@ -415,8 +423,10 @@ static int enter(struct request *q)
         q->mn->cmd = q->cmd;
     }
     err = gw_addr_eq(&q->mn->b.serving, &q->peer->addr) ? refresh(q) : attach(q);
-    if (err == 0)
+    if (err == 0) {
+        gw_orders_overtaken(q->cmd->lm->orders, &q->id);
         return 0;
+    }
     if (fresh) {
         gw_binding_free(&q->cmd->bs, &q->mn->b);
         q->mn = NULL;

@@ -26,6 +26,7 @@ struct gw_cmd_mn {
     struct gw_cmd *cmd;
     struct gw_timer expiry;
     uint64_t row; /* of the last handover */
+    bool revoked; /* the session that was in force last is not to be rebuilt */
     struct {      /* cmd_mode.c: the last registration of the serving MAAR */
         enum gw_cmd_mode mode;
         bool known;    /* mode is that of the handover: there was no crash in between */
@@ -57,6 +58,22 @@ void gw_cmd_resume(struct gw_cmd *c);
  * that is served elsewhere. */
 void gw_cmd_resync(struct gw_cmd *c, const struct gw_addr *maar);
 
+/* Revocation (cmd_revoke.c). Is there a session to revoke? */
+bool gw_cmd_has_session(const struct gw_cmd_mn *mn);
+/* Ends it; every anchor is being released, and telling them is the caller's. */
+void gw_cmd_revoke(struct gw_cmd_mn *mn);
+/* How a MAAR took it: gone, or (again) to be told to let go. May free the binding. */
+void gw_cmd_revoked(struct gw_cmd *c, const struct gw_mnid *id, const struct gw_addr *maar,
+                    bool gone);
+/* A MAAR is to have nothing of the mobile node any more; gone: it has let go of all already. */
+enum gw_cmd_expelled {
+    GW_CMD_UNTOUCHED,
+    GW_CMD_ENDED,    /* it served the node; mn may be freed */
+    GW_CMD_LOST_ONE, /* *lost was anchored there: the serving MAAR is to be told */
+};
+enum gw_cmd_expelled gw_cmd_expel(struct gw_cmd_mn *mn, const struct gw_addr *maar, bool gone,
+                                  struct gw_prefix *lost);
+
 /* Within the CMD (cmd.c, cmd_mode.c, cmd_anchor.c). */
 struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);
 void gw_cmd_put(struct gw_cmd_mn *mn);
@@ -68,6 +85,8 @@ void gw_cmd_notify(struct gw_cmd_mn *mn);
 /* The session is over: the serving MAAR's anchor goes, the others are released. */
 void gw_cmd_end(struct gw_cmd_mn *mn);
 bool gw_cmd_retell(struct gw_cmd_mn *mn);
+/* Tells one anchor what it is now, as the nth of those told in one go. */
+void gw_cmd_tell(struct gw_cmd_mn *mn, struct gw_anchor *a, uint32_t nth);
 /* Expiry of the binding or, when nobody serves it, the next look at what is still to be told. */
 void gw_cmd_arm(struct gw_cmd_mn *mn);
 struct gw_handover *gw_cmd_row(struct gw_cmd_mn *mn);

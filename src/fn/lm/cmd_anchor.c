@@ -55,7 +55,7 @@ static void transmit(void *owner)
         gw_handover_prev_sent(gw_cmd_row(gw_cmd_mn(b)), &a->maar, lm->now.mono);
 }
 
-static void tell(struct gw_cmd_mn *mn, struct gw_anchor *a, uint32_t nth)
+void gw_cmd_tell(struct gw_cmd_mn *mn, struct gw_anchor *a, uint32_t nth)
 {
     struct gw_lm *lm = mn->cmd->lm;
     struct gw_time delay = {(int64_t)(nth / GW_LM_BURST) * GW_LM_PACE.ns};
@@ -85,7 +85,7 @@ void gw_cmd_notify(struct gw_cmd_mn *mn)
             continue;
         if (a->state != GW_ANCHOR_RELEASING)
             a->state = GW_ANCHOR_UPDATING;
-        tell(mn, a, n++);
+        gw_cmd_tell(mn, a, n++);
     }
 }
 
@@ -105,7 +105,7 @@ void gw_cmd_end(struct gw_cmd_mn *mn)
             continue;
         }
         a->state = GW_ANCHOR_RELEASING;
-        tell(mn, a, n++);
+        gw_cmd_tell(mn, a, n++);
     }
     gw_cmd_arm(mn);
     gw_cmd_settle(mn); /* may be the end of mn */
@@ -120,7 +120,7 @@ bool gw_cmd_retell(struct gw_cmd_mn *mn)
     for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
         if (a->state == GW_ANCHOR_SETTLED || a->ex.pending)
             continue;
-        tell(mn, a, n++);
+        gw_cmd_tell(mn, a, n++);
         left |= !a->ex.pending;
     }
     return left;
@@ -246,7 +246,7 @@ void gw_cmd_resume(struct gw_cmd *c)
         for (struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
             if (a->state == GW_ANCHOR_SETTLED)
                 continue;
-            tell(mn, a, n++);
+            gw_cmd_tell(mn, a, n++);
             any = true;
         }
         if (any)
@@ -267,6 +267,6 @@ void gw_cmd_resync(struct gw_cmd *c, const struct gw_addr *maar)
         b->seq++; /* an answer from before the restart is none to this */
         a->state = GW_ANCHOR_UPDATING;
         gw_cmd_put(gw_cmd_mn(b));
-        tell(gw_cmd_mn(b), a, n++);
+        gw_cmd_tell(gw_cmd_mn(b), a, n++);
     }
 }

@@ -11,10 +11,18 @@
     X(IN_PBA, "in-pba")                              \
     X(IN_BE, "in-binding-error")                     \
     X(IN_HEARTBEAT, "in-heartbeat")                  \
+    X(IN_BRI, "in-bri")                              \
+    X(IN_BRA, "in-bra")                              \
+    X(IN_UPN, "in-upn")                              \
+    X(IN_UPA, "in-upa")                              \
     X(IN_OTHER, "in-other")                          \
     X(OUT_PBU, "out-pbu")                            \
     X(OUT_PBA, "out-pba")                            \
     X(OUT_HEARTBEAT, "out-heartbeat")                \
+    X(OUT_BRI, "out-bri")                            \
+    X(OUT_BRA, "out-bra")                            \
+    X(OUT_UPN, "out-upn")                            \
+    X(OUT_UPA, "out-upa")                            \
     X(OUT_BE, "out-binding-error")                   \
     X(OUT_PROBLEM, "out-parameter-problem")          \
     X(RETRANSMIT, "retransmissions")                 \
@@ -43,6 +51,9 @@
     X(REFUSED_SEQUENCE, "refused-sequence")          \
     X(REFUSED_RFC8885, "refused-rfc8885")            \
     X(REFUSED_RESOURCES, "refused-resources")        \
+    X(REFUSED_HELD, "refused-revoked")               \
+    X(REFUSED_BRI, "refused-revocation")             \
+    X(REFUSED_UPN, "refused-update-notification")    \
     X(REFUSED_BY_PEER, "refused-by-peer")            \
     X(REFUSED_HOME, "refused-home-registration")     \
     X(LIMIT_STATIONS, "limit-stations")              \
@@ -51,6 +62,8 @@
     X(LIMIT_PENDING, "limit-pending")                \
     X(LIMIT_PREVIOUS, "limit-previous-maars")        \
     X(LIMIT_POOL, "limit-pool")                      \
+    X(LIMIT_HOLDS, "limit-holds")                    \
+    X(LIMIT_OPERATIONS, "limit-operations")          \
     X(STATION_RATE, "limit-station-rate")            \
     X(NO_MEMORY, "no-memory")                        \
     X(ATTACHED, "attached")                          \
@@ -60,6 +73,8 @@
     X(REFRESHED, "refreshed")                        \
     X(DEREGISTERED, "deregistered")                  \
     X(EXPIRED, "expired")                            \
+    X(REVOKED, "revoked")                            \
+    X(ORDER_SILENT, "orders-unanswered")             \
     X(REBUILT, "rebuilt")                            \
     X(RELAY_TIMEOUT, "relay-timeouts")               \
     X(COPY, "answers-by-previous-maars")             \

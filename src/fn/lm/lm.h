@@ -40,6 +40,8 @@ struct gw_lm_ops {
     void (*ask_use)(void *user, const struct gw_prefix *p);
 };
 
+struct gw_orders;
+struct gw_holds;
 struct gw_lm {
     const struct gw_config *cfg;
     const struct gw_alloc *al;
@@ -56,6 +58,8 @@ struct gw_lm {
     void *user;
     struct gw_mh *out; /* scratch for the message being built */
     bool unsent;       /* ops->send has refused a message for want of protection */
+    struct gw_orders *orders;
+    struct gw_holds *holds;
 };
 
 /* One PBU that wants a PBA (RFC 8885 §3.6): exponential backoff from initial_ack to max_ack, at

@@ -5,6 +5,8 @@
 #include "fn/lm/lma.h"
 
 #include "base/text.h"
+#include "fn/lm/hold.h"
+#include "fn/lm/order.h"
 
 struct gw_lma_session *gw_lma_session(struct gw_binding *b)
 {
@@ -136,6 +138,8 @@ static int check_who(struct gw_lma *l, const struct gw_cfg_peer *peer,
         return gw_lma_refuse(l, q, GW_ST_MAG_NOT_AUTHORISED, GW_CNT_REFUSED_PEER);
     if (q->lifetime == 0)
         return 0; /* who is no longer allowed may still leave */
+    if (gw_hold_has(l->lm->holds, &q->id))
+        return gw_lma_refuse(l, q, GW_ST_PROHIBITED, GW_CNT_REFUSED_HELD);
     const struct gw_cfg_policy *row = gw_lm_policy(l->lm->cfg, &q->id, &q->llid);
     if (row != NULL && row->allow)
         return 0;
@@ -200,8 +204,10 @@ int gw_lma_enter(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma
 {
     uint8_t status = s != NULL ? gw_lma_update(s, q) : gw_lma_create(l, q, &s);
 
-    if (status == GW_ST_ACCEPTED)
+    if (status == GW_ST_ACCEPTED) {
+        gw_orders_overtaken(l->lm->orders, &q->id);
         return 0;
+    }
     return gw_lma_refuse(l, q, status,
                          status == GW_ST_NO_RESOURCES ? GW_CNT_REFUSED_RESOURCES
                                                       : GW_CNT_REFUSED_PREFIX);

@@ -24,6 +24,7 @@
 #include "fn/alloc/pool.h"
 #include "fn/lm/await.h"
 #include "fn/lm/binding.h"
+#include "fn/lm/revoke.h"
 
 /* Home Network Prefix options of a PBU, and prefixes of a session. */
 #define GW_LMA_PREFIXES_MAX 16
@@ -63,6 +64,7 @@ struct gw_lma_session {
     struct gw_lma *lma;
     struct gw_timer expiry;
     bool leaving;      /* de-registered; kept for MinDelayBeforeBCEDelete, without its traffic */
+    bool revoked;      /* leaving, by this node's word; kept until the MAG has answered */
     bool acknowledged; /* the mobile node's MAG has been told of it */
     bool programmed;   /* the packet path has confirmed what was said last */
     struct gw_await plane;
@@ -84,6 +86,15 @@ int gw_lma_restore(struct gw_lma *l, const void *value, size_t len);
 void gw_lma_say_all(struct gw_lma *l); /* every intent again */
 /* After restoring: every session has its full lifetime again. */
 void gw_lma_resume(struct gw_lma *l);
+
+/* Revocation (lma_revoke.c). Ends a session; telling the MAG is the caller's. */
+void gw_lma_revoke(struct gw_lma_session *s);
+/* The MAG has answered, or will not: sessions of the mobile node there go now. */
+void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag);
+/* Ends those of a chain that are at this MAG; false: there are none. */
+bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag);
+/* A BRI of a MAG that names a mobile node (RFC 5846 §8.2); the BRA's status. */
+uint8_t gw_lma_revoked_by(struct gw_lma *l, const struct gw_addr *mag, struct gw_revocation *r);
 
 /* Within the LMA (lma*.c). */
 enum gw_lma_verdict {
@@ -119,6 +130,9 @@ void gw_lma_settle(struct gw_lma_session *s, bool changed);
 void gw_lma_program(struct gw_lma_session *s);
 void gw_lma_unprogram(struct gw_lma_session *s);
 
+/* Ends a session without a word to anybody: its traffic now, the rest `span` later. A request that
+ * waits for that is served then (wait) or forgotten. */
+void gw_lma_retire(struct gw_lma_session *s, struct gw_time span, bool wait);
 /* When the session ends. GW_ENOMEM only when it was not armed before. */
 int gw_lma_arm(struct gw_lma_session *s, struct gw_time span);
 

@@ -134,7 +134,7 @@ static void take_values(struct gw_lma_session *s, const struct gw_lma_request *q
     b->hi = q->hi;
     b->att = q->att;
     b->lladdr = interface_of(q);
-    s->leaving = false;
+    s->leaving = s->revoked = false;
     set_link_local(s, q);
 }
 
@@ -283,6 +283,23 @@ int gw_lma_leave(struct gw_lma_session *s, const struct gw_lma_request *q)
         gw_free(lm->al, w, sizeof *w);
     }
     return 0;
+}
+
+void gw_lma_retire(struct gw_lma_session *s, struct gw_time span, bool wait)
+{
+    struct gw_lm *lm = s->lma->lm;
+    uint64_t now = gw_lm_timestamp(lm->now.wall_ns);
+
+    if (!wait)
+        free_wait(s);
+    lm->count[GW_CNT_REVOKED]++;
+    s->leaving = true;
+    if (s->b.attached != 0 && s->b.attached < now) /* a PBU that is under way is too late */
+        s->b.attached = now;
+    gw_lma_unprogram(s);
+    gw_lma_unowe(s);
+    gw_lma_put(s);
+    (void)gw_lma_arm(s, span); /* moving a timer needs no memory */
 }
 
 /* No de-registration came: it was another interface after all. */

@@ -25,6 +25,7 @@
 #include "fn/access/access.h"
 #include "fn/alloc/pool.h"
 #include "fn/lm/binding.h"
+#include "fn/lm/revoke.h"
 
 enum gw_mn_state {
     GW_MN_REGISTERING,   /* seen; the CMD has not answered: a temporary BCE */
@@ -125,6 +126,13 @@ void gw_maar_resync(struct gw_maar *m);
  * may be another. */
 void gw_maar_review(struct gw_maar *m);
 
+/* A BRI of the CMD that names a mobile node (RFC 5846 §9.1); the BRA's status. */
+uint8_t gw_maar_revoke(struct gw_maar *m, struct gw_revocation *r);
+/* Drops what the CMD knows of; false when that is nothing. May free mn. */
+bool gw_maar_expel(struct gw_maar_mn *mn);
+/* Refreshes it now (RFC 7077 §6.1); false when it is not served here. */
+bool gw_maar_reregister(struct gw_maar *m, const struct gw_mnid *id);
+
 /* Within the MAAR (maar*.c). */
 struct gw_maar_mn *gw_maar_mn(struct gw_binding *b);
 void gw_mn_free(struct gw_maar_mn *mn);   /* with its prefix; not its record */
@@ -144,6 +152,8 @@ void gw_mn_arm_ask(struct gw_maar_mn *mn);
 int gw_mn_deregister(struct gw_maar_mn *mn);
 void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span);
 void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay);
+/* Ends all there is of it here; it is not asked about for `span`. */
+void gw_mn_refuse(struct gw_maar_mn *mn, struct gw_time span);
 bool gw_mn_served(const struct gw_maar_mn *mn); /* SERVING or LOCAL */
 /* A new attachment of an entry that has its prefix: asks the CMD. */
 int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct gw_time seen);

@@ -376,22 +376,16 @@ static void back_to_previous(struct gw_maar_mn *mn)
     gw_mn_arm_ask(mn);
 }
 
-static void refuse(struct gw_maar_mn *mn, uint8_t status)
+void gw_mn_refuse(struct gw_maar_mn *mn, struct gw_time span)
 {
     struct gw_maar *m = mn->maar;
-    char text[GW_MNID_TEXT_MAX];
 
-    m->lm->count[GW_CNT_REFUSED_BY_PEER]++;
-    gw_log(m->lm->log, GW_LOG_WARN, GW_CAT_LM, "registration-refused", "%s: the CMD says %s (%u)",
-           gw_fmt_mnid(&mn->b.mnid, text), gw_mh_status_name(status), status);
     gw_exchange_stop(&mn->ex);
     gw_timer_stop(m->lm->timers, &mn->refresh);
     mn->row = 0;
+    if (mn->on_link) /* its prefixes end: an RA says so to the station */
+        (void)gw_access_set_station(m->access, &mn->station, GW_ACCESS_MAAR, NULL, 0);
     gw_mn_drop_station(mn);
-    if (mn->was_previous) {
-        back_to_previous(mn);
-        return;
-    }
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
         next = a->next;
         if (a == mn->own)
@@ -399,10 +393,30 @@ static void refuse(struct gw_maar_mn *mn, uint8_t status)
         gw_mn_drop_anchor(mn, a);
     }
     mn->own = NULL;
+    mn->was_previous = false;
     mn->state = GW_MN_REFUSED;
     gw_mn_del_record(mn);
-    gw_mn_guard(mn, status == GW_ST_NO_RESOURCES ? m->lm->cfg->timers.initial_ack
-                                                 : m->lm->cfg->timers.max_ack);
+    gw_mn_guard(mn, span);
+}
+
+static void refuse(struct gw_maar_mn *mn, uint8_t status)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    char text[GW_MNID_TEXT_MAX];
+
+    lm->count[GW_CNT_REFUSED_BY_PEER]++;
+    gw_log(lm->log, GW_LOG_WARN, GW_CAT_LM, "registration-refused", "%s: the CMD says %s (%u)",
+           gw_fmt_mnid(&mn->b.mnid, text), gw_mh_status_name(status), status);
+    if (!mn->was_previous) {
+        gw_mn_refuse(mn, status == GW_ST_NO_RESOURCES ? lm->cfg->timers.initial_ack
+                                                      : lm->cfg->timers.max_ack);
+        return;
+    }
+    gw_exchange_stop(&mn->ex);
+    gw_timer_stop(lm->timers, &mn->refresh);
+    mn->row = 0;
+    gw_mn_drop_station(mn);
+    back_to_previous(mn);
 }
 
 /* The registration is in force. */

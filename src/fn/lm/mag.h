@@ -25,6 +25,7 @@
 #include "fn/access/access.h"
 #include "fn/lm/await.h"
 #include "fn/lm/binding.h"
+#include "fn/lm/revoke.h"
 
 #define GW_MAG_PREFIXES_MAX 16 /* of one mobile node */
 
@@ -92,6 +93,13 @@ void gw_mag_resync(struct gw_mag *g, const struct gw_addr *lma);
  * an LMA has refused may be asked about again. */
 void gw_mag_review(struct gw_mag *g);
 
+/* A BRI of an LMA that names a mobile node (RFC 5846 §9.1); the BRA's status. */
+uint8_t gw_mag_revoke(struct gw_mag *g, const struct gw_addr *lma, struct gw_revocation *r);
+/* Drops what its LMA knows of; false when that is nothing. May free mn. */
+bool gw_mag_expel(struct gw_mag_mn *mn);
+/* Registers it anew (RFC 7077 §6.1); false: it is not served here. */
+bool gw_mag_reregister(struct gw_mag *g, const struct gw_addr *lma, const struct gw_mnid *id);
+
 /* Within the MAG (mag*.c). */
 struct gw_mag_mn *gw_mag_mn(struct gw_binding *b);
 struct gw_handover *gw_mag_row(struct gw_mag_mn *mn);
@@ -103,6 +111,8 @@ void gw_mag_drop_prefixes(struct gw_mag_mn *mn);
 void gw_mag_guard(struct gw_mag_mn *mn, struct gw_time span);
 int gw_mag_set_station(struct gw_mag_mn *mn, const struct gw_station_key *st);
 void gw_mag_serve(struct gw_mag_mn *mn, bool watch);
+/* Ends all there is of it here but the entry itself, REFUSED. */
+void gw_mag_deny(struct gw_mag_mn *mn);
 int gw_mag_register(struct gw_mag_mn *mn, uint8_t hi, struct gw_time delay);
 int gw_mag_deregister(struct gw_mag_mn *mn);
 /* SERVING: looks whether the station is there and extends the lifetime, `delay` from now. */

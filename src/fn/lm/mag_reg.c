@@ -245,7 +245,7 @@ static bool accept_prefixes(struct gw_mag_mn *mn, const struct gw_cfg_peer *from
 }
 
 /* No mobility service for this node (§6.9.1.2 (11)): nothing is advertised or forwarded. */
-static void deny(struct gw_mag_mn *mn)
+void gw_mag_deny(struct gw_mag_mn *mn)
 {
     struct gw_lm *lm = mn->mag->lm;
 
@@ -254,6 +254,8 @@ static void deny(struct gw_mag_mn *mn)
     gw_timer_stop(lm->timers, &mn->guard);
     mn->row = 0;
     mn->state = GW_MAG_REFUSED;
+    if (mn->on_link) /* its prefixes end: an RA says so to the station */
+        (void)gw_access_set_station(mn->mag->access, &mn->station, GW_ACCESS_MAG, NULL, 0);
     gw_mag_drop_station(mn);
     gw_mag_drop_prefixes(mn);
     gw_mag_del_record(mn);
@@ -268,7 +270,7 @@ static void refuse(struct gw_mag_mn *mn, uint8_t status)
     lm->count[GW_CNT_REFUSED_BY_PEER]++;
     gw_log(lm->log, GW_LOG_WARN, GW_CAT_LM, "registration-refused", "%s: the LMA says %s (%u)",
            gw_fmt_mnid(&mn->b.mnid, text), gw_mh_status_name(status), status);
-    deny(mn);
+    gw_mag_deny(mn);
     if (status != GW_ST_PROXY_NOT_ENABLED)
         gw_mag_guard(mn, status == GW_ST_NO_RESOURCES ? lm->cfg->timers.initial_ack
                                                       : lm->cfg->timers.max_ack);
@@ -402,7 +404,8 @@ int gw_mag_pba(struct gw_mag *g, const struct gw_cfg_peer *from, const struct gw
     if (!echoes(mn, mh)) {
         g->lm->count[GW_CNT_IGNORED]++;
         if (mn->state != GW_MAG_DEREGISTERING)
-            deny(mn); /* and nothing is sent again until an administrative action: a reload */
+            gw_mag_deny(
+                mn); /* and nothing is sent again until an administrative action: a reload */
         return GW_EFORMAT;
     }
     if (mn->state == GW_MAG_DEREGISTERING) {

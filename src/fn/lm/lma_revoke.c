@@ -1,0 +1,53 @@
+/* lma_revoke.c: sessions that an operator, or the MAG that has them, revokes (RFC 5846 §8). A
+ * session that is being revoked carries no traffic any more and stays until the MAG has
+ * acknowledged, or will not.
+ */
+#include "fn/lm/lma.h"
+
+void gw_lma_revoke(struct gw_lma_session *s)
+{
+    const struct gw_cfg_revocation *r = &s->lma->lm->cfg->revocation;
+    struct gw_time most = {r->max_delay.ns * ((int64_t)r->max_retries + 2)};
+
+    gw_lma_retire(s, most, false);
+    s->revoked = true;
+}
+
+void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag)
+{
+    for (struct gw_binding *b = gw_binding_get(&l->bs, mn); b != NULL; b = b->next) {
+        struct gw_lma_session *s = gw_lma_session(b);
+        if (s->revoked && gw_addr_eq(&b->serving, mag))
+            (void)gw_lma_arm(s, (struct gw_time){0}); /* moving a timer needs no memory */
+    }
+}
+
+bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag)
+{
+    bool any = false;
+
+    for (struct gw_binding *b = first; b != NULL; b = b->next) {
+        struct gw_lma_session *s = gw_lma_session(b);
+        if (s->leaving || !gw_addr_eq(&b->serving, mag))
+            continue;
+        gw_lma_retire(s, (struct gw_time){0}, true);
+        any = true;
+    }
+    return any;
+}
+
+/* Sessions are taken as a whole: a prefix of one ends it. */
+uint8_t gw_lma_revoked_by(struct gw_lma *l, const struct gw_addr *mag, struct gw_revocation *r)
+{
+    bool any = false;
+
+    gw_revocation_note_missing(r, &l->bs);
+    for (struct gw_binding *b = gw_binding_get(&l->bs, r->mn); b != NULL; b = b->next) {
+        struct gw_lma_session *s = gw_lma_session(b);
+        if (s->leaving || !gw_addr_eq(&b->serving, mag) || !gw_revocation_touches(r, b))
+            continue;
+        gw_lma_retire(s, (struct gw_time){0}, true);
+        any = true;
+    }
+    return gw_revocation_status(r, any);
+}
