@@ -86,11 +86,137 @@ static void refused_with_a_forgotten_anchor(void **state)
     w_free(w);
 }
 
+/* The node went to MAAR 2 and came back, and MAAR 1 has heard of neither: it served all along. When
+ * MAAR 2 ends the session, the CMD releases the prefix that the node is using here. */
+static void released_where_it_is(void **state)
+{
+    (void)state;
+    for (int gone = 0; gone < 2; gone++) { /* and, again, it has just left here too */
+        struct world *w = w_new(3, 3);
+        assert_int_equal(w_attach(w, 3, 1), 0);
+        w_run(w, GW_SEC(1));
+        struct gw_prefix p3 = w_own(w, 3, 1);
+        assert_int_equal(w_attach(w, 1, 1), 0);
+        w_run(w, GW_SEC(1));
+        struct gw_prefix p1 = w_own(w, 1, 1);
+        lose(w, 0, 1);
+        assert_int_equal(w_attach(w, 2, 1), 0);
+        w_run(w, GW_MSEC(100));
+        assert_int_equal(w_attach(w, 1, 1), 0);
+        w_run(w, GW_MSEC(100));
+        assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_SERVING);
+        (void)w_detach(w, 2, 1);
+        w->where[1] = 1;
+        w_run(w, GW_SEC(7));
+        assert_true(gw_addr_is_zero(&w_bce(w, 1)->b.serving));
+        if (gone)
+            (void)w_detach(w, 1, 1);
+        w->tap = NULL;
+        for (int i = 0; i < 200; i++) { /* served all the time */
+            w_run(w, GW_MSEC(20));
+            const struct gw_intent *own = w_prefix(w, 1, &p1);
+            assert_true(gone || (w_has_station(w, 1, 1) && own != NULL &&
+                                 own->prefix.kind == GW_PFX_LOCAL));
+        }
+        w_run(w, GW_SEC(20));
+        if (gone) {
+            w_check_gone(w, 1);
+        } else {
+            w_check(w, 1, 1);
+            struct gw_prefix own = w_own(w, 1, 1);
+            assert_true(gw_prefix_eq(&own, &p1));
+            assert_null(w_prefix(w, 1, &p3)); /* the end of the session was the end of this */
+            w_crash(w, 1);
+            w_boot(w, 1);
+            w_run(w, GW_SEC(5));
+            w_check(w, 1, 1);
+        }
+        w_check_all(w);
+        w_free(w);
+    }
+}
+
+static struct gw_time held_until; /* zero: not */
+static const struct gw_addr *held_to;
+
+/* The first PBU to `held_to` with a lifetime is held back in the network. */
+static int hold_back(struct world *w, struct w_event *e)
+{
+    static struct gw_mh mh;
+
+    (void)w;
+    if (held_until.ns != 0 && gw_addr_eq(&e->addrs.dst, held_to) &&
+        gw_mh_parse(&gw_mh_codec_default, &e->addrs, e->data, e->len, &mh).code == GW_PARSE_OK &&
+        mh.type == GW_MH_BU && mh.bu.lifetime != 0) {
+        e->at = held_until;
+        held_until.ns = 0;
+    }
+    return 0;
+}
+
+/* A notice that is under way for longer than the session lives: nobody would ever release what it
+ * brings back. */
+static void notice_after_the_end(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 4);
+
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    w->n[2].cfg.timers.detach_guard = GW_MSEC(100);
+    held_until = gw_time_add(w->now.mono, GW_SEC(5));
+    held_to = &w->n[1].cfg.addr;
+    w->tap = hold_back;
+    assert_int_equal(w_attach(w, 2, 1), 0);
+    w_run(w, GW_MSEC(500)); /* its first notice is held back, and no other has left */
+    (void)w_detach(w, 2, 1);
+    w_run(w, GW_SEC(3));
+    assert_null(w_mn(w, 1, 1));
+    w_run(w, GW_SEC(30));
+    assert_int_equal(held_until.ns, 0);
+    assert_int_equal(w_count(w, 1, GW_CNT_STALE), 1);
+    w_check_gone(w, 1);
+    w_check_all(w);
+    w_free(w);
+}
+
+/* But one for a node that is not known, after the end of another's session, brings its anchor back.
+ */
+static void notice_of_a_forgotten_anchor(void **state)
+{
+    (void)state;
+    struct world *w = w_new(3, 5);
+
+    for (unsigned mn = 1; mn <= 2; mn++)
+        assert_int_equal(w_attach(w, 1, mn), 0);
+    w_run(w, GW_SEC(1));
+    for (unsigned mn = 1; mn <= 2; mn++)
+        assert_int_equal(w_attach(w, 2, mn), 0);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix p1 = w_own(w, 1, 1);
+    w_crash(w, 1);
+    w_forget(w, 1);
+    w_boot(w, 1);
+    w_run(w, GW_SEC(1));
+    (void)w_detach(w, 2, 2);
+    w_run(w, GW_SEC(10));
+    assert_int_equal(w_attach(w, 3, 1), 0);
+    w_run(w, GW_SEC(10));
+    assert_non_null(w_prefix(w, 1, &p1));
+    w_check(w, 1, 3);
+    w_check_gone(w, 2);
+    w_check_all(w);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(back_to_its_prefix),
         cmocka_unit_test(refused_with_a_forgotten_anchor),
+        cmocka_unit_test(released_where_it_is),
+        cmocka_unit_test(notice_after_the_end),
+        cmocka_unit_test(notice_of_a_forgotten_anchor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

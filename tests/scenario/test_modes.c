@@ -402,6 +402,34 @@ static void reload_meanwhile(void **state)
             }
 }
 
+/* The CMD crashes at every moment of a handover and comes back in any mode, at once or after a
+ * while. Its record does not say which mode the handover began in: it ends as configured now, and
+ * every prefix works within the second that the serving MAAR takes to ask again. */
+static void crash_meanwhile(void **state)
+{
+    (void)state;
+    for (size_t from = 0; from < NMODES; from++)
+        for (size_t to = 0; to < NMODES; to++)
+            for (int64_t at = 5; at < 60; at += 10)
+                for (int64_t down = 0; down <= 300; down += 100) {
+                    struct world *w = make(modes[from], 4, 10000000);
+                    visit(w, 2);
+                    assert_int_equal(w_attach(w, 3, 1), 0);
+                    w_run(w, GW_MSEC(at));
+                    w_crash(w, 0);
+                    w->n[0].cfg.mobility.cmd_mode = modes[to];
+                    w_run(w, GW_MSEC(down));
+                    w_boot(w, 0);
+                    w_run(w, GW_MSEC(1100 - at - down));
+                    for (size_t i = 1; i <= 3; i++)
+                        assert_true(served(w, 3, i) && (i == 3 || redirected(w, 3, i)));
+                    w_run(w, GW_SEC(10));
+                    w_check(w, 1, 3);
+                    w_check_all(w);
+                    w_free(w);
+                }
+}
+
 static struct gw_mh forged;
 
 /* The answer of MAAR `from` about a prefix to MAAR 2, which waits for one with seq 1. */
@@ -520,6 +548,7 @@ int main(void)
         cmocka_unit_test(all_down),
         cmocka_unit_test(lost_copies),
         cmocka_unit_test(reload_meanwhile),
+        cmocka_unit_test(crash_meanwhile),
         cmocka_unit_test(forged_copies),
         cmocka_unit_test(ask_and_stay),
         cmocka_unit_test(ask_when_orphaned),

@@ -85,6 +85,7 @@ struct gw_maar {
     struct gw_table by_station, by_tag;
     struct gw_pools pools;
     struct gw_access *access;
+    uint64_t forgot; /* Mesg-ID of the CMD's latest message that ended something; 0: none */
 };
 
 int gw_maar_init(struct gw_maar *m, struct gw_lm *lm, struct gw_access *access, uint64_t seed);
@@ -173,6 +174,8 @@ bool gw_mn_ask_use(struct gw_maar_mn *mn); /* of all previous anchors; true when
 size_t gw_mn_by_use(const struct gw_maar_mn *mn, const struct gw_anchor **out);
 /* Is this PBA about one anchor? Then it has been dealt with. */
 bool gw_mn_release_answered(struct gw_maar_mn *mn, const struct gw_mh *mh);
+/* A message with lifetime 0: what the CMD said before it brings no anchor back. */
+void gw_mn_ended(struct gw_maar *m, const struct gw_mh *mh);
 void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status);
 struct gw_handover *gw_mn_row(struct gw_maar_mn *mn);
 

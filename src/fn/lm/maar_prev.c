@@ -13,7 +13,7 @@ struct notice {
     struct gw_addr serving;     /* zero: none */
     bool copy;                  /* the serving MAAR is answered too (§3.3) */
     struct gw_lm_previous next; /* copy: who answers it next */
-    uint64_t timestamp;
+    uint64_t timestamp, mesgid; /* mesgid 0: from this process, so in order */
     uint16_t seq, lifetime;
     uint8_t hi, att;
 };
@@ -227,6 +227,14 @@ static void again(struct gw_maar_mn *mn, const struct notice *n)
         gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
 }
 
+/* When an attachment was seen, on the monotonic clock. */
+static struct gw_time seen_at(const struct gw_lm *lm, uint64_t event)
+{
+    struct gw_time ago = {lm->now.wall_ns - gw_lm_timestamp_ns(event)};
+
+    return gw_time_sub(lm->now.mono, ago);
+}
+
 static int moved(struct gw_maar_mn *mn, const struct notice *n)
 {
     struct gw_maar *m = mn->maar;
@@ -246,17 +254,42 @@ static int moved(struct gw_maar_mn *mn, const struct notice *n)
         return 0;
     /* It has been seen here after the attachment that this notice is about: it is back, or, if
      * it has gone again since, this is the MAAR that has to end the session. */
-    struct gw_time ago = {m->lm->now.wall_ns - gw_lm_timestamp_ns(event)};
-    int err = gw_maar_attach(m, &st, &mn->b.mnid, gw_time_sub(m->lm->now.mono, ago));
+    int err = gw_maar_attach(m, &st, &mn->b.mnid, seen_at(m->lm, event));
     if (err == 0 && leaving)
         (void)gw_maar_detach(m, &st);
     return err;
+}
+
+/* The same, when the notice is that the session is over: nobody here knew that the node was away,
+ * and it is served on, with the prefix it has. 0, or it could not be registered. */
+static int begin_again(struct gw_maar_mn *mn, const struct notice *n)
+{
+    struct gw_maar *m = mn->maar;
+    bool leaving = gw_timer_is_set(&mn->guard);
+    int err = gw_mn_begin(mn, &mn->station, seen_at(m->lm, mn->event));
+
+    if (err != 0)
+        return err;
+    gw_timer_stop(m->lm->timers, &mn->refresh);
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a != mn->own)
+            gw_mn_drop_anchor(mn, a);
+    }
+    gw_mn_advertise(mn);
+    gw_mn_del_record(mn);
+    answer(m, n, GW_ST_ACCEPTED);
+    if (leaving)
+        (void)gw_maar_detach(m, &mn->station);
+    return 0;
 }
 
 static int released(struct gw_maar_mn *mn, const struct notice *n)
 {
     struct gw_lm *lm = mn->maar->lm;
 
+    if (mn->on_link && mn->event > n->timestamp && begin_again(mn, n) == 0)
+        return 0;
     owe(mn, n);
     if (mn->state == GW_MN_RELEASING)
         return 0;
@@ -304,12 +337,30 @@ static int to_known(struct gw_maar_mn *mn, const struct notice *n)
     return moved(mn, n);
 }
 
+/* Of two Mesg-IDs of one sender (NTP time, RFC 4285 §6). */
+static bool earlier(uint64_t a, uint64_t b)
+{
+    return (int64_t)(a - b) < 0;
+}
+
+void gw_mn_ended(struct gw_maar *m, const struct gw_mh *mh)
+{
+    const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MESGID);
+
+    if (id != NULL && (m->forgot == 0 || earlier(m->forgot, id->u64)))
+        m->forgot = id->u64;
+}
+
 static int to_unknown(struct gw_maar *m, const struct notice *n)
 {
     struct gw_maar_mn *mn;
 
     if (n->lifetime == 0) {
         answer(m, n, GW_ST_ACCEPTED);
+        return 0;
+    }
+    if (n->mesgid != 0 && m->forgot != 0 && earlier(n->mesgid, m->forgot)) {
+        m->lm->count[GW_CNT_STALE]++; /* what still holds is said again */
         return 0;
     }
     mn = recreate(m, n);
@@ -327,10 +378,12 @@ static void read_notice(const struct gw_addr *from, const struct gw_mh *mh, stru
     const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
     const struct gw_opt *hi = gw_lm_opt(mh, GW_OPT_HI), *att = gw_lm_opt(mh, GW_OPT_ATT);
     const struct gw_opt *coa = gw_lm_opt(mh, GW_OPT_ALT_COA); /* the Proxy-CoA of the binding */
+    const struct gw_opt *mesgid = gw_lm_opt(mh, GW_OPT_MESGID);
 
     *n = (struct notice){.cmd = *from,
                          .mnid = {.subtype = GW_MNID_NAI},
                          .timestamp = ts != NULL ? ts->u64 : 0,
+                         .mesgid = mesgid != NULL ? mesgid->u64 : 0,
                          .seq = mh->bu.seq,
                          .lifetime = mh->bu.lifetime,
                          .hi = hi != NULL ? hi->code : 0,
@@ -386,6 +439,8 @@ int gw_maar_pbu(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
             (void)lm->ops->send(lm->user, GW_ROLE_MAAR, from, lm->out);
         return GW_EDENIED;
     }
+    if (n.lifetime == 0)
+        gw_mn_ended(m, mh);
     struct gw_binding *b = gw_binding_get(&m->bs, &n.mnid);
     return b != NULL ? to_known(gw_maar_mn(b), &n) : to_unknown(m, &n);
 }

@@ -663,6 +663,8 @@ int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
         m->lm->count[GW_CNT_UNMATCHED]++;
         return GW_ENOENT;
     }
+    if (mh->ba.lifetime == 0)
+        gw_mn_ended(m, mh);
     if (mn->state == GW_MN_PREVIOUS)
         asked(mn, mh);
     else if (mh->ba.status >= GW_ST_UNSPECIFIED)
