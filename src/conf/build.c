@@ -302,9 +302,11 @@ static void build_mobility(struct build *b, const struct lyd_node *m)
 static void build_pmip(struct build *b, const struct lyd_node *p)
 {
     const char *ordering = gw_conf_str(p, "ordering");
+    const char *local_routing = gw_conf_str(p, "local-routing");
 
     b->c->pmip = (struct gw_cfg_pmip){
         .sequence = ordering != NULL && strcmp(ordering, "sequence") == 0,
+        .local_routing = local_routing != NULL && strcmp(local_routing, "true") == 0,
         .min_before_delete = gw_conf_time(p, "min-delay-before-delete"),
         .max_before_assign = gw_conf_time(p, "max-delay-before-assign"),
         .timestamp_validity = gw_conf_time(p, "timestamp-validity"),

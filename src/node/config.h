@@ -92,6 +92,7 @@ struct gw_cfg_pmip {
         struct gw_addr link_local;
         struct gw_lladdr lladdr;
     } mag;                             /* LMA: what it assigns; zero: gw_dlif_default of the LMA */
+    bool local_routing;                /* MAG: EnableMAGLocalRouting (§6.10.3) */
     struct gw_time min_before_delete;  /* MinDelayBeforeBCEDelete */
     struct gw_time max_before_assign;  /* MaxDelayBeforeNewBCEAssign */
     struct gw_time timestamp_validity; /* TimestampValidityWindow */

@@ -35,6 +35,7 @@ int gw_entry_prefix(const struct gw_ifmap *m, const struct gw_intent *in, struct
     if (in->prefix.dlif.len != sizeof out->dlif)
         return GW_EINVAL;
     memcpy(out->dlif, in->prefix.dlif.b, sizeof out->dlif);
+    out->local_routing = in->prefix.kind == GW_PFX_SERVED && in->prefix.local_routing;
     return gw_entry_station(m, &in->prefix.station, &out->station);
 }
 

@@ -49,6 +49,9 @@ struct gw_intent {
             struct gw_station_key station; /* LOCAL, SERVED */
             struct gw_lladdr dlif;         /* source MAC towards the station: the anchor's */
             bool watch_up, watch_down;     /* report the next packet in that direction, once */
+            /* SERVED: packets to another such prefix with a station here do not go through the
+             * anchor (RFC 5213 §6.10.3) */
+            bool local_routing;
         } prefix;
     };
 };

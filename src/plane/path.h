@@ -343,6 +343,10 @@ GW_INLINE void gw_from_station(void *t, const struct gw_t_self *self, const stru
         return gw_drop(v, GW_R_FOREIGN_SOURCE);
     }
     if (v->up->kind == GW_PFX_SERVED) {
+        v->down = v->up->local_routing ? gw_tbl_prefix(t, self, &p->ip.dst) : 0;
+        if (v->down && v->down->local_routing)
+            return gw_towards_station(t, p, v);
+        v->down = 0;
         if (gw_forwardable(p, v))
             gw_tunnel_to(t, p, v, &v->up->peer);
         return;

@@ -93,7 +93,8 @@ struct gw_t_prefix {
     __u32 generation;
     struct gw_t_station_key station; /* LOCAL, SERVED */
     __u8 dlif[6];                    /* source of frames to the station */
-    __u8 _pad[2];
+    __u8 local_routing;              /* SERVED: straight to others of these (RFC 5213 §6.10.3) */
+    __u8 _pad;
     __u32 _pad2;
     struct gw_t_use up, down;
 };

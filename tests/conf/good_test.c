@@ -231,6 +231,35 @@ static void test_full_daemon(void **state)
 }
 
 /* The names in the model are those of the layers below. */
+static void test_proxy_mobile_ip(void **state)
+{
+    struct gw_config *c = load("lma");
+
+    (void)state;
+    assert_int_equal(c->roles, GW_ROLE_LMA);
+    assert_int_equal(c->policy[0].prefixes, 2);
+    assert_true(c->pmip.sequence);
+    assert_false(c->pmip.local_routing);
+    assert_addr(&c->pmip.mag.link_local, "fe80::1");
+    assert_int_equal(c->pmip.min_before_delete.ns, GW_SEC(5).ns);
+    assert_int_equal(c->pmip.max_before_assign.ns, GW_MSEC(500).ns);
+    assert_int_equal(c->pmip.timestamp_validity.ns, GW_SEC(1).ns);
+    gw_config_free(c);
+    c = load("fallback");
+    assert_int_equal(c->roles, GW_ROLE_MAAR | GW_ROLE_MAG);
+    assert_addr(&c->lma, "2001:db8:f::a");
+    assert_int_equal(c->policy[0].anchoring, GW_ANCHORING_LMA);
+    assert_addr(&c->policy[0].lma, "2001:db8:f::a");
+    assert_int_equal(c->policy[1].anchoring, GW_ANCHORING_HERE | GW_ANCHORING_LMA);
+    assert_int_equal(c->policy[2].anchoring, GW_ANCHORING_NONE);
+    assert_int_equal(c->policy[3].anchoring, GW_ANCHORING_HERE);
+    assert_true(c->pmip.local_routing);
+    assert_false(c->pmip.sequence);
+    assert_int_equal(c->pmip.mag.lladdr.len, 6);
+    assert_int_equal(c->pmip.min_before_delete.ns, GW_SEC(10).ns);
+    gw_config_free(c);
+}
+
 static void test_names_of_levels(void **state)
 {
     (void)state;
@@ -326,6 +355,8 @@ static void assert_same(const struct gw_config *a, const struct gw_config *b)
     assert_int_equal(a->roles, b->roles);
     assert_true(gw_addr_eq(&a->addr, &b->addr));
     assert_true(gw_addr_eq(&a->cmd, &b->cmd));
+    assert_true(gw_addr_eq(&a->lma, &b->lma));
+    assert_memory_equal(&a->pmip.mag, &b->pmip.mag, sizeof a->pmip.mag);
     assert_memory_equal(&a->codec, &b->codec, sizeof a->codec);
     assert_memory_equal(&a->dlif, &b->dlif, sizeof a->dlif);
     assert_int_equal(a->access_mtu, b->access_mtu);
@@ -433,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_full_lists),
         cmocka_unit_test(test_full_numbers),
         cmocka_unit_test(test_full_daemon),
+        cmocka_unit_test(test_proxy_mobile_ip),
         cmocka_unit_test(test_names_of_levels),
         cmocka_unit_test(test_keys_in_order),
         cmocka_unit_test(test_normal_form_reads_back),

@@ -32,6 +32,7 @@ enum { ROOM = 64, FRAME_MAX = 2048, RANDOM_FRAMES = 20000, CORE_MTU = 1500 };
 #define WORLD   "2001:db8:5::2"
 #define LOCAL   "2001:db8:1000::10" /* of station 1 */
 #define SERVED  "2001:db8:a000::10" /* of station 1, anchored at A */
+#define SERVED2 "2001:db8:a001::10" /* of station 2, for a while */
 #define MOVED   "2001:db8:1001::10" /* station at A */
 #define LOCAL80 "2001:db8:2000::10" /* of station 2, a /80 */
 #define LOST    "2001:db8:1002::10" /* moved behind a peer nobody configured */
@@ -52,7 +53,7 @@ static struct {
     char pins[64];
     struct gw_icmp_error error; /* the native build's last */
     unsigned errors, firsts, reports;
-    bool forwarding_off;
+    bool forwarding_off, local_routing;
 } T;
 
 struct frame {
@@ -149,6 +150,7 @@ static void set_prefix(const char *text, uint8_t len, enum gw_prefix_kind kind, 
                                       .peer = addr(peer),
                                       .station = station_key(mac ? mac : st1),
                                       .dlif = {.len = 6},
+                                      .local_routing = T.local_routing,
                                       .watch_up = watch,
                                       .watch_down = watch}};
 
@@ -388,6 +390,22 @@ static void test_drops(void **state)
     f = plain(st1, LOCAL, WORLD, 0, 64, 20);
     f.len -= 1;
     expect(f, true, GW_R_MALFORMED);
+}
+
+/* EnableMAGLocalRouting (RFC 5213 §6.10.3): between two stations here that have it. */
+static void test_local_routing(void **state)
+{
+    (void)state;
+    T.local_routing = true;
+    set_prefix(SERVED2, 64, GW_PFX_SERVED, PEER_A, st2, false);
+    expect(plain(st1, SERVED, SERVED2, 0, 64, 20), true, GW_R_TUNNELLED); /* one says no */
+    set_prefix(SERVED, 64, GW_PFX_SERVED, PEER_A, st1, false);
+    expect(plain(st1, SERVED, SERVED2, 0, 64, 20), true, GW_R_DELIVERED);
+    expect(plain(st2, SERVED2, SERVED, 0, 1, 20), true, GW_R_HOP_LIMIT);
+    expect(plain(st1, SERVED2, SERVED, 0, 64, 20), true, GW_R_FOREIGN_SOURCE);
+    expect(plain(st1, SERVED, MOVED, 0, 64, 20), true, GW_R_TUNNELLED);
+    T.local_routing = false;
+    set_prefix(SERVED, 64, GW_PFX_SERVED, PEER_A, st1, false);
 }
 
 /* XDP leaves what it cannot send to tc, which drops and counts. */
@@ -772,7 +790,8 @@ int main(void)
         cmocka_unit_test(test_ecn_table),     cmocka_unit_test(test_too_big),
         cmocka_unit_test(test_gso),           cmocka_unit_test(test_watch),
         cmocka_unit_test(test_usage),         cmocka_unit_test(test_random),
-        cmocka_unit_test(test_report_bound),  cmocka_unit_test(test_peer_mtu_ages),
+        cmocka_unit_test(test_local_routing), cmocka_unit_test(test_report_bound),
+        cmocka_unit_test(test_peer_mtu_ages),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

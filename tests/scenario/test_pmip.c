@@ -294,6 +294,73 @@ static void two_interfaces(void **state)
     w_free(w);
 }
 
+/* The mobile node has the link-local address that the LMA gave the router: another one takes its
+ * place, here and at every later MAG; the prefix stays preferred. With a fixed address nothing can
+ * be done but say so. */
+static void router_collision(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(2, 14);
+    struct gw_prefix p = settle_at(w, 1, 1);
+    struct gw_addr before = w->n[1].last_ra[0].src;
+    struct gw_nd na = {.type = GW_ND_NA, .src = before, .dst = before, .target = before};
+    struct gw_input in = {.kind = GW_IN_ND, .nd = {.src = w_station(1).lladdr}};
+    uint8_t buf[256];
+
+    na.tlla = w_station(1).lladdr;
+    int len = gw_nd_write(&na, buf, sizeof buf);
+    assert_true(len > 0);
+    in.nd.data = buf;
+    in.nd.len = (size_t)len;
+    unsigned messages = w->messages;
+    assert_int_equal(w_input(w, 1, &in), 0);
+    assert_int_equal(w->n[1].last_ra[0].router_lifetime_s, 0); /* the old one, without the prefix */
+    assert_true(gw_addr_eq(&w->n[1].last_ra[0].src, &before));
+    assert_int_equal(w->n[1].last_ra[0].npio, 0);
+    assert_false(gw_addr_eq(&w->n[1].last_ra[1].src, &before));
+    assert_true(gw_prefix_eq(&w->n[1].last_ra[1].pio[0].prefix, &p));
+    assert_int_equal(w->n[1].last_ra[1].pio[0].preferred_s, 3600);
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(w->messages, messages + 2); /* at once */
+    struct gw_addr now = entry(w, 1, 1)->link_local;
+    assert_true(gw_addr_eq(&session(w, 1)->b.anchors->link_local, &now));
+    assert_int_equal(w_input(w, 1, &in), 0); /* it is nobody else's now */
+    assert_int_equal(w_count(w, 1, GW_CNT_ROUTER_COLLISION), 1);
+    w_run(w, GW_SEC(6));
+    (void)settle_at(w, 1, 2);
+    assert_true(gw_addr_eq(&w->n[2].last_ra[0].src, &now));
+    w->n[1].cfg.pmip.mag.link_local = before;
+    (void)settle_at(w, 2, 1);
+    in.nd.src = w_station(2).lladdr;
+    messages = w->messages;
+    assert_int_equal(w_input(w, 1, &in), 0);
+    assert_int_equal(w_count(w, 1, GW_CNT_ROUTER_COLLISION), 2);
+    assert_int_equal(w->messages, messages);
+    w_free(w);
+}
+
+/* EnableMAGLocalRouting, and a reload that turns it on and off (§6.10.3). */
+static void local_routing(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(2, 13);
+    struct gw_prefix p = settle_at(w, 1, 1);
+
+    for (int on = 1; on >= 0; on--) {
+        assert_int_equal(w_prefix(w, 1, &p)->prefix.local_routing, !on);
+        w->n[1].cfg.pmip.local_routing = on;
+        assert_int_equal(gw_node_reload(w->n[1].node, &w->n[1].cfg, NULL, NULL, w->now), 0);
+        w_drain(w, 1);
+        w_run(w, GW_MSEC(1));
+        assert_int_equal(w_prefix(w, 1, &p)->prefix.local_routing, on);
+        struct gw_prefix q = settle_at(w, 2 + (unsigned)on, 1);
+        assert_int_equal(w_prefix(w, 1, &q)->prefix.local_routing, on);
+        assert_true(entry(w, 1, 1)->programmed);
+    }
+    assert_int_equal(w->messages, 6); /* the LMA has nothing to do with it */
+    w_free(w);
+}
+
 /* Any one of the first messages is lost, or a quarter of all. */
 static void lossy(void **state)
 {
@@ -447,12 +514,13 @@ static void maar_as_mag(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attach_and_move), cmocka_unit_test(several_prefixes),
-        cmocka_unit_test(refresh),         cmocka_unit_test(leaving),
-        cmocka_unit_test(ping_pong),       cmocka_unit_test(lossy),
-        cmocka_unit_test(lma_restarts),    cmocka_unit_test(state_is_lost),
-        cmocka_unit_test(maar_as_mag),     cmocka_unit_test(silently),
-        cmocka_unit_test(two_interfaces),
+        cmocka_unit_test(attach_and_move),  cmocka_unit_test(several_prefixes),
+        cmocka_unit_test(refresh),          cmocka_unit_test(leaving),
+        cmocka_unit_test(ping_pong),        cmocka_unit_test(lossy),
+        cmocka_unit_test(lma_restarts),     cmocka_unit_test(state_is_lost),
+        cmocka_unit_test(maar_as_mag),      cmocka_unit_test(silently),
+        cmocka_unit_test(two_interfaces),   cmocka_unit_test(local_routing),
+        cmocka_unit_test(router_collision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

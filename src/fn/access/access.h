@@ -112,4 +112,8 @@ enum gw_access_seen gw_access_input_nd(struct gw_access *a, uint32_t iface,
                                        const struct gw_lladdr *src, const uint8_t *data,
                                        size_t len);
 
+/* Has the station used the link-local address of one of its own DLIFs since this was asked last
+ * (RFC 5213 §6.9.1.2 (15))? */
+bool gw_access_collision(struct gw_access *a, const struct gw_station_key *key);
+
 #endif

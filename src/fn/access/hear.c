@@ -26,14 +26,28 @@ static void learn_address(struct gw_access_station *st, const struct gw_nd *m)
     bool dad = m->type == GW_ND_NS && gw_addr_is_zero(&m->src);
     const struct gw_addr *a = dad ? &m->target : &m->src;
 
-    if (gw_addr_is_zero(a) || access_dlif(st, a) != NULL)
+    if (gw_addr_is_zero(a))
         return;
+    if (access_dlif(st, a) != NULL) { /* while it only wants to, it is told that it cannot */
+        st->collides |= !dad;
+        return;
+    }
     if (gw_addr_is_link_local(a)) {
         st->ll_known = true;
         st->link_local = *a;
     } else {
         st->global = *a;
     }
+}
+
+bool gw_access_collision(struct gw_access *a, const struct gw_station_key *key)
+{
+    struct gw_access_station *st = access_find(a, key);
+    bool was = st != NULL && st->collides;
+
+    if (was)
+        st->collides = false;
+    return was;
 }
 
 /* Token bucket without a timer (GCRA): na_at runs ahead of the clock by what was sent lately. */

@@ -93,6 +93,15 @@ static void ra_prefix(struct gw_nd *ra, const struct gw_access *a, const struct 
     }
 }
 
+/* A prefix that has only changed its router is not taken back. */
+static bool lives_on(const struct gw_access_station *st, const struct access_entry *e)
+{
+    for (size_t i = 0; e->gone && i < st->n; i++)
+        if (!st->entry[i].gone && gw_prefix_eq(&st->entry[i].dlif.prefix, &e->dlif.prefix))
+            return true;
+    return false;
+}
+
 /* All prefixes of the router that entry i is the first of. */
 static int ra_send(struct gw_access_station *st, size_t first)
 {
@@ -102,7 +111,7 @@ static int ra_send(struct gw_access_station *st, size_t first)
 
     ra_begin(&ra, st, e);
     for (size_t i = first; i < st->n; i++) {
-        if (!same_router(&st->entry[i], e))
+        if (!same_router(&st->entry[i], e) || lives_on(st, &st->entry[i]))
             continue;
         if (ra.npio == GW_ND_PIOS) {
             access_send(st, &e->dlif.lladdr, &ra);

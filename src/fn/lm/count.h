@@ -80,6 +80,7 @@
     X(COPY, "answers-by-previous-maars")             \
     X(PLANE_FAILED, "plane-failed")                  \
     X(RECORD_BAD, "record-bad")                      \
+    X(ROUTER_COLLISION, "router-address-collision")  \
     X(PREFIX_CONFLICT, "prefix-conflict")            \
     X(ANCHOR_LOST, "anchor-lost")                    \
     X(PEER_DOWN, "peer-down")                        \

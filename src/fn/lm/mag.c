@@ -43,7 +43,10 @@ struct gw_handover *gw_mag_row(struct gw_mag_mn *mn)
 
 void gw_mag_init(struct gw_mag *g, struct gw_lm *lm, struct gw_access *access, uint64_t seed)
 {
-    *g = (struct gw_mag){.lm = lm, .access = access, .seq = (uint16_t)seed};
+    *g = (struct gw_mag){.lm = lm,
+                         .access = access,
+                         .seq = (uint16_t)seed,
+                         .local_routing = lm->cfg->pmip.local_routing};
     g->bs.several = true;
     gw_bindings_init(&g->bs, lm, lm->cfg->limits.bindings, seed);
     gw_table_init(&g->by_station, lm->al, &by_station_ops, lm->cfg->limits.stations, seed ^ 1);
@@ -393,4 +396,8 @@ void gw_mag_review(struct gw_mag *g)
             next = b->next;
             review(gw_mag_mn(b), &delay);
         }
+    if (g->local_routing == g->lm->cfg->pmip.local_routing)
+        return;
+    g->local_routing = g->lm->cfg->pmip.local_routing;
+    gw_mag_say_all(g);
 }

@@ -63,7 +63,8 @@ struct gw_mag {
     struct gw_bindings bs;
     struct gw_table by_station;
     struct gw_access *access;
-    uint16_t seq; /* of messages ordered by Timestamp (§6.9.1.1 (6)) */
+    uint16_t seq;       /* of messages ordered by Timestamp (§6.9.1.1 (6)) */
+    bool local_routing; /* as the packet path has been told */
 };
 
 void gw_mag_init(struct gw_mag *g, struct gw_lm *lm, struct gw_access *access, uint64_t seed);
@@ -80,6 +81,9 @@ void gw_mag_link_down(struct gw_mag *g, uint32_t iface);
 bool gw_mag_alive(struct gw_mag *g, const struct gw_station_key *st); /* false: unknown */
 int gw_mag_first_packet(struct gw_mag *g, const struct gw_prefix *p, bool uplink,
                         struct gw_time seen);
+/* The station has the link-local address that is the router's here: the router takes another one
+ * and the LMA is told (§6.9.1.2 (15)), unless the configuration has fixed it. */
+void gw_mag_collision(struct gw_mag *g, const struct gw_station_key *st);
 /* A PBA of an authenticated peer with the role lma. */
 int gw_mag_pba(struct gw_mag *g, const struct gw_cfg_peer *from, const struct gw_mh *mh);
 

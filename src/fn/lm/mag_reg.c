@@ -190,6 +190,29 @@ static bool accept_router(struct gw_mag_mn *mn, const struct gw_mh *mh, struct g
     return !gw_addr_eq(&before, &ll);
 }
 
+void gw_mag_collision(struct gw_mag *g, const struct gw_station_key *st)
+{
+    struct gw_mag_mn *mn = gw_table_get(&g->by_station, st);
+    const struct gw_config *cfg = g->lm->cfg;
+    struct gw_lladdr unused;
+    char text[GW_MNID_TEXT_MAX];
+
+    if (mn == NULL || mn->state != GW_MAG_SERVING)
+        return;
+    g->lm->count[GW_CNT_ROUTER_COLLISION]++;
+    gw_log(g->lm->log, GW_LOG_NOTICE, GW_CAT_LM, "router-collision",
+           "%s has the link-local address of its router", gw_fmt_mnid(&mn->b.mnid, text));
+    if (!gw_addr_is_zero(&cfg->pmip.mag.link_local))
+        return;
+    gw_dlif_default(&cfg->addr, &mn->link_local, &unused);
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next)
+        a->link_local = mn->link_local;
+    gw_mag_serve(mn, false);
+    gw_mag_put(mn);
+    if (gw_mag_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) != 0)
+        (void)gw_mag_extend(mn, cfg->timers.initial_ack);
+}
+
 /* NULL: not taken. */
 static struct gw_anchor *accept_prefix(struct gw_mag_mn *mn, const struct gw_cfg_peer *from,
                                        const struct gw_lm_previous *p)

@@ -43,7 +43,8 @@ void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct g
                        .station = *st,
                        .dlif = a->lladdr,
                        .watch_up = watch,
-                       .watch_down = watch},
+                       .watch_down = watch,
+                       .local_routing = !here && lm->cfg->pmip.local_routing},
         };
         if (!here)
             i.prefix.peer = a->maar;
