@@ -18,7 +18,7 @@ struct gw_cli {
     const char *mnid, *peer;
     bool has_hold;
     long hold; /* seconds */
-    bool json, hide_secrets;
+    bool json, hide_secrets, certificates;
     double watch; /* seconds; 0: once */
     int argc;
     char **argv;
@@ -39,6 +39,11 @@ void gw_cli_relative_steps(json_t *rows);
 /* control.c */
 void gw_cli_print_json(const json_t *result, bool one_line);
 void gw_cli_print_refusal(const char *why, const json_t *details);
+
+/* strongswan.c: swanctl.conf for the peers under IPsec; GW_CLI_USAGE, and why, when there are none.
+ */
+struct gw_config;
+int gw_cli_strongswan(FILE *out, const struct gw_config *c, bool certificates);
 
 /* The commands. */
 int gw_cli_show(const struct gw_cli *cli);

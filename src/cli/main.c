@@ -15,6 +15,7 @@ enum option_bit {                      /* options that only some commands have *
                   OPT_HIDE = 1 << 4,
                   OPT_PEER = 1 << 5,
                   OPT_HOLD = 1 << 6,
+                  OPT_CERT = 1 << 7,
 };
 
 static const struct command {
@@ -37,7 +38,9 @@ static const struct command {
      "notify MN-ID|--peer NAME [--json]"},
     {"allow", 1, OPT_SOCKET | OPT_JSON, gw_cli_operate, "allow MN-ID"},
     {"reload", 0, OPT_SOCKET | OPT_JSON, gw_cli_reload, "reload"},
-    {"config", 2, OPT_HIDE, gw_cli_config, "config check FILE | config show FILE [--hide-secrets]"},
+    {"config", 2, OPT_HIDE | OPT_CERT, gw_cli_config,
+     "config check FILE | config show FILE [--hide-secrets] | "
+     "config strongswan FILE [--certificates]"},
 };
 
 static const char help[] =
@@ -56,6 +59,7 @@ static const char help[] =
     "  godwit reload                                  read the configuration again\n"
     "  godwit config check FILE                       say what is wrong with it\n"
     "  godwit config show FILE [--hide-secrets]       its normal form with every default\n"
+    "  godwit config strongswan FILE [--certificates] what strongSwan needs for peers under IPsec\n"
     "  godwit decode FILE.pcap [--json]               the Mobility Header messages of a capture\n"
     "\n"
     "Where the daemon is: --socket PATH, or -n NODE for /run/godwit/NODE.sock, or $GODWIT_SOCKET,\n"
@@ -99,6 +103,7 @@ enum {
     LONG_WATCH,
     LONG_MNID,
     LONG_HIDE,
+    LONG_CERT,
     LONG_PEER,
     LONG_HOLD,
     LONG_VERSION
@@ -113,6 +118,7 @@ static const struct option options[] = {
     {"peer", required_argument, NULL, LONG_PEER},
     {"hold", required_argument, NULL, LONG_HOLD},
     {"hide-secrets", no_argument, NULL, LONG_HIDE},
+    {"certificates", no_argument, NULL, LONG_CERT},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, LONG_VERSION},
     {0},
@@ -159,6 +165,10 @@ static enum verdict take_option(struct gw_cli *cli, int c, unsigned *used, int a
     case LONG_HIDE:
         cli->hide_secrets = true;
         *used |= OPT_HIDE;
+        break;
+    case LONG_CERT:
+        cli->certificates = true;
+        *used |= OPT_CERT;
         break;
     case 'h':
         (void)fputs(help, stdout);

@@ -86,7 +86,7 @@ def test_help_and_version():
     done = godwit("--help")
     assert done.returncode == 0 and done.stderr == ""
     for word in ("show", "status", "attach", "detach", "reload", "config check", "config show",
-                 "decode"):
+                 "config strongswan", "decode"):
         assert f"godwit {word}" in done.stdout
     assert godwit("--version").stdout.startswith("godwit ")
 
@@ -118,6 +118,22 @@ def test_config_show_is_its_own_normal_form(path, tmp_path):
     again = tmp_path / "again.yaml"
     again.write_text(once.stdout)
     assert godwit("config", "show", again).stdout == once.stdout
+
+
+def test_config_strongswan():
+    """tests/e2e/test_ipsec.py has strongSwan's own opinion of it."""
+    path = CONF / "good/cmd.yaml"  # of its three peers one is under IPsec
+    done = godwit("config", "strongswan", path)
+    assert done.returncode == 0
+    said = [line.split("#")[0].strip() for line in done.stdout.splitlines()]
+    assert [line for line in said if line.endswith("addrs = 2001:db8:f::3")] == ["remote_addrs = 2001:db8:f::3"]
+    assert said.count("auth = psk") == 2 and "maar1" not in done.stdout and SECRET not in done.stdout
+    done = godwit("config", "strongswan", path, "--certificates")
+    assert done.stdout.count("auth = pubkey") == 2 and done.stdout.count("certs = cmd.pem") == 1
+    for words in (("strongswan", CONF / "good/minimal.yaml"), ("strongswan", CONF / "bad/many.yaml"),
+                  ("strongswan", path, "--hide-secrets"), ("show", path, "--certificates")):
+        done = godwit("config", *words)
+        assert (done.returncode, done.stdout) == (2, "") and done.stderr != ""
 
 
 def test_config_show_hides_keys():

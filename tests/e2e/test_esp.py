@@ -1,0 +1,68 @@
+"""Signalling under ESP in transport mode with daemons that require it, on a kernel that has ESP (`make
+check-stock-kernel` boots one): with keys set by hand, and with strongSwan and what
+`godwit config strongswan` writes."""
+import os
+import secrets
+import subprocess
+
+import pytest
+from conftest import BIN
+from godwit_lab.domain import wait_for
+from ipsec import CMD, ENDS, MAAR, REQUIRED, Protected, StrongSwan
+
+
+def has_esp():
+    made = subprocess.run(["ip", "xfrm", "state", "add", "src", "::1", "dst", "::2", "proto", "esp", "spi",
+                           "0x67f3", "mode", "transport", "aead", "rfc4106(gcm(aes))",
+                           "0x" + 20 * "01", "128"], capture_output=True, check=False)
+    subprocess.run(["ip", "xfrm", "state", "delete", "src", "::1", "dst", "::2", "proto", "esp", "spi",
+                    "0x67f3"], capture_output=True, check=False)
+    return made.returncode == 0
+
+
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces"),
+              pytest.mark.skipif(os.geteuid() == 0 and not has_esp(),
+                                 reason="this kernel has no ESP: make check-stock-kernel")]
+
+
+def bound(domain):
+    rows = domain.lab.show(CMD, "bindings")
+    return [r["serving"] for r in rows] == [domain.address[MAAR]]
+
+
+def test_static_keys_then_strongswan(lab_name, clean):
+    d = Protected(lab_name, BIN)
+    d.start()
+    d.wake()
+    wait_for("the MAAR wants to send", lambda: d.counter(MAAR, "unsent-no-ipsec-policy") > 0, 10)
+    assert d.lab.show(CMD, "bindings") == []
+
+    # Keys by hand.
+    d.states()
+    d.policies("add", *REQUIRED)
+    wait_for("a registration under ESP", lambda: bound(d), 10)
+    wait_for("its answer", lambda: d.peer(MAAR)["messages_in"] > 0, 5)
+    assert d.seen("esp") >= 2 and d.seen("mipv6") == 0
+
+    # Without the policy nothing leaves, though the keys are still there: the node goes, and the
+    # MAAR cannot say so.
+    d.policies("delete")
+    for node in ENDS:
+        d.await_policy(node, "missing")
+    before = d.seen("esp")
+    unsent = d.counter(MAAR, "unsent-no-ipsec-policy")
+    d.lab.run(MAAR, [d.lab.program("godwit"), "--socket", d.lab.socket_file(MAAR), "detach", "ap1",
+                     "02:00:00:00:00:01"])
+    wait_for("the MAAR wants to send", lambda: d.counter(MAAR, "unsent-no-ipsec-policy") > unsent, 20)
+    assert d.seen("esp") == before and d.seen("mipv6") == 0
+    assert bound(d)
+
+    # strongSwan's policies and keys.
+    d.flush()
+    secret = secrets.token_hex(32)
+    for node in ENDS:
+        StrongSwan(d, node, secret)
+    for node in ENDS:
+        d.await_policy(node, "present")
+    wait_for("the deregistration under ESP", lambda: d.lab.show(CMD, "bindings") == [], 40)
+    assert d.seen("isakmp") > 0 and d.seen("esp") > before and d.seen("mipv6") == 0
