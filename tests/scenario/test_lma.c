@@ -190,6 +190,75 @@ static void statuses(void **state)
     w_free(w);
 }
 
+/* §5.3: the checks come in their order. Everything is wrong with the message; the fault that is
+ * named is mended, and the next is named. */
+static void order_of_checks(void **state)
+{
+    (void)state;
+    static const int in_order[] = {
+        GW_ST_PROHIBITED,         GW_ST_MISSING_MNID,      GW_ST_MAG_NOT_AUTHORISED,
+        GW_ST_NOT_LMA_FOR_MN,     GW_ST_PROXY_NOT_ENABLED, GW_ST_TIMESTAMP_MISMATCH,
+        GW_ST_MISSING_HNP,        GW_ST_MISSING_HI,        GW_ST_MISSING_ATT,
+        GW_ST_HNP_NOT_AUTHORISED, GW_ST_ACCEPTED};
+    struct world *w = w_new_pmip(2, 13);
+    const char *others[] = {"nobody*"};
+
+    w->n[0].peers[0].nodes = others;
+    w->n[0].peers[0].nnodes = 1;
+    w->n[0].policy.allow = false;
+    w->n[0].cfg.npolicy = 0;
+    for (unsigned mended = 0; mended < 11; mended++) {
+        struct gw_mh *m = pbu(w, first);
+        if (mended == 3)
+            w->n[0].peers[0].nnodes = 0;
+        if (mended == 4)
+            w->n[0].cfg.npolicy = 1;
+        if (mended == 5)
+            w->n[0].policy.allow = true;
+        if (mended < 1)
+            m->bu.flags |= GW_BU_D;
+        if (mended < 2)
+            without(m, GW_OPT_MNID);
+        if (mended < 6)
+            find(m, GW_OPT_TIMESTAMP)->u64 += 2 * 65536;
+        if (mended < 10)
+            find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){{{0x3f, 0xff}}, 64};
+        if (mended < 7)
+            without(m, GW_OPT_HNP);
+        if (mended < 8)
+            without(m, GW_OPT_HI);
+        if (mended < 9)
+            without(m, GW_OPT_ATT);
+        assert_int_equal(ask(w, 1, m), in_order[mended]);
+    }
+    w_free(w);
+}
+
+/* A sequence number does not undo what Timestamps have ordered, nor the other way round. */
+static void both_orders(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(2, 14);
+    struct gw_prefix p = begin(w);
+    struct say more = {.hi = 5, .att = 4, .ll = 1, .hnp = p};
+    struct gw_mh *m = pbu(w, more);
+
+    without(m, GW_OPT_TIMESTAMP);
+    assert_int_equal(ask(w, 1, m), GW_ST_SEQUENCE); /* the number is not higher */
+    m = pbu(w, more);
+    without(m, GW_OPT_TIMESTAMP);
+    m->bu.seq = 8;
+    assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
+    m = pbu(w, more);
+    find(m, GW_OPT_TIMESTAMP)->u64 -= 65536 / 4;
+    m->bu.seq = 9;
+    assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_LOWER);
+    m = pbu(w, more);
+    find(m, GW_OPT_TIMESTAMP)->u64 = 0;
+    assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_LOWER);
+    w_free(w);
+}
+
 /* Timestamps: a window on both sides, and later than all before; else sequence numbers. */
 static void order(void **state)
 {
@@ -604,7 +673,8 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(statuses),        cmocka_unit_test(order),
+        cmocka_unit_test(statuses),        cmocka_unit_test(order_of_checks),
+        cmocka_unit_test(both_orders),     cmocka_unit_test(order),
         cmocka_unit_test(lookup_prefix),   cmocka_unit_test(lookup_interface),
         cmocka_unit_test(unknown_handoff), cmocka_unit_test(leaving),
         cmocka_unit_test(prefixes),        cmocka_unit_test(no_memory),

@@ -141,6 +141,48 @@ static void statuses(void **state)
     w_free(w);
 }
 
+/* RFC 5213 §5.3: the checks come in their order. Everything is wrong with the message; the fault
+ * that is named is mended, and the next is named. */
+static void order_of_checks(void **state)
+{
+    (void)state;
+    static const int in_order[] = {
+        GW_ST_HOME_REG_UNSUPPORTED, GW_ST_MISSING_MNID,      GW_ST_MAG_NOT_AUTHORISED,
+        GW_ST_NOT_LMA_FOR_MN,       GW_ST_PROXY_NOT_ENABLED, GW_ST_TIMESTAMP_MISMATCH,
+        GW_ST_MISSING_HNP,          GW_ST_MISSING_HI,        GW_ST_MISSING_ATT,
+        GW_ST_HNP_NOT_AUTHORISED,   GW_ST_ACCEPTED};
+    struct world *w = w_new(2, 6);
+
+    w->n[0].policy.allow = false;
+    w->n[0].cfg.npolicy = 0;
+    for (unsigned mended = 0; mended < 11; mended++) {
+        struct gw_mh *m = pbu(w);
+        struct gw_addr other = {{0x20, 1, [15] = 9}};
+        if (mended == 4)
+            w->n[0].cfg.npolicy = 1;
+        if (mended == 5)
+            w->n[0].policy.allow = true;
+        if (mended < 1)
+            m->bu.flags = GW_BU_A | GW_BU_H;
+        if (mended < 2)
+            without(m, GW_OPT_MNID);
+        if (mended < 3)
+            gw_lm_add_addr(m, GW_OPT_ALT_COA, &other);
+        if (mended < 6)
+            find(m, GW_OPT_TIMESTAMP)->u64 += 2 * 65536;
+        if (mended < 10)
+            find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){{{0x3f, 0xff}}, 64};
+        if (mended < 7)
+            without(m, GW_OPT_HNP);
+        if (mended < 8)
+            without(m, GW_OPT_HI);
+        if (mended < 9)
+            without(m, GW_OPT_ATT);
+        assert_int_equal(ask(w, 1, m), in_order[mended]);
+    }
+    w_free(w);
+}
+
 /* A prefix has one owner, and an older attachment does not win. */
 static void owner_and_order(void **state)
 {
@@ -368,7 +410,7 @@ int main(void)
         cmocka_unit_test(peers),        cmocka_unit_test(replay),
         cmocka_unit_test(window),       cmocka_unit_test(truncated),
         cmocka_unit_test(unknown_type), cmocka_unit_test(wrong_clock),
-        cmocka_unit_test(not_believed),
+        cmocka_unit_test(not_believed), cmocka_unit_test(order_of_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,16 @@ static void accept_leaving(const struct request *q, const struct gw_binding *liv
         send_answer(q, m);
 }
 
+/* The Proxy-CoA is the sender's address: the other end of the tunnels is the MAAR itself. */
+static bool may_register(const struct request *q)
+{
+    const struct gw_opt *coa = gw_lm_opt(q->mh, GW_OPT_ALT_COA);
+
+    return (q->peer->roles & GW_ROLE_MAAR) != 0 && (q->mh->bu.flags & GW_BU_D) != 0 &&
+           gw_lm_peer_may(q->peer, &q->id) &&
+           (coa == NULL || gw_addr_eq(&coa->addr, &q->peer->addr));
+}
+
 /* RFC 5213 §5.3.1, steps 4 to 8. 0, or the answer has been sent. */
 static int check_who(struct request *q)
 {
@@ -137,8 +147,7 @@ static int check_who(struct request *q)
 
     if (q->mnid == NULL)
         return reject(q, GW_ST_MISSING_MNID, GW_CNT_REFUSED_MNID);
-    if ((q->peer->roles & GW_ROLE_MAAR) == 0 || (q->mh->bu.flags & GW_BU_D) == 0 ||
-        !gw_lm_peer_may(q->peer, &q->id))
+    if (!may_register(q))
         return reject(q, GW_ST_MAG_NOT_AUTHORISED, GW_CNT_REFUSED_PEER);
     if (q->mh->bu.lifetime == 0)
         return 0; /* who is no longer allowed may still leave */
