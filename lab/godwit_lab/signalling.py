@@ -16,9 +16,9 @@ def _wall_ns(epoch):
     return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
 
 
-def tshark_fields(file, fields, display=MOBILITY):
+def tshark_fields(file, fields, display=MOBILITY, options=()):
     """One list of strings per packet that matches."""
-    argv = ["tshark", "-n", "-r", file, "-Y", display, "-T", "fields", "-E", "separator=/t"]
+    argv = ["tshark", "-n", *options, "-r", file, "-Y", display, "-T", "fields", "-E", "separator=/t"]
     for field in fields:
         argv += ["-e", field]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
