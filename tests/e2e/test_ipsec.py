@@ -34,7 +34,7 @@ def unsent(domain, more):
 def test_nothing_leaves_while_the_kernel_does_not_ask_for_esp(lab_name, clean):
     d = Protected(lab_name, BIN)
     d.start()
-    d.wake()
+    d.station("attach")
     unsent(d, 2)
     for node in ENDS:
         assert d.peer(node)["protection"] == "esp"
@@ -63,7 +63,7 @@ def test_nothing_leaves_while_the_kernel_does_not_ask_for_esp(lab_name, clean):
     unsent(d, 1)
     assert d.peer(MAAR)["messages_out"] == out
     assert "the kernel asks for ESP" in d.lab.log(MAAR)
-    assert d.seen("mipv6") == 0
+    assert d.in_the_clear() == 0
     assert d.peer(CMD)["messages_in"] == 0 and d.lab.show(CMD, "bindings") == []
 
 
@@ -81,4 +81,4 @@ def test_strongswan_takes_what_is_written_for_it(lab_name, clean):
         assert listed.count("dynamic[mobility-header]") == 2, listed
     d.lab.stop(f"charon-{MAAR}")  # takes its policies along
     d.await_policy(MAAR, "missing")
-    assert d.seen("mipv6") == 0
+    assert d.in_the_clear() == 0
