@@ -63,25 +63,27 @@ static struct gw_prefix prefix_of(const xfrm_address_t *a, uint8_t len)
 
 static bool read_policy(const struct nlmsghdr *nlh, struct gw_policy *out)
 {
-    const struct xfrm_userpolicy_info *info = mnl_nlmsg_get_payload(nlh);
-    const struct xfrm_selector *sel = &info->sel;
+    struct xfrm_userpolicy_info info; /* has 64-bit members, netlink's alignment is 4 */
+    const struct xfrm_selector *sel = &info.sel;
     struct extras x = {0};
 
-    if (mnl_nlmsg_get_payload_len(nlh) < sizeof *info || sel->family == AF_INET ||
-        info->dir > XFRM_POLICY_OUT)
+    if (mnl_nlmsg_get_payload_len(nlh) < sizeof info)
         return false;
-    mnl_attr_parse(nlh, sizeof *info, policy_attr, &x);
+    memcpy(&info, mnl_nlmsg_get_payload(nlh), sizeof info);
+    if (sel->family == AF_INET || info.dir > XFRM_POLICY_OUT)
+        return false;
+    mnl_attr_parse(nlh, sizeof info, policy_attr, &x);
     if (x.foreign)
         return false;
     *out = (struct gw_policy){
-        .dir = info->dir == XFRM_POLICY_OUT ? GW_POLICY_OUT : GW_POLICY_IN,
-        .priority = info->priority,
+        .dir = info.dir == XFRM_POLICY_OUT ? GW_POLICY_OUT : GW_POLICY_IN,
+        .priority = info.priority,
         .src = prefix_of(&sel->saddr, sel->prefixlen_s),
         .dst = prefix_of(&sel->daddr, sel->prefixlen_d),
         .proto = sel->proto,
         /* For a Mobility Header the port is the type of message. */
         .partly = sel->sport_mask != 0 || sel->dport_mask != 0 || sel->ifindex != 0,
-        .esp = info->action == XFRM_POLICY_ALLOW && x.esp,
+        .esp = info.action == XFRM_POLICY_ALLOW && x.esp,
     };
     return true;
 }

@@ -6,7 +6,7 @@ import secrets
 import subprocess
 
 import yaml
-from domain import CMD, MN, plan
+from domain import CMD, plan
 from godwit_lab import netns
 from godwit_lab.domain import Lab, wait_for
 
@@ -16,15 +16,15 @@ REQUIRED = ("tmpl", "proto", "esp", "mode", "transport")
 
 
 class Protected:
-    """A CMD and a MAAR whose only protection is ESP; a mobile node that wants to be served."""
+    """A CMD and a MAAR and how their signalling is protected; mobile nodes that want to be served."""
 
-    def __init__(self, name, bin_dir):
+    def __init__(self, name, bin_dir, protection="esp"):
         self.plan, self.lab = plan(name, maars=1, godwit={"timers": {"initial-ack": 0.2}}), Lab(name)
         self.lab.up(self.plan, bin_dir, daemons=False)
         self.file = self.lab.state.path("core.pcap")
         self.address = {n: self.plan.nodes[n].address for n in ENDS}
         for node in ENDS:
-            self.configure(node, "esp")
+            self.configure(node, protection)
         self.lab.capture(CMD, "core", self.file, "ip6 proto 135 or esp or udp port 500")
 
     def configure(self, node, protection):
@@ -32,16 +32,16 @@ class Protected:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         for peer in document["godwit"]["peers"]:
             peer["protection"] = protection
-            del peer["keys"]
+            if protection == "esp":
+                del peer["keys"]
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
     def start(self):
         self.lab.start_daemons(self.plan)
 
-    def station(self, verb):
-        """The mobile node is there, or has left, as if it had been seen."""
-        self.lab.ask(MAAR, {"cmd": verb, "interface": "ap1",
-                            "lladdr": self.plan.mobile_nodes[MN].lladdr})
+    def attach(self, lladdr="02:00:00:00:00:01"):
+        """A mobile node is there, as if it had been seen: the MAAR wants to register it."""
+        self.lab.ask(MAAR, {"cmd": "attach", "interface": "ap1", "lladdr": lladdr})
 
     def peer(self, node):
         """How a daemon sees the other one."""

@@ -34,7 +34,7 @@ def unsent(domain, more):
 def test_nothing_leaves_while_the_kernel_does_not_ask_for_esp(lab_name, clean):
     d = Protected(lab_name, BIN)
     d.start()
-    d.station("attach")
+    d.attach()
     unsent(d, 2)
     for node in ENDS:
         assert d.peer(node)["protection"] == "esp"
@@ -68,10 +68,24 @@ def test_nothing_leaves_while_the_kernel_does_not_ask_for_esp(lab_name, clean):
 
 
 @needs_strongswan
+@pytest.mark.sanitized
 def test_strongswan_takes_what_is_written_for_it(lab_name, clean):
-    d = Protected(lab_name, BIN)
-    secret = secrets.token_hex(32)
+    d = Protected(lab_name, BIN, "mac")
     d.start()
+    d.attach()
+    wait_for("a registration", lambda: d.lab.show(CMD, "bindings") != [], 10)
+    assert "ipsec_policy" not in d.peer(MAAR)
+
+    # Running daemons, in their sandbox, begin to ask for more.
+    for node in ENDS:
+        d.configure(node, "both")
+        d.lab.ask(node, {"cmd": "reload"})
+        assert d.peer(node)["protection"] == "both" and d.peer(node)["ipsec_policy"] == "missing"
+    clear = d.in_the_clear()
+    d.attach("02:00:00:00:00:02")
+    unsent(d, 1)
+
+    secret = secrets.token_hex(32)
     for node in ENDS:
         charon = StrongSwan(d, node, secret)
         d.await_policy(node, "present")
@@ -81,4 +95,4 @@ def test_strongswan_takes_what_is_written_for_it(lab_name, clean):
         assert listed.count("dynamic[mobility-header]") == 2, listed
     d.lab.stop(f"charon-{MAAR}")  # takes its policies along
     d.await_policy(MAAR, "missing")
-    assert d.in_the_clear() == 0
+    assert d.in_the_clear() == clear

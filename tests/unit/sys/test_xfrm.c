@@ -210,7 +210,9 @@ static void test_cut_short(void **state)
         .attr = {.nla_len = sizeof m.attr + sizeof m.tmpl, .nla_type = XFRMA_TMPL},
     };
     unsigned n = 0;
-    gw_xfrm_parse(&m, sizeof m, count, &n);
+    _Alignas(8) uint8_t behind[4 + sizeof m]; /* another message, as one of a dump is */
+    memcpy(behind + 4, &m, sizeof m);
+    gw_xfrm_parse(behind + 4, sizeof m, count, &n);
     assert_int_equal(n, 1);
     for (size_t len = 0; len < sizeof m; len++) {
         struct nlmsghdr *copy = malloc(len > 0 ? len : 1);
