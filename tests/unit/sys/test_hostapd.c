@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "../hostapd_hostile.h"
+
 #define A  "02:00:00:00:00:0a"
 #define B  "02:00:00:00:00:0b"
 #define UP "\nflags=[AUTHORIZED]\n"
@@ -246,6 +248,88 @@ static void bounded(void **state)
     assert_int_equal(e->h.full, 10);
 }
 
+enum phase { ATTACHING, WALKING, IDLE, ASKING, KNOWING, ASKING_AGAIN, PHASES };
+
+static void bring_to(struct env *e, enum phase phase)
+{
+    asked(e, "ATTACH");
+    if (phase == ATTACHING)
+        return;
+    say(e, "OK\n");
+    asked(e, "STA-FIRST");
+    if (phase == WALKING)
+        return;
+    say(e, "");
+    if (phase == IDLE)
+        return;
+    say(e, "<3>AP-STA-CONNECTED " A);
+    asked(e, "STA " A);
+    if (phase == ASKING)
+        return;
+    say(e, A UP);
+    if (phase == ASKING_AGAIN)
+        say(e, "<3>AP-STA-DISCONNECTED " A);
+    e->diary[0] = '\0';
+}
+
+/* Answers what the client asks until it has nothing more to ask and is connected; what it still
+ * waits for is lost. */
+static void go_on(struct env *e)
+{
+    for (int turn = 0; turn < 20; turn++) {
+        char buf[128];
+        struct sockaddr_un from;
+        socklen_t len = sizeof from;
+        ssize_t n = recvfrom(e->fd, buf, sizeof buf - 1, 0, (struct sockaddr *)&from, &len);
+        buf[n > 0 ? n : 0] = '\0';
+        if (n <= 0 && e->h.attached && e->h.asking == 0)
+            return;
+        if (n > 0) {
+            e->client = from;
+            e->client_len = len;
+        }
+        if (n <= 0 || e->h.fd < 0) { /* a question of a connection that is gone has no asker */
+            e->now = gw_hostapd_deadline(&e->h);
+            gw_hostapd_run(&e->h, e->now);
+        } else {
+            say(e, strcmp(buf, "ATTACH") == 0      ? "OK\n"
+                   : strcmp(buf, "PING") == 0      ? "PONG\n"
+                   : strcmp(buf, "STA-FIRST") == 0 ? ""
+                                                   : "FAIL\n");
+        }
+    }
+    fail_msg("it never comes to rest");
+}
+
+/* In each phase: nobody is authorised by it, and the next rightful word counts. One who was, and
+ * whom hostapd is being asked about, may be gone. */
+static void hostile_in(enum phase phase, const struct hostapd_hostile *h)
+{
+    void *state;
+
+    assert_int_equal(set_up(&state), 0);
+    struct env *e = state;
+    bring_to(e, phase);
+    (void)sendto(e->fd, h->text, h->len, 0, (const struct sockaddr *)&e->client, e->client_len);
+    gw_hostapd_run(&e->h, e->now);
+    if (strstr(e->diary, "came") != NULL || strstr(e->diary, "may") != NULL)
+        fail_msg("phase %d, \"%.*s\": %s", (int)phase, (int)h->len, h->text, e->diary);
+    go_on(e);
+    assert_null(strstr(e->diary, "came"));
+    say(e, "<3>AP-STA-CONNECTED " B);
+    exchange(e, "STA " B, B UP);
+    assert_non_null(strstr(e->diary, "came-b"));
+    assert_int_equal(tear_down(&state), 0);
+}
+
+static void hostile(void **state)
+{
+    (void)state;
+    for (int phase = 0; phase < PHASES; phase++)
+        for (size_t i = 0; i < HOSTAPD_HOSTILES; i++)
+            hostile_in((enum phase)phase, &hostapd_hostile[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(about_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strangers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounded, set_up, tear_down),
+        cmocka_unit_test(hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
