@@ -7,6 +7,7 @@ import signal
 import struct
 import time
 
+import yaml
 from godwit_lab import measure, signalling
 from godwit_lab.domain import Lab, wait_for
 from godwit_lab.star import CMD, MN, SERVER, plan
@@ -19,6 +20,16 @@ PBU, PBA = 5, 6
 # Mobility options (IANA); those that RFC 8885 adds are PREVIOUS to DLIF_LL.
 MNID, AUTH, MESG_ID, HNP, HI, ATT, MN_LL, TIMESTAMP = 8, 9, 10, 22, 23, 24, 25, 27
 PREVIOUS, SERVING, DLIF_LOCAL, DLIF_LL = 67, 68, 69, 70
+
+
+def configure(lab, node, **more):
+    """Members of the node's configuration, in place of what is there."""
+    file = lab.config_file(node)
+    with open(file, encoding="utf-8") as stream:
+        document = yaml.safe_load(stream)
+    document["godwit"].update(more)
+    with open(file, "w", encoding="utf-8") as stream:
+        yaml.safe_dump(document, stream, sort_keys=False)
 
 
 class Domain:

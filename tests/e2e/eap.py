@@ -4,10 +4,15 @@ import os
 import signal
 import socket
 
+from conftest import BIN
+from domain import MN, configure, plan
 from godwit_lab.builder import MN_IFACE
-from godwit_lab.domain import wait_for
+from godwit_lab.domain import Lab, wait_for
 
-USERS = {"alice@example.org": "correct horse", "mallory@example.org": "battery staple"}
+ALICE, MALLORY = "alice@example.org", "mallory@example.org"
+USERS = {ALICE: "correct horse", MALLORY: "battery staple"}
+POLICY = [{"mn-id": "mallory@*", "action": "deny"}, {"mn-id": "*@example.org", "action": "allow"}]
+GUARD_S = 8  # a new authentication after a restart of hostapd takes 2 to 3 s
 
 
 class Network:
@@ -83,3 +88,42 @@ class Supplicant:
         before = self.successes()
         self.command("reassociate")
         self.authenticated(before + 1)
+
+
+class EapDomain:
+    """Two MAARs with a hostapd each; nobody gets in without it. A subclass may have them learn of
+    it in another way."""
+
+    def __init__(self, name, guard=GUARD_S):
+        self.plan = plan(name, maars=2, godwit={"timers": {"detach-guard": guard}})
+        self.plan.policy = POLICY
+        self.lab = Lab(name)
+        self.lab.up(self.plan, BIN, daemons=False)
+        self.net = Network(self.lab, self.plan)
+        for ap in self.plan.access_points:
+            configure(self.lab, self.plan.maar_of(ap), attachment=self.attachment(ap))
+        self.start()
+
+    def attachment(self, ap):
+        return self.net.attachment(ap)
+
+    def start(self):
+        for ap in self.plan.access_points:
+            self.net.start(ap)
+        self.lab.start_daemons(self.plan)
+
+    def counter(self, node, part, name):
+        return self.lab.show(node, "counters")[part][name]
+
+    def served(self, maar, identity):
+        return any(b["mn"] == identity and b["state"] == "serving"
+                   for b in self.lab.show(maar, "bindings"))
+
+    def address(self):
+        return wait_for("an address", lambda: next(
+            (a["address"] for a in self.lab.addresses(MN)
+             if not a["tentative"] and not a["deprecated"]), None), 10, 0.05)
+
+    def hostapd(self, maar, ap, state):
+        wait_for(f"hostapd {state}",
+                 lambda: self.lab.ask(maar, {"cmd": "status"})["hostapd"] == {ap: state}, 10)

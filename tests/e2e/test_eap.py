@@ -5,58 +5,12 @@ import signal
 import time
 
 import pytest
-import yaml
-from conftest import BIN
-from domain import CMD, MN, SERVER, plan
-from eap import Network, Supplicant
+from domain import CMD, MN, SERVER
+from eap import ALICE, MALLORY, EapDomain, Supplicant
 from godwit_lab import workload
-from godwit_lab.domain import Lab, wait_for
+from godwit_lab.domain import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
-
-ALICE, MALLORY = "alice@example.org", "mallory@example.org"
-POLICY = [{"mn-id": "mallory@*", "action": "deny"}, {"mn-id": "*@example.org", "action": "allow"}]
-GUARD_S = 8  # a new authentication after a restart of hostapd takes 2 to 3 s
-
-
-class EapDomain:
-    """Two MAARs with a hostapd each; nobody gets in without it."""
-
-    def __init__(self, name):
-        self.plan = plan(name, maars=2, godwit={"timers": {"detach-guard": GUARD_S}})
-        self.plan.policy = POLICY
-        self.lab = Lab(name)
-        self.lab.up(self.plan, BIN, daemons=False)
-        self.net = Network(self.lab, self.plan)
-        for ap in self.plan.access_points:
-            self.configure(self.plan.maar_of(ap), attachment=self.net.attachment(ap))
-            self.net.start(ap)
-        self.lab.start_daemons(self.plan)
-
-    def configure(self, node, **more):
-        file = self.lab.config_file(node)
-        with open(file, encoding="utf-8") as stream:
-            document = yaml.safe_load(stream)
-        document["godwit"].update(more)
-        with open(file, "w", encoding="utf-8") as stream:
-            yaml.safe_dump(document, stream, sort_keys=False)
-
-    def counter(self, node, part, name):
-        return self.lab.show(node, "counters")[part][name]
-
-    def served(self, maar, identity):
-        return any(b["mn"] == identity and b["state"] == "serving"
-                   for b in self.lab.show(maar, "bindings"))
-
-    def address(self):
-        return wait_for("an address", lambda: next(
-            (a["address"] for a in self.lab.addresses(MN)
-             if not a["tentative"] and not a["deprecated"]), None), 10, 0.05)
-
-    def hostapd(self, maar, ap, state):
-        wait_for(f"hostapd {state}",
-                 lambda: self.lab.ask(maar, {"cmd": "status"})["hostapd"] == {ap: state}, 10)
-
 
 @pytest.fixture
 def domain(lab_name, clean):

@@ -8,34 +8,12 @@ import pytest
 from conftest import BIN
 from domain import CMD, MN, SERVER, Domain
 from godwit_lab.domain import wait_for
+from talk import Talk
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
 
 MOVES = int(os.environ.get("GODWIT_MOVES", "10"))
 IDLE = 1.0
-PORT = 7010
-
-# Sends a line every 50 ms and reads it back; says at the end how many came.
-TALKER = """
-import socket, sys, time
-s = socket.create_connection((sys.argv[2], int(sys.argv[3])), 10, (sys.argv[1], 0))
-s.settimeout(20)
-f = s.makefile("rb")
-n = 0
-while not __import__("os").path.exists(sys.argv[4]):
-    s.sendall(b"%d\\n" % n)
-    assert f.readline() == b"%d\\n" % n
-    n += 1
-    time.sleep(0.05)
-print(n, flush=True)
-"""
-ECHO = """
-import socket, sys
-l = socket.create_server((sys.argv[1], int(sys.argv[2])), family=socket.AF_INET6)
-s, _ = l.accept()
-while data := s.recv(4096):
-    s.sendall(data)
-"""
 
 
 def maars(d):
@@ -65,13 +43,9 @@ def test_one_connection_holds_one_old_prefix(lab_name, clean):
                                               "timers": {"transit": 0.3}})
     lab, count = d.lab, 4
     began = time.monotonic()
-    source, stop = d.usable("maar1"), d.lab.state.path("stop")
+    source = d.usable("maar1")
     live = of(source)
-    lab.spawn(SERVER, "tcp-echo", ["/usr/bin/python3", "-c", ECHO, d.address(SERVER), str(PORT)])
-    wait_for("the server", lambda: f":{PORT} " in lab.run(SERVER, ["ss", "-Hltn"]).stdout, 10)
-    talker = lab.spawn(MN, "talker", ["/usr/bin/python3", "-c", TALKER, source, d.address(SERVER),
-                                      str(PORT), stop])
-    wait_for("the connection", lambda: f":{PORT}" in lab.run(MN, ["ss", "-Htn"]).stdout, 10)
+    talk = Talk(lab, MN, source, SERVER, d.address(SERVER))
     for i in range(1, MOVES + 1):
         at = f"maar{i % count + 1}"
         lab.move(MN, f"ap{i % count + 1}")
@@ -82,16 +56,13 @@ def test_one_connection_holds_one_old_prefix(lab_name, clean):
             if current != live else [(live, "local")]
         wait_for(f"move {i}: and its entries", lambda k=kinds: entries(d) == k, 15, 0.05)
         wait_for(f"move {i}: the pools", lambda w=want: taken(d) == len(w), 5, 0.05)
-        assert talker.poll() is None
+        assert talk.alive()
     row = next(p for p in lab.show(at, "prefixes") if p["prefix"] == live)
     assert 0 <= row["last_used_ms"] < 1000 and row["up_packets"] > 0 and row["up_octets"] > 0
     usable = [a["address"] for a in lab.addresses(MN) if not a["deprecated"]]
     assert [of(a) for a in usable] == [current]
     assert live in {of(a["address"]) for a in lab.addresses(MN) if a["deprecated"]}
-    with open(stop, "w", encoding="ascii"):
-        pass
-    assert talker.wait(20) == 0
-    lines = int(lab.log("talker").split()[-1])
+    lines = talk.finish()
     assert lines > MOVES
     wait_for("no old prefix is left", lambda: anchored(d) == {current}, 15, 0.05)
     wait_for("nor entries", lambda: entries(d) == [(current, "local")], 15, 0.05)
