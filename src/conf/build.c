@@ -260,6 +260,7 @@ static void build_numbers(struct build *b, const struct lyd_node *tree)
         .pending = gw_conf_u32(l, "pending"),
         .peer_rate = gw_conf_u32(l, "peer-rate"),
         .station_rate = gw_conf_u32(l, "station-rate"),
+        .notice_rate = gw_conf_u32(l, "notice-rate"),
     };
     b->c->codec = (struct gw_mh_codec){
         .profile = (enum gw_mh_profile)gw_conf_enum(p, "profile"),

@@ -131,6 +131,7 @@ struct gw_cfg_limits {
     uint32_t pending;        /* messages waiting for an acknowledgement */
     uint32_t peer_rate;      /* messages per second taken from one peer; 0: no limit */
     uint32_t station_rate;   /* attachments per minute of one station; 0: no limit */
+    uint32_t notice_rate;    /* PBUs per second to previous MAARs; 0: no limit */
 };
 
 struct gw_cfg_timers {

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -477,6 +479,80 @@ static void forged_copies(void **state)
     w_free(w);
 }
 
+static char said[128];
+static void keep_line(void *user, enum gw_log_level level, enum gw_log_cat cat, const char *id,
+                      const char *text)
+{
+    (void)user;
+    (void)level;
+    (void)cat;
+    (void)text;
+    if (strstr(said, id) == NULL)
+        (void)snprintf(said + strlen(said), sizeof said - strlen(said), "%s ", id);
+}
+static const struct gw_log keeping = {.write = keep_line};
+
+static void keep_lines(struct world *w, size_t node)
+{
+    said[0] = 0;
+    w->n[node].node->log = w->n[node].node->lm.log = &keeping;
+}
+
+static struct gw_cfg_peer *peer_of(struct world *w, size_t node, size_t of)
+{
+    for (size_t i = 0; i < w->n[node].cfg.npeers; i++)
+        if (gw_addr_eq(&w->n[node].peers[i].addr, &w->n[of].cfg.addr))
+            return &w->n[node].peers[i];
+    fail();
+    return NULL;
+}
+
+/* §6: locators need security associations between MAARs. Where keys differ the log says so, and the
+ * CMD's answer takes the place of the copy that does not count. */
+static void without_association(void **state)
+{
+    (void)state;
+    for (size_t s = 2; s <= 3; s++) {
+        struct world *w = make(GW_CMD_LOCATOR, 3, 10000000);
+        visit(w, s - 1);
+        peer_of(w, s, 1)->keys[0].secret[5] ^= 1;
+        keep_lines(w, s);
+        assert_int_equal(w_attach(w, s, 1), 0);
+        w_run(w, GW_MSEC(31));
+        assert_false(served(w, s, 1));
+        assert_int_equal(served(w, s, 2), s == 3); /* with the other there is one */
+        assert_int_equal(w_count(w, s, GW_CNT_AUTH_FAILED), 1);
+        assert_string_equal(said, "auth-failed ");
+        w_run(w, GW_MSEC(2100)); /* asked again, or the refresh */
+        assert_true(served(w, s, 1));
+        w_check(w, 1, s);
+        w_check_all(w);
+        w_free(w);
+    }
+}
+
+/* Nor is there a tunnel with a MAAR that is no peer at all: that anchor is lost, and both say why.
+ */
+static void not_a_peer(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < NMODES; m++) {
+        struct world *w = make(modes[m], 3, 10000000);
+        visit(w, 2);
+        struct gw_prefix p1 = w_own(w, 1, 1);
+        peer_of(w, 1, 3)->roles = GW_ROLE_LMA;
+        keep_lines(w, 1);
+        assert_int_equal(w_attach(w, 3, 1), 0);
+        w_run(w, GW_SEC(5));
+        assert_string_equal(said, "unknown-maar ");
+        assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_PEER), 1);
+        assert_int_equal(w_count(w, 0, GW_CNT_ANCHOR_LOST), 1);
+        assert_true(served(w, 3, 3) && served(w, 3, 2));
+        assert_null(gw_anchor_get(&w->n[0].node->cmd.bs, &p1));
+        w_free(w);
+    }
+}
+
 /* De-registration `ask` (§3.5): previous MAARs ask when the lifetime is over and keep the prefix
  * while the node is in the domain, also after a crash. */
 static void ask_and_stay(void **state)
@@ -550,6 +626,8 @@ int main(void)
         cmocka_unit_test(reload_meanwhile),
         cmocka_unit_test(crash_meanwhile),
         cmocka_unit_test(forged_copies),
+        cmocka_unit_test(without_association),
+        cmocka_unit_test(not_a_peer),
         cmocka_unit_test(ask_and_stay),
         cmocka_unit_test(ask_when_orphaned),
     };

@@ -135,13 +135,80 @@ static void solicitation(void **state)
     w_free(w);
 }
 
+static struct gw_time noticed[64], answered; /* PBUs of the CMD; its last PBA */
+static size_t nnoticed;
+
+static int watch_cmd(struct world *w, struct w_event *e)
+{
+    if (!gw_addr_eq(&e->addrs.src, &w->n[0].cfg.addr))
+        return 0;
+    if (e->data[2] == GW_MH_BA)
+        answered = w->now.mono;
+    else if (nnoticed < sizeof noticed / sizeof *noticed)
+        noticed[nnoticed++] = w->now.mono;
+    return 0;
+}
+
+/* The CMD's PBUs since the last look: never two within a hundredth of a second. */
+static void check_paced(size_t want)
+{
+    assert_int_equal(nnoticed, want);
+    for (size_t i = 1; i < nnoticed; i++)
+        assert_true(noticed[i].ns - noticed[i - 1].ns >= 10000000);
+    nnoticed = 0;
+}
+
+/* As when MAAR 1 is seen to have restarted. */
+static void resync(struct world *w)
+{
+    w->n[0].node->lm.now = w->now;
+    gw_cmd_resync(&w->n[0].node->cmd, &w->n[1].cfg.addr);
+    w_drain(w, 0);
+}
+
+/* RFC 8885 §3.2: one PBU that causes k, or three at once, make no burst; the serving MAAR does not
+ * wait for that. Nor does a handover wait behind all that a restarted MAAR is told. */
+static void notices(void **state)
+{
+    (void)state;
+    struct world *w = w_new(5, 5);
+
+    for (unsigned mn = 1; mn <= 3; mn++)
+        for (size_t i = 1; i <= 4; i++) {
+            (void)w_attach(w, i, mn);
+            w_run(w, GW_SEC(2));
+        }
+    w->n[0].cfg.limits.notice_rate = 100;
+    w->tap = watch_cmd;
+    nnoticed = 0;
+    struct gw_time start = w->now.mono;
+    for (unsigned mn = 1; mn <= 3; mn++)
+        (void)w_attach(w, 5, mn);
+    w_run(w, GW_SEC(3));
+    assert_true(answered.ns - start.ns < 10000000);
+    check_paced(12);
+    for (unsigned mn = 1; mn <= 3; mn++)
+        w_check(w, mn, 5);
+    w_run(w, GW_SEC(2));
+    resync(w);
+    w_run(w, GW_SEC(1));
+    check_paced(3);
+    w_run(w, GW_SEC(1));
+    resync(w);
+    start = w->now.mono;
+    (void)w_attach(w, 4, 1);
+    w_run(w, GW_SEC(5));
+    assert_true(noticed[1].ns - start.ns <= 10000000);
+    for (unsigned mn = 1; mn <= 3; mn++)
+        w_check(w, mn, mn == 1 ? 4 : 5);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(peer),
-        cmocka_unit_test(stranger),
-        cmocka_unit_test(station),
-        cmocka_unit_test(solicitation),
+        cmocka_unit_test(peer),         cmocka_unit_test(stranger), cmocka_unit_test(station),
+        cmocka_unit_test(solicitation), cmocka_unit_test(notices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static void configure(struct world *w, size_t i, const unsigned *roles)
                             .core_mtu = 1500,
                             .npolicy = 1,
                             .policy = &n->policy,
-                            .limits = {1000, 1000, 8, 1000, 0, 0}};
+                            .limits = {1000, 1000, 8, 1000, 0, 0, 0}};
     if ((roles[i] & GW_ROLE_MAAR) != 0) {
         c->cmd = first(w, roles, GW_ROLE_CMD);
         n->policy.anchoring = GW_ANCHORING_HERE;

@@ -86,7 +86,7 @@ void gw_cmd_notify(struct gw_cmd_mn *mn);
 void gw_cmd_end(struct gw_cmd_mn *mn);
 bool gw_cmd_retell(struct gw_cmd_mn *mn);
 /* Tells one anchor what it is now, as the nth of those told in one go. */
-void gw_cmd_tell(struct gw_cmd_mn *mn, struct gw_anchor *a, uint32_t nth);
+void gw_cmd_tell(struct gw_cmd_mn *mn, struct gw_anchor *a);
 /* Expiry of the binding or, when nobody serves it, the next look at what is still to be told. */
 void gw_cmd_arm(struct gw_cmd_mn *mn);
 struct gw_handover *gw_cmd_row(struct gw_cmd_mn *mn);

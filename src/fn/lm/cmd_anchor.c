@@ -55,14 +55,38 @@ static void transmit(void *owner)
         gw_handover_prev_sent(gw_cmd_row(gw_cmd_mn(b)), &a->maar, lm->now.mono);
 }
 
-void gw_cmd_tell(struct gw_cmd_mn *mn, struct gw_anchor *a, uint32_t nth)
+static struct gw_time apart(const struct gw_lm *lm)
+{
+    uint32_t rate = lm->cfg->limits.notice_rate;
+
+    return (struct gw_time){rate != 0 ? GW_SEC(1).ns / rate : 0};
+}
+
+static void tell_after(struct gw_cmd_mn *mn, struct gw_anchor *a, struct gw_time delay)
 {
     struct gw_lm *lm = mn->cmd->lm;
-    struct gw_time delay = {(int64_t)(nth / GW_LM_BURST) * GW_LM_PACE.ns};
 
     if (gw_exchange_start(&a->ex, lm, mn->b.seq, transmit, a, delay) != 0)
         gw_log(lm->log, GW_LOG_WARN, GW_CAT_LM, "notify-failed",
                "no room to tell a previous MAAR; it is told at the next refresh");
+}
+
+/* RFC 8885 §3.2, §6: what one message of a MAAR makes a CMD send leaves one after another, and so
+ * does what several at once do. */
+void gw_cmd_tell(struct gw_cmd_mn *mn, struct gw_anchor *a)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+    struct gw_time at = gw_time_before(lm->paced, lm->now.mono) ? lm->now.mono : lm->paced;
+
+    lm->paced = gw_time_add(at, apart(lm));
+    tell_after(mn, a, gw_time_sub(at, lm->now.mono));
+}
+
+/* The nth of those that no message has asked for: they have a row of their own, so that no handover
+ * waits behind all of them. */
+static void tell_in_turn(struct gw_cmd_mn *mn, struct gw_anchor *a, uint32_t nth)
+{
+    tell_after(mn, a, (struct gw_time){nth * apart(mn->cmd->lm).ns});
 }
 
 /* How many exchanges a move to `serving` needs beyond those that are running. */
@@ -77,15 +101,13 @@ uint32_t gw_cmd_notices(const struct gw_cmd_mn *mn, const struct gw_addr *servin
 
 void gw_cmd_notify(struct gw_cmd_mn *mn)
 {
-    uint32_t n = 0;
-
     for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
         if (gw_addr_eq(&a->maar, &mn->b.serving) ||
             (a->state == GW_ANCHOR_RELEASING && a->ex.pending))
             continue;
         if (a->state != GW_ANCHOR_RELEASING)
             a->state = GW_ANCHOR_UPDATING;
-        gw_cmd_tell(mn, a, n++);
+        gw_cmd_tell(mn, a);
     }
 }
 
@@ -93,7 +115,6 @@ void gw_cmd_end(struct gw_cmd_mn *mn)
 {
     struct gw_binding *b = &mn->b;
     struct gw_addr serving = b->serving;
-    uint32_t n = 0;
 
     gw_cmd_round_close(mn);
     b->serving = (struct gw_addr){0};
@@ -105,7 +126,7 @@ void gw_cmd_end(struct gw_cmd_mn *mn)
             continue;
         }
         a->state = GW_ANCHOR_RELEASING;
-        gw_cmd_tell(mn, a, n++);
+        gw_cmd_tell(mn, a);
     }
     gw_cmd_arm(mn);
     gw_cmd_settle(mn); /* may be the end of mn */
@@ -115,12 +136,11 @@ void gw_cmd_end(struct gw_cmd_mn *mn)
 bool gw_cmd_retell(struct gw_cmd_mn *mn)
 {
     bool left = false;
-    uint32_t n = 0;
 
     for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next) {
         if (a->state == GW_ANCHOR_SETTLED || a->ex.pending)
             continue;
-        gw_cmd_tell(mn, a, n++);
+        gw_cmd_tell(mn, a);
         left |= !a->ex.pending;
     }
     return left;
@@ -246,7 +266,7 @@ void gw_cmd_resume(struct gw_cmd *c)
         for (struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
             if (a->state == GW_ANCHOR_SETTLED)
                 continue;
-            gw_cmd_tell(mn, a, n++);
+            tell_in_turn(mn, a, n++);
             any = true;
         }
         if (any)
@@ -267,6 +287,6 @@ void gw_cmd_resync(struct gw_cmd *c, const struct gw_addr *maar)
         b->seq++; /* an answer from before the restart is none to this */
         a->state = GW_ANCHOR_UPDATING;
         gw_cmd_put(gw_cmd_mn(b));
-        gw_cmd_tell(gw_cmd_mn(b), a, n++);
+        tell_in_turn(gw_cmd_mn(b), a, n++);
     }
 }

@@ -50,7 +50,7 @@ void gw_cmd_revoked(struct gw_cmd *c, const struct gw_mnid *id, const struct gw_
         if (gone)
             gw_anchor_del(&c->bs, a);
         else
-            gw_cmd_tell(gw_cmd_mn(b), a, 0);
+            gw_cmd_tell(gw_cmd_mn(b), a);
     }
     if (any)
         gw_cmd_settle(gw_cmd_mn(b));
@@ -59,8 +59,6 @@ void gw_cmd_revoked(struct gw_cmd *c, const struct gw_mnid *id, const struct gw_
 /* The serving MAAR's session; the others are told to let go, and it too unless it has. */
 static void end_served(struct gw_cmd_mn *mn, bool gone)
 {
-    uint32_t n = 0;
-
     mn->cmd->lm->count[GW_CNT_REVOKED]++;
     if (gone) {
         mn->revoked = true;
@@ -69,7 +67,7 @@ static void end_served(struct gw_cmd_mn *mn, bool gone)
     }
     let_go(mn);
     for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next)
-        gw_cmd_tell(mn, a, n++);
+        gw_cmd_tell(mn, a);
 }
 
 enum gw_cmd_expelled gw_cmd_expel(struct gw_cmd_mn *mn, const struct gw_addr *maar, bool gone,
@@ -91,7 +89,7 @@ enum gw_cmd_expelled gw_cmd_expel(struct gw_cmd_mn *mn, const struct gw_addr *ma
     if (gone)
         gw_anchor_del(&mn->cmd->bs, a);
     else
-        gw_cmd_tell(mn, a, 0);
+        gw_cmd_tell(mn, a);
     gw_cmd_settle(mn); /* the node is served: its binding stays */
     if (waited)
         gw_cmd_round_gathered(mn, false);

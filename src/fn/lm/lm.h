@@ -21,10 +21,8 @@
 #define GW_LM_PREVIOUS_MAX 20
 /* Anchors of one mobile node, those still to be released among them. */
 #define GW_LM_ANCHORS_MAX 64
-/* PBUs to previous MAARs that may leave at once; the next follow GW_LM_PACE later (RFC 8885
- * §3.2: pacing). */
-#define GW_LM_BURST 8
-#define GW_LM_PACE  GW_MSEC(1)
+/* What a MAAR leaves between the packet path's part and what it says of it. */
+#define GW_LM_PACE GW_MSEC(1)
 
 struct gw_lm_ops {
     /* Adds Mesg-ID and authentication and sends, in the role `as`. 0, or GW_ENOMEM, GW_ENOENT (no
@@ -51,6 +49,7 @@ struct gw_lm {
     uint64_t count[GW_CNT_MAX];
     struct gw_handovers handovers;
     uint32_t pending;       /* exchanges waiting for an answer */
+    struct gw_time paced;   /* CMD: when the next PBU to a previous MAAR may leave */
     uint64_t last_tag;      /* given to an intent */
     struct gw_table awaits; /* who waits for the packet path, by tag (await.h) */
     uint64_t seed;

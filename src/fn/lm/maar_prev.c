@@ -410,8 +410,6 @@ static uint8_t refusal(struct gw_maar *m, uint8_t status, enum gw_count why)
  * an anchor and not insisted on. And it must be told where the node is. */
 static uint8_t check(struct gw_maar *m, const struct gw_mh *mh, const struct notice *n)
 {
-    const struct gw_cfg_peer *s = m->lm->ops->peer(m->lm->user, &n->serving);
-
     if (n->mnid.len == 0)
         return refusal(m, GW_ST_MISSING_MNID, GW_CNT_REFUSED_MNID);
     if (n->timestamp == 0)
@@ -420,7 +418,7 @@ static uint8_t check(struct gw_maar *m, const struct gw_mh *mh, const struct not
         return refusal(m, GW_ST_MISSING_HNP, GW_CNT_REFUSED_OPTION);
     if (n->lifetime == 0)
         return GW_ST_ACCEPTED;
-    if (s == NULL || (s->roles & GW_ROLE_MAAR) == 0 || gw_addr_eq(&n->serving, &m->lm->cfg->addr))
+    if (gw_addr_eq(&n->serving, &m->lm->cfg->addr) || !gw_maar_trusts(m, &n->serving))
         return refusal(m, GW_ST_UNSPECIFIED, GW_CNT_REFUSED_PEER);
     return GW_ST_ACCEPTED;
 }

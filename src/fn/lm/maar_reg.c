@@ -265,16 +265,28 @@ static struct gw_anchor *place_for(struct gw_maar_mn *mn, const struct gw_lm_pre
     return NULL;
 }
 
+bool gw_maar_trusts(struct gw_maar *m, const struct gw_addr *maar)
+{
+    const struct gw_cfg_peer *peer = m->lm->ops->peer(m->lm->user, maar);
+    char text[GW_TEXT_MAX];
+
+    if (peer != NULL && (peer->roles & GW_ROLE_MAAR) != 0)
+        return true;
+    gw_log(m->lm->log, GW_LOG_WARN, GW_CAT_LM, "unknown-maar",
+           "the CMD names %s, which is no peer with role maar: no tunnel with it",
+           gw_fmt_addr(maar, text));
+    return false;
+}
+
 /* One anchor named in a PBA; true when something is different now. */
 static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
 {
     const struct gw_config *cfg = mn->maar->lm->cfg;
     struct gw_lm *lm = mn->maar->lm;
-    const struct gw_cfg_peer *peer = lm->ops->peer(lm->user, &p->maar);
 
     if (gw_addr_eq(&p->maar, &cfg->addr))
         return false;
-    if (peer == NULL || (peer->roles & GW_ROLE_MAAR) == 0) { /* no tunnel with strangers */
+    if (!gw_maar_trusts(mn->maar, &p->maar)) {
         mn->maar->lm->count[GW_CNT_UNKNOWN_PEER]++;
         return false;
     }
