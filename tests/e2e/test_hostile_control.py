@@ -23,6 +23,11 @@ def detach(**fields):
     return json.dumps({"cmd": "detach", "interface": "ap1", "lladdr": "02:00:00:00:00:01"} | fields)
 
 
+def operate(command, **fields):
+    return json.dumps({"cmd": command} | fields)
+
+
+NODE = "02:00:00:00:00:01"
 REQUESTS = {
     "nothing": "", "a line feed": "\n", "blanks": " " * 1000, "NUL": b"\0", "NULs": bytes(4096),
     "octets that are no text": bytes(range(128, 256)), "a byte order mark": b"\xef\xbb\xbf{}",
@@ -61,7 +66,23 @@ REQUESTS = {
     "attach whom the policy denies": attach(lladdr="0a:00:00:00:00:77"),
     "detach nothing": '{"cmd":"detach"}', "detach a stranger": detach(lladdr="02:00:00:00:00:99"),
     "detach nowhere": detach(interface="nowhere"), "detach at another place": detach(interface="ap2"),
-    "detach everybody": detach(lladdr="*"),
+    "detach everybody": detach(lladdr="*"), "revoke nothing": '{"cmd":"revoke"}',
+    "revoke a node and a peer": operate("revoke", **{"mn-id": NODE, "peer": "maar1"}),
+    "revoke nobody": operate("revoke", **{"mn-id": "nobody@example.org"}),
+    "revoke an empty name": operate("revoke", **{"mn-id": ""}),
+    "revoke a name too long": operate("revoke", **{"mn-id": "n" * 256}),
+    "revoke a number": operate("revoke", **{"mn-id": 1}),
+    "revoke everybody": operate("revoke", **{"mn-id": "*"}),
+    "revoke an unknown peer's": operate("revoke", peer="maar9"),
+    "revoke a stranger's": operate("revoke", peer="2001:db8:e::1"),
+    "revoke for less than nothing": operate("revoke", **{"mn-id": NODE, "hold": -1}),
+    "revoke for ever": operate("revoke", **{"mn-id": NODE, "hold": 1 << 62}),
+    "revoke for half a second": operate("revoke", **{"mn-id": NODE, "hold": 0.5}),
+    "revoke for a word": operate("revoke", **{"mn-id": NODE, "hold": "long"}),
+    "allow nobody": '{"cmd":"allow"}', "allow a peer's": operate("allow", peer="maar1"),
+    "allow who is not kept out": operate("allow", **{"mn-id": NODE}),
+    "notify nobody": '{"cmd":"notify"}', "notify an unknown peer": operate("notify", peer="maar9"),
+    "notify an unknown node": operate("notify", **{"mn-id": "nobody@example.org"}),
 }
 
 

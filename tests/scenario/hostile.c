@@ -33,6 +33,9 @@ enum edit {
     COA,        /* an Alternate Care-of Address option: places[arg] */
     PREFIXES,   /* arg more of ALL_ZERO */
     AWAITED,    /* the number of the exchange that waits for an answer, if one does */
+    BR,         /* revocation: type arg / 256, trigger or status arg % 256 */
+    BR_FLAGS,   /* arg: P 1, V 2, G 4 */
+    REASON,     /* arg, of an update notification */
     ID,         /* Mesg-ID: 0 none, 1 two, 2 an hour ago, 3 in an hour, 4 zero, 5 again */
     SPI,        /* arg */
     AUTH_TWICE,
@@ -115,6 +118,31 @@ static const struct hostile table[] = {
     {"revocation of nobody", GW_MH_REVOCATION, {{MNID, 9}}},
     {"update notification for nobody", GW_MH_UPN, {{MNID, 9}}},
     {"its acknowledgement", GW_MH_UPA, {{MNID, 9}}},
+    {"revocation without a node", GW_MH_REVOCATION, {{WITHOUT, GW_OPT_MNID}}},
+    {"revocation of an empty name", GW_MH_REVOCATION, {{MNID, 0}}},
+    {"revocation of nobody, 254 octets", GW_MH_REVOCATION, {{MNID, 254}}},
+    {"revocation of another's prefix", GW_MH_REVOCATION, {{PREFIX, 8}}},
+    {"revocation of a foreign prefix", GW_MH_REVOCATION, {{PREFIX, 1}}},
+    {"revocation of an attachment long ago", GW_MH_REVOCATION, {{TIME, 0}, {PREFIX, 1}}},
+    {"revocation of an IPv4 binding", GW_MH_REVOCATION, {{BR_FLAGS, 3}}},
+    {"revocation that is none of a proxy's", GW_MH_REVOCATION, {{BR_FLAGS, 0}}},
+    {"revocation, reserved trigger", GW_MH_REVOCATION, {{BR, 1 << 8 | 77}, {PREFIX, 1}}},
+    {"revocation of all, trigger for one", GW_MH_REVOCATION, {{BR_FLAGS, 5}}},
+    {"revocation of a realm, not a global", GW_MH_REVOCATION, {{BR, 1 << 8 | 129}, {PREFIX, 1}}},
+    {"revocation of type 0", GW_MH_REVOCATION, {{BR, 0 << 8 | 1}}},
+    {"revocation of type 3", GW_MH_REVOCATION, {{BR, 3 << 8 | 1}}},
+    {"revocation of type 255", GW_MH_REVOCATION, {{BR, 255 << 8 | 1}}},
+    {"revocation acknowledged that nobody sent", GW_MH_REVOCATION, {{BR, 2 << 8 | 0}}},
+    {"the same, partly", GW_MH_REVOCATION, {{BR, 2 << 8 | 1}}},
+    {"the same, not supported", GW_MH_REVOCATION, {{BR, 2 << 8 | 129}}},
+    {"the same, status 255", GW_MH_REVOCATION, {{BR, 2 << 8 | 255}}},
+    {"the same, without a node", GW_MH_REVOCATION, {{BR, 2 << 8 | 0}, {WITHOUT, GW_OPT_MNID}}},
+    {"update notification without a node", GW_MH_UPN, {{WITHOUT, GW_OPT_MNID}}},
+    {"update notification for an empty name", GW_MH_UPN, {{MNID, 0}}},
+    {"update notification, reason 0", GW_MH_UPN, {{REASON, 0}}},
+    {"update notification, vendor's reason", GW_MH_UPN, {{REASON, 3}}},
+    {"update notification, reason 65535", GW_MH_UPN, {{REASON, 0xffff}}},
+    {"update acknowledgement that nobody waits for", GW_MH_UPA, {{NONE, 0}}},
     {"local routing for nobody", GW_MH_LRI, {{MNID, 9}}},
     {"its acknowledgement too", GW_MH_LRA, {{MNID, 9}}},
     {"heartbeat's answer nobody asked for", GW_MH_HEARTBEAT, {{WITHOUT, 0}}},
@@ -361,6 +389,15 @@ static void edit_said(struct world *w, size_t to, enum edit what, unsigned arg)
     } else if (what == PREFIXES) {
         while (arg-- > 0)
             gw_lm_add_prefix(&m, GW_OPT_HNP, &(struct gw_prefix){0});
+    } else if (what == BR) {
+        m.br.br_type = (uint8_t)(arg >> 8);
+        m.br.code = (uint8_t)arg;
+    } else if (what == BR_FLAGS) {
+        m.br.p = (arg & 1) != 0;
+        m.br.v = (arg & 2) != 0;
+        m.br.g = (arg & 4) != 0;
+    } else if (what == REASON) {
+        m.upn.reason = (uint16_t)arg;
     } else if (what == AWAITED) {
         m.ba.seq = awaited(w, to);
     } else if (what == ID) {
@@ -481,8 +518,9 @@ char *hostile_snapshot(struct world *w, size_t node)
 {
     static const struct gw_emit_ops ops = {put_begin, put_end, put_begin, put_end,
                                            put_str,   put_num, put_flag};
-    static const enum gw_show shows[] = {GW_SHOW_BINDINGS, GW_SHOW_STATIONS, GW_SHOW_PREFIXES,
-                                         GW_SHOW_TUNNELS, GW_SHOW_HANDOVERS};
+    static const enum gw_show shows[] = {GW_SHOW_BINDINGS, GW_SHOW_STATIONS,  GW_SHOW_PREFIXES,
+                                         GW_SHOW_TUNNELS,  GW_SHOW_HANDOVERS, GW_SHOW_OPERATIONS,
+                                         GW_SHOW_REVOKED};
     struct w_node *n = &w->n[node];
     char *text = NULL;
     size_t size = 0;
