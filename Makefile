@@ -2,7 +2,7 @@
 # (CMakePresets.json); everything lands under build/.
 SECONDS_PER_TARGET ?= 60
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference soak-moves clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference soak-moves storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -23,6 +23,12 @@ deps:
 # A host with one connection moves a hundred times and more; `make check` has ten of these.
 soak-moves: build
 	GODWIT_MOVES=102 /usr/bin/python3 -m pytest -q -s tests/e2e/test_idle.py
+
+# Daemons are killed at random moments of a storm of handovers; `make check` has five such kills.
+KILLS ?= 200
+SEED ?= 8885
+storm: build
+	lab/storm --bin build/release/bin --out build/storm --kills $(KILLS) --seed $(SEED)
 
 lint: deps
 	tools/lint

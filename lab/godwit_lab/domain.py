@@ -227,8 +227,8 @@ class Lab:
         nodes = self.state.read()["topology"]["nodes"]
         return [n for n, e in nodes.items() if e["roles"][0] in topology.DAEMON_ROLES]
 
-    def _launch(self, node):
-        self.spawn(node, node, [*PROMPT, self.program("godwitd"), "-c", self.config_file(node)])
+    def _launch(self, node, *options):
+        self.spawn(node, node, [*PROMPT, self.program("godwitd"), "-c", self.config_file(node), *options])
 
     def _await_ready(self, node):
         def ready():
@@ -244,14 +244,14 @@ class Lab:
         except LabError as err:
             raise LabError(f"{err}\n{self.log(node)[-2000:]}") from None
 
-    def start(self, node):
-        """A daemon again, after kill()."""
+    def start(self, node, *options):
+        """A daemon again, after kill(); with options of godwitd."""
         if node not in self.daemons():
             raise LabError(f"{node} has no daemon")
         running = self.state.read()["processes"].get(node)
         if running and state.alive(running):
             raise LabError(f"{node}: its daemon runs already (pid {running['pid']})")
-        self._launch(node)
+        self._launch(node, *options)
         self._await_ready(node)
 
     def kill(self, node, sig=signal.SIGTERM):
