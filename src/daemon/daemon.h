@@ -96,6 +96,7 @@ struct gwd {
     struct gw_logger logger;
     struct gw_config *conf;
     const char *conf_path;
+    bool rebuild; /* discard a packet path of another version */
     struct gw_node *node;
     struct gw_bpf *bpf;
     struct gw_store *store;

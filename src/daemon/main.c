@@ -17,15 +17,16 @@
 #include <sys/prctl.h>
 
 static const char usage[] =
-    "usage: godwitd -c FILE [--check]\n"
+    "usage: godwitd -c FILE [--check] [--rebuild]\n"
     "       godwitd --version | --help\n"
     "  -c, --config FILE  the node's configuration (YAML)\n"
     "      --check        only check the configuration: exit status 0, or 2 and its errors\n"
+    "      --rebuild      discard a pinned packet path of another version instead of refusing it\n"
     "Signals: SIGHUP reads the configuration again, SIGTERM and SIGINT stop.\n";
 
 struct options {
     const char *config;
-    bool check;
+    bool check, rebuild;
 };
 
 static void print_line(void *user, const char *line)
@@ -38,17 +39,17 @@ static void print_line(void *user, const char *line)
 static int parse_options(int argc, char **argv, struct options *opt)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, 'k'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+        {"rebuild", no_argument, NULL, 'r'},      {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;) {
         if (c == 'c') {
             opt->config = optarg;
         } else if (c == 'k') {
             opt->check = true;
+        } else if (c == 'r') {
+            opt->rebuild = true;
         } else if (c == 'V' || c == 'h') {
             fputs(c == 'h' ? usage : "godwitd " GODWIT_VERSION "\n", stdout);
             return EXIT_SUCCESS;
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     gw_logger_init(&daemon.logger);
     daemon.conf_path = opt.config;
+    daemon.rebuild = opt.rebuild;
     if (gw_conf_load_file(opt.config, &report, &daemon.conf) < 0)
         return 2;
     status = opt.check ? EXIT_SUCCESS : run(&daemon);

@@ -6,7 +6,6 @@
 #include "sys/clock.h"
 #include "sys/sandbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -103,28 +102,17 @@ static int settle_interfaces(struct gwd *d)
     return err;
 }
 
-static bool has_entries(const char *dir)
-{
-    DIR *dp = opendir(dir);
-    const struct dirent *e;
-    bool found = false;
-    while (dp != NULL && !found && (e = readdir(dp)) != NULL)
-        found = e->d_name[0] != '.';
-    if (dp != NULL)
-        closedir(dp);
-    return found;
-}
-
 static int open_plane(struct gwd *d)
 {
     const char *dir = d->conf->daemon.pin_dir;
-    d->adopted = has_entries(dir);
-    int err = gw_bpf_open(&d->bpf, d->conf, 0, &d->logger.log);
+    int err = gw_bpf_open(&d->bpf, d->conf, d->rebuild ? GW_BPF_REBUILD : 0, &d->logger.log);
     if (err == GW_EVERSION)
         return fail(d, GW_CAT_PLANE, "plane-version", err, dir,
-                    "pinned by another version of the packet path; remove it to start anew");
+                    "pinned by another version of the packet path, which goes on; start with "
+                    "--rebuild to replace it");
     if (err < 0)
         return fail(d, GW_CAT_PLANE, "plane-failed", err, dir, gw_err_name(err));
+    d->adopted = gw_bpf_adopted(d->bpf);
     gw_log(&d->logger.log, GW_LOG_NOTICE, GW_CAT_PLANE, d->adopted ? "adopted" : "created",
            "packet path pinned below %s", dir);
     return 0;

@@ -98,8 +98,8 @@ static int check_schema(const struct gw_bpf *b, unsigned flags)
         return gw_bpf_pin_dir(b);
     }
     gw_log(b->log, GW_LOG_ERROR, GW_CAT_PLANE, "pin-schema",
-           "%s has schema %lld, this program speaks %d: remove the directory to start anew",
-           b->pin_dir, (long long)schema, GW_PLANE_SCHEMA);
+           "%s has schema %lld, this program speaks %d", b->pin_dir, (long long)schema,
+           GW_PLANE_SCHEMA);
     return GW_EVERSION;
 }
 
@@ -245,6 +245,7 @@ static int set_up(struct gw_bpf *b, const struct gw_config *c, unsigned flags)
         drop_interfaces(b, true);
         gw_bpf_unpin_all(b);
     }
+    b->adopted = adopted;
     if (rc == GW_OK && adopted)
         gw_log(b->log, GW_LOG_NOTICE, GW_CAT_PLANE, "adopted", "adopted the tables in %s",
                b->pin_dir);
@@ -294,6 +295,11 @@ void gw_bpf_close(struct gw_bpf *b, enum gw_on_stop on_stop)
         gw_bpf_unpin_all(b);
     }
     release(b);
+}
+
+bool gw_bpf_adopted(const struct gw_bpf *b)
+{
+    return b->adopted;
 }
 
 const char *gw_bpf_hook(const struct gw_bpf *b, uint32_t iface)

@@ -32,6 +32,9 @@ enum gw_bpf_flags {
 int gw_bpf_open(struct gw_bpf **out, const struct gw_config *c, unsigned flags,
                 const struct gw_log *log);
 
+/* Were tables of an earlier process there, which are in use again? */
+bool gw_bpf_adopted(const struct gw_bpf *b);
+
 /* Frees the handle. GW_STOP_LEAVE: programs and maps stay at work without us.
  * GW_STOP_REMOVE: everything is detached, unpinned and gone. NULL is fine. */
 void gw_bpf_close(struct gw_bpf *b, enum gw_on_stop on_stop);

@@ -26,6 +26,7 @@ struct gw_bpf {
     uint32_t *ifindex; /* as in ifs, for struct gw_ifmap */
     uint32_t generation;
     uint32_t lpm_used;
+    bool adopted;
     struct gw_time deadline; /* at 0 first: a former loader may have lowered MTUs */
     int ncpus;
     struct ring_buffer *ring;
