@@ -31,7 +31,7 @@ const char *gw_heartbeat_state_name(enum gw_heartbeat_state s)
 
 static void arm(struct gw_node *n, struct gw_peer *p, struct gw_time at);
 
-static bool send(struct gw_node *n, struct gw_peer *p, struct gw_mh_heartbeat hb)
+bool gw_heartbeat_send(struct gw_node *n, struct gw_peer *p, struct gw_mh_heartbeat hb)
 {
     n->out.type = GW_MH_HEARTBEAT;
     n->out.nopts = 0;
@@ -64,7 +64,7 @@ static void request(struct gw_node *n, struct gw_peer *p)
     p->hb.seq++;
     p->hb.asked = n->lm.now.mono;
     p->hb.waiting = true;
-    (void)send(n, p, (struct gw_mh_heartbeat){.seq = p->hb.seq});
+    (void)gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.seq = p->hb.seq});
 }
 
 /* Somewhere within the interval, another place for each peer. */
@@ -86,7 +86,8 @@ static void due(struct gw_timer *t, void *user)
     arm(n, p, p->hb.tell ? first(n, p) : gw_time_add(n->lm.now.mono, n->cfg->heartbeat.interval));
     if (p->hb.tell) {
         p->hb.tell = false;
-        (void)send(n, p, (struct gw_mh_heartbeat){.unsolicited = true, .response = true});
+        (void)gw_heartbeat_send(n, p,
+                                (struct gw_mh_heartbeat){.unsolicited = true, .response = true});
     } else if (!p->hb.unsupported) {
         request(n, p);
     }
@@ -268,7 +269,7 @@ int gw_heartbeat_input(struct gw_node *n, struct gw_peer *p)
         return GW_EINVAL;
     }
     p->hb.unsupported = false;
-    (void)send(n, p, (struct gw_mh_heartbeat){.response = true, .seq = n->in.hb.seq});
+    (void)gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.response = true, .seq = n->in.hb.seq});
     return 0;
 }
 

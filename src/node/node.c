@@ -125,6 +125,7 @@ struct gw_node *gw_node_new(const struct gw_config *c, const struct gw_alloc *al
     n->cfg = c;
     n->log = log;
     n->born = gw_ntp_time(now.wall_ns);
+    gw_clock_start(n, now);
     gw_timers_init(&n->timers, al);
     gw_queue_init(&n->queue, al);
     n->lm = (struct gw_lm){.cfg = c,
@@ -197,6 +198,8 @@ static int start(struct gw_node *n)
 {
     if (n->started)
         return GW_EINVAL;
+    gw_clock_after(n, gw_bindings_latest(&n->cmd.bs));
+    gw_clock_after(n, gw_bindings_latest(&n->lma.bs));
     if ((n->cfg->roles & GW_ROLES_FORWARDING) != 0) {
         gw_route_peers(&n->lm);
         gw_maar_say_all(&n->maar);
@@ -296,7 +299,7 @@ static int input(struct gw_node *n, const struct gw_input *in)
 
 int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)
 {
-    n->lm.now = now;
+    gw_clock_set(n, now);
     gw_queue_recycle(&n->queue);
     int err = gw_queue_reserve(&n->queue);
     if (err != 0) {
@@ -321,7 +324,7 @@ struct gw_time gw_node_deadline(const struct gw_node *n)
 
 void gw_node_expire(struct gw_node *n, struct gw_now now)
 {
-    n->lm.now = now;
+    gw_clock_set(n, now);
     n->starved = false;
     gw_queue_recycle(&n->queue);
     for (int i = 0; i < EXPIRE_MOST; i++) {

@@ -11,6 +11,7 @@
 
 /* Mesg-IDs taken from a peer (RFC 4285 §6), ascending. What is at or below the floor is old. */
 struct gw_replay {
+    int64_t ahead; /* its clock, of this node's; 0 until proved otherwise (clock.c) */
     uint64_t floor;
     uint64_t id[GW_REPLAY];
     size_t used;
@@ -55,6 +56,13 @@ struct gw_said {
     struct gw_time at;
 };
 
+/* A question that only a peer that is there now can answer (clock.c). */
+struct gw_probe {
+    bool waiting;
+    uint32_t seq;
+    struct gw_time asked, answer_at; /* answer_at: gw_limit_take, of answers to doubtful ones */
+};
+
 /* A configured peer, or this node itself. */
 struct gw_peer {
     struct gw_addr addr; /* the key */
@@ -68,6 +76,7 @@ struct gw_peer {
     struct gw_heartbeat hb;
     struct gw_protect policy;
     struct gw_said said[GW_SAID], upn;
+    struct gw_probe probe;
     uint64_t served, moved; /* scratch of show.c */
 };
 
@@ -95,6 +104,7 @@ struct gw_node {
     struct gw_lma lma;
     struct gw_mag mag;
     struct gw_operations operations;
+    int64_t wall_ns;      /* the clock that it tells: this much ahead of the monotonic one */
     uint64_t last_mesgid; /* sent */
     uint64_t born;        /* NTP time of the start: older messages may have been seen before it */
     bool started;
@@ -130,6 +140,16 @@ bool gw_protect_is(const struct gw_peer *p);
 int gw_protect_policies(struct gw_node *n, const struct gw_policy *list, size_t count);
 void gw_protect_show(const struct gw_peer *p, struct gw_emit *e);
 
+/* clock.c */
+void gw_clock_start(struct gw_node *n, struct gw_now now);
+void gw_clock_set(struct gw_node *n,
+                  struct gw_now now); /* lm.now; a step of its wall clock is not */
+/* Not behind what the records know to have been. */
+void gw_clock_after(struct gw_node *n, uint64_t timestamp);
+/* n->in is a peer's, but its Mesg-ID is not fresh. 0: it proves the peer's clock, which counts from
+ * now on, and is done with; else GW_EREPLAY. */
+int gw_clock_doubt(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id);
+
 /* dispatch.c: the message in n->in, of an authenticated peer; `to`: the roles of this node that it
  * can be for (enum gw_role). 0 or why it was refused. */
 int gw_dispatch(struct gw_node *n, struct gw_peer *p, unsigned to);
@@ -146,6 +166,7 @@ void gw_heartbeat_start(struct gw_node *n);
 void gw_heartbeat_stop(struct gw_node *n);  /* an orderly one: all records are stored */
 void gw_heartbeat_peers(struct gw_node *n); /* peers without a time of their own get one */
 int gw_heartbeat_input(struct gw_node *n, struct gw_peer *p); /* the message in n->in */
+bool gw_heartbeat_send(struct gw_node *n, struct gw_peer *p, struct gw_mh_heartbeat hb);
 int gw_heartbeat_error(struct gw_node *n, struct gw_peer *p); /* a Binding Error in n->in */
 
 /* attach.c: attachments as their sources see them, and whom they may admit. */

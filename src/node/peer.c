@@ -37,7 +37,7 @@ bool gw_replay_has(const struct gw_replay *r, uint64_t id)
 
 int gw_replay_check(const struct gw_replay *r, uint64_t id, uint64_t now, int64_t window)
 {
-    int64_t d = later(id, now);
+    int64_t d = later(id, now + (uint64_t)r->ahead);
 
     if (d > window || d < -window || later(id, r->floor) <= 0)
         return GW_EREPLAY;

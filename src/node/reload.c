@@ -87,7 +87,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     struct refusal r = {.say = refuse, .user = user};
     struct gw_table peers;
 
-    n->lm.now = now;
+    gw_clock_set(n, now);
     gw_queue_recycle(&n->queue);
     compare(n->cfg, c, &r);
     if (r.any)

@@ -383,7 +383,7 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
         gw_operations_show(&n->operations, e, now.mono);
         break;
     case GW_SHOW_REVOKED:
-        gw_holds_show(&n->operations.holds, e, now.wall_ns);
+        gw_holds_show(&n->operations.holds, e, now.mono.ns + n->wall_ns);
         break;
     }
 }

@@ -9,6 +9,7 @@
 #include "node/node_int.h"
 
 #define ANSWERS_PER_SECOND 10
+#define PROVED             1
 
 static int drop(struct gw_node *n, enum gw_count why, int err)
 {
@@ -211,7 +212,7 @@ static void answer_id(struct gw_node *n, struct gw_peer *p, const struct gw_opt 
     gw_signal_refuse(n, p, id == NULL ? GW_ST_MESGID_REQUIRED : GW_ST_MESGID_MISMATCH);
 }
 
-/* Authenticated, once. 0, GW_EAUTH or GW_EREPLAY. */
+/* Authenticated, once. 0, PROVED (it was for gw_clock_doubt), GW_EAUTH or GW_EREPLAY. */
 static int check_mac(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
                      const uint8_t *data, size_t len)
 {
@@ -227,6 +228,8 @@ static int check_mac(struct gw_node *n, struct gw_peer *p, const struct gw_mh_ad
     }
     if (id == NULL || gw_replay_check(&p->replay, id->u64, gw_ntp_time(n->lm.now.wall_ns),
                                       gw_ntp_span(n->cfg->timers.replay_window.ns)) != 0) {
+        if (gw_clock_doubt(n, p, id) == 0)
+            return PROVED;
         p->refused++;
         if (gw_limit_line(&p->line_at, n->lm.now.mono))
             gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "replay",
@@ -300,10 +303,10 @@ int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const ui
         return drop(n, r.code == GW_PARSE_IGNORE ? GW_CNT_IGNORED : GW_CNT_MALFORMED, GW_EFORMAT);
     }
     int err = admit(n, p, addrs, data, len);
-    if (err != 0)
+    if (err < 0)
         return err;
     count_in(n);
-    return gw_dispatch(n, p, n->cfg->roles);
+    return err == PROVED ? 0 : gw_dispatch(n, p, n->cfg->roles);
 }
 
 static void deliver(struct gw_node *n, const struct gw_loop *l)

@@ -310,7 +310,7 @@ void w_boot(struct world *w, size_t node)
     struct gw_input in = {.kind = GW_IN_RESTORE};
 
     assert_null(n->node);
-    n->node = gw_node_new(&n->cfg, &w->al, NULL, 42 + node, w->now);
+    n->node = gw_node_new(&n->cfg, &w->al, NULL, 42 + node, now_of(w, node));
     if (n->node == NULL)
         return;
     for (size_t i = 0; i < n->nrecords; i++) {

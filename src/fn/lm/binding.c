@@ -123,6 +123,17 @@ struct gw_binding *gw_binding_get(const struct gw_bindings *bs, const struct gw_
     return gw_table_get(&bs->by_mnid, mn);
 }
 
+uint64_t gw_bindings_latest(const struct gw_bindings *bs)
+{
+    const struct gw_binding *b;
+    uint64_t latest = 0;
+
+    for (size_t i = 0; (b = gw_table_next(&bs->by_mnid, &i)) != NULL;)
+        for (; b != NULL; b = b->next)
+            latest = b->attached > latest ? b->attached : latest;
+    return latest;
+}
+
 struct gw_anchor *gw_anchor_add(struct gw_bindings *bs, struct gw_binding *b,
                                 const struct gw_lm_previous *p, int *err)
 {

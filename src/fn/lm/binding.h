@@ -69,6 +69,8 @@ struct gw_binding *gw_binding_new(struct gw_bindings *bs, size_t size, const str
 /* With its anchors (their exchanges are stopped). */
 void gw_binding_free(struct gw_bindings *bs, struct gw_binding *b);
 struct gw_binding *gw_binding_get(const struct gw_bindings *bs, const struct gw_mnid *mn);
+/* The latest attachment that any of them knows; 0 without one. */
+uint64_t gw_bindings_latest(const struct gw_bindings *bs);
 
 /* Adds an anchor in front. NULL with *err = GW_EEXIST (the prefix has an owner) or GW_ENOMEM. */
 struct gw_anchor *gw_anchor_add(struct gw_bindings *bs, struct gw_binding *b,

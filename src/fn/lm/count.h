@@ -86,6 +86,7 @@
     X(PEER_DOWN, "peer-down")                        \
     X(PEER_UP, "peer-up")                            \
     X(PEER_RESTARTED, "peer-restarted")              \
+    X(PEER_CLOCK, "peer-clocks-proved")              \
     X(SILENT, "stations-gone-silent")                \
     X(IDLE_RELEASED, "idle-released")
 

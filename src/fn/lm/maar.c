@@ -263,18 +263,24 @@ void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
-/* The wall-clock Timestamp of a monotonic time at or before now. */
-static uint64_t timestamp_of(const struct gw_lm *lm, struct gw_time seen)
+uint64_t gw_maar_timestamp(const struct gw_maar *m, struct gw_time seen)
 {
-    int64_t ago = lm->now.mono.ns - seen.ns;
+    int64_t ago = m->lm->now.mono.ns - seen.ns;
 
-    return gw_lm_timestamp(lm->now.wall_ns - (ago > 0 ? ago : 0));
+    return gw_lm_timestamp(m->lm->now.wall_ns + m->cmd_ahead_ns - (ago > 0 ? ago : 0));
+}
+
+struct gw_time gw_maar_seen(const struct gw_maar *m, uint64_t timestamp)
+{
+    int64_t ago = m->lm->now.wall_ns + m->cmd_ahead_ns - gw_lm_timestamp_ns(timestamp);
+
+    return gw_time_sub(m->lm->now.mono, (struct gw_time){ago});
 }
 
 void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen)
 {
     mn->seen = mn->maar->lm->now.mono;
-    mn->event = timestamp_of(mn->maar->lm, seen);
+    mn->event = gw_maar_timestamp(mn->maar, seen);
 }
 
 /* state is what it was before */

@@ -8,7 +8,8 @@
  * Decisions of this implementation:
  * - The Timestamp is the time of attachment, not of sending: it orders attachments, also when
  *   messages are retransmitted. The CMD hands it on to the P-MAARs, which compare it with what
- *   they saw themselves, so a late message never takes a station from where it is now.
+ *   they saw themselves, so a late message never takes a station from where it is now. It is told
+ *   in the CMD's clock: by how much that differs is learnt from its refusals (156, 157).
  * - A temporary BCE is not durable; after a crash the CMD's PBA names the prefix that this MAAR
  *   gave the node before, and the MAAR takes it back.
  * - A refresh names every anchor (67, 69, 70), so that a CMD that lost its store rebuilds the
@@ -81,6 +82,7 @@ struct gw_maar_mn {
 
 struct gw_maar {
     struct gw_lm *lm;
+    int64_t cmd_ahead_ns; /* the CMD's clock, of this node's, as far as it matters */
     struct gw_bindings bs;
     struct gw_table by_station, by_tag;
     struct gw_pools pools;
@@ -163,6 +165,9 @@ int gw_mn_local(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
 void gw_mn_local_leave(struct gw_maar_mn *mn); /* the station is gone; frees the entry */
 /* LOCAL: looks after it, `delay` from now; 0 or GW_ENOMEM. */
 int gw_mn_local_look(struct gw_maar_mn *mn, struct gw_time delay);
+/* The Timestamp, in the CMD's clock, of a monotonic time at or before now; and back. */
+uint64_t gw_maar_timestamp(const struct gw_maar *m, struct gw_time seen);
+struct gw_time gw_maar_seen(const struct gw_maar *m, uint64_t timestamp);
 void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen); /* an event of attachment */
 /* Asks the station, unless it was heard of after `since`; silence starts the guard. */
 void gw_mn_check_presence(struct gw_maar_mn *mn, struct gw_time since);

@@ -227,14 +227,6 @@ static void again(struct gw_maar_mn *mn, const struct notice *n)
         gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
 }
 
-/* When an attachment was seen, on the monotonic clock. */
-static struct gw_time seen_at(const struct gw_lm *lm, uint64_t event)
-{
-    struct gw_time ago = {lm->now.wall_ns - gw_lm_timestamp_ns(event)};
-
-    return gw_time_sub(lm->now.mono, ago);
-}
-
 static int moved(struct gw_maar_mn *mn, const struct notice *n)
 {
     struct gw_maar *m = mn->maar;
@@ -254,7 +246,7 @@ static int moved(struct gw_maar_mn *mn, const struct notice *n)
         return 0;
     /* It has been seen here after the attachment that this notice is about: it is back, or, if
      * it has gone again since, this is the MAAR that has to end the session. */
-    int err = gw_maar_attach(m, &st, &mn->b.mnid, seen_at(m->lm, event));
+    int err = gw_maar_attach(m, &st, &mn->b.mnid, gw_maar_seen(m, event));
     if (err == 0 && leaving)
         (void)gw_maar_detach(m, &st);
     return err;
@@ -266,7 +258,7 @@ static int begin_again(struct gw_maar_mn *mn, const struct notice *n)
 {
     struct gw_maar *m = mn->maar;
     bool leaving = gw_timer_is_set(&mn->guard);
-    int err = gw_mn_begin(mn, &mn->station, seen_at(m->lm, mn->event));
+    int err = gw_mn_begin(mn, &mn->station, gw_maar_seen(m, mn->event));
 
     if (err != 0)
         return err;

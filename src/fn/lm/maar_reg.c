@@ -582,6 +582,23 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
     return 0;
 }
 
+/* The CMD's clock says `now`: attachments are told in it from here on. false: a difference so small
+ * is the way the answer took, or a clock that is good enough. */
+static bool correct(struct gw_maar_mn *mn, uint64_t now)
+{
+    struct gw_maar *m = mn->maar;
+    int64_t slack = m->lm->cfg->pmip.timestamp_validity.ns;
+    int64_t off = gw_lm_timestamp_ns(now) - (m->lm->now.wall_ns + m->cmd_ahead_ns);
+    struct gw_time seen = gw_maar_seen(m, mn->b.attached), event = gw_maar_seen(m, mn->event);
+
+    if (off <= slack && off >= -slack)
+        return false;
+    m->cmd_ahead_ns += off;
+    mn->b.attached = gw_maar_timestamp(m, seen);
+    mn->event = gw_maar_timestamp(m, event);
+    return true;
+}
+
 /* The CMD knows a later attachment (157), or has another clock (156). Once per attachment the
  * clock is corrected; after that the station is elsewhere until it shows itself here. */
 static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
@@ -597,15 +614,9 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
             return;
     }
     if (ts != NULL && !mn->corrected && mn->state == GW_MN_REGISTERING) {
-        int64_t off = (int64_t)(ts->u64 - gw_lm_timestamp(lm->now.wall_ns));
         mn->corrected = true;
-        /* a difference below this is the way the answer took, or a clock that is good enough */
-        int64_t slack = (int64_t)gw_lm_timestamp_span(lm->cfg->pmip.timestamp_validity);
-        if (off > slack || off < -slack) {
-            mn->b.attached += (uint64_t)off;
-            if (gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
-                return;
-        }
+        if (correct(mn, ts->u64) && gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
+            return;
     }
     gw_timer_stop(lm->timers, &mn->refresh);
     mn->outdated = true;
