@@ -64,6 +64,7 @@ static void set(struct run *x, enum gw_intent_kind kind)
     case GW_INTENT_STATION_DEL:
         in.station.key.iface = gw_rd_u8(r) % 3;
         in.station.key.lladdr = any_mac(r);
+        in.station.nets = gw_rd_u8(r) & 1;
         break;
     case GW_INTENT_PREFIX_SET:
     case GW_INTENT_PREFIX_DEL:
@@ -74,6 +75,16 @@ static void set(struct run *x, enum gw_intent_kind kind)
         in.prefix.station.lladdr = any_mac(r);
         in.prefix.dlif = any_mac(r);
         in.prefix.watch_up = in.prefix.watch_down = true;
+        break;
+    case GW_INTENT_NET_SET:
+    case GW_INTENT_NET_DEL:
+        in.net.kind = (enum gw_net_kind)(gw_rd_u8(r) % 3);
+        in.net.prefix.addr = any_addr(r);
+        in.net.prefix.len = gw_rd_u8(r);
+        in.net.peer = any_addr(r);
+        in.net.via = (struct gw_prefix){.addr = any_addr(r), .len = 64};
+        if (in.net.kind == GW_NET_BEHIND)
+            in.net.station.lladdr = any_mac(r);
         break;
     case GW_INTENT_SYNC:
         gw_native_restart(x->n);
@@ -207,7 +218,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < STEPS && gw_rd_left(&x.in) > 0; i++) {
         uint8_t op = gw_rd_u8(&x.in);
         if (op < 0x80)
-            set(&x, (enum gw_intent_kind)(op % 7));
+            set(&x, (enum gw_intent_kind)(op % 9));
         else
             send(&x, op & 0x7f);
     }

@@ -26,9 +26,11 @@ def octets(path):
 def path_program():
     """Peers, a station, a prefix of each kind, and a frame each way (fuzz_path.c has the code)."""
     local, served, moved, world, a, b = 1, 2, 3, 0x10, 0x40, 0x80
-    tables = [0, a, 150, 0, b, 150, 2, 0, 1]
+    tables = [0, a, 150, 0, b, 150, 2, 0, 1, 1]
     for kind, addr in enumerate((local, served, moved)):
         tables += [4, addr, 64, kind, a, 1, 2]
+    own, pool, behind = 4, 8, 12  # networks
+    tables += [6, 0, own, 128, 0, 0, 6, 1, pool, 128, a, 0, 6, 2, behind, 128, 0, served, 1]
     frames = []
     for src, dst in ((local, world), (served, world), (local, moved), (world, local)):
         frames += [0xa2, 1, 8, src, dst, 0, 0, 64, *range(8), 0]
@@ -36,7 +38,11 @@ def path_program():
         frames += [0x82, 0, 8, src, dst, 0, 0, 64, *range(8), 0]
     for peer, src, dst in ((a, world, served), (b, world, moved), (a, moved, world), (a, moved, 0)):
         frames += [0x83, 0, 8, peer, 0, 2, 9, 64, src, dst, 1, 0, 64, *range(8), 0]
-    return bytes(tables + frames + [6])
+    for src, dst in ((local, behind), (served, own)):
+        frames += [0xa2, 1, 8, src, dst, 0, 0, 64, *range(8), 0]
+    frames += [0x82, 0, 8, own, pool, 0, 0, 64, *range(8), 0]
+    frames += [0x83, 0, 8, a, 0, 2, 9, 64, pool, own, 1, 0, 64, *range(8), 0]
+    return bytes(tables + frames + [8])
 
 
 def main(target):

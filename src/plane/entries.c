@@ -39,6 +39,37 @@ int gw_entry_prefix(const struct gw_ifmap *m, const struct gw_intent *in, struct
     return gw_entry_station(m, &in->prefix.station, &out->station);
 }
 
+int gw_entry_net_key(const struct gw_ifmap *m, const struct gw_intent *in, struct gw_t_net_key *out)
+{
+    struct gw_prefix p = gw_prefix_mask(in->net.prefix.addr, in->net.prefix.len);
+    struct gw_t_station_key station = {0};
+
+    if (p.len == 0 || p.len > 128)
+        return GW_EINVAL;
+    if (in->net.station.lladdr.len != 0) {
+        int rc = gw_entry_station(m, &in->net.station, &station);
+        if (rc)
+            return rc;
+    }
+    *out = (struct gw_t_net_key){.len = GW_T_NET_BITS + p.len, .station = station};
+    gw_entry_addr(&p.addr, &out->addr);
+    return GW_OK;
+}
+
+int gw_entry_net(const struct gw_ifmap *m, const struct gw_intent *in, struct gw_t_net *out)
+{
+    *out = (struct gw_t_net){.kind = in->net.kind};
+    gw_entry_addr(in->net.kind == GW_NET_BEHIND ? &in->net.via.addr : &in->net.peer, &out->to);
+    if ((in->net.kind == GW_NET_BEHIND) != (in->net.station.lladdr.len != 0))
+        return GW_EINVAL;
+    return gw_entry_net_key(m, in, &out->key);
+}
+
+bool gw_entry_net_own(const struct gw_t_net_key *k)
+{
+    return k->station.ifindex == 0;
+}
+
 void gw_entry_addr(const struct gw_addr *in, struct gw_t_addr *out)
 {
     memcpy(out->b, in->b, sizeof out->b);

@@ -23,6 +23,13 @@ int gw_entry_station(const struct gw_ifmap *m, const struct gw_station_key *in,
  * (everything). */
 int gw_entry_prefix(const struct gw_ifmap *m, const struct gw_intent *in, struct gw_t_prefix *out);
 
+/* The key and value of a NET_SET, of generation 0; GW_EINVAL also for a prefix of length 0. */
+int gw_entry_net_key(const struct gw_ifmap *m, const struct gw_intent *in,
+                     struct gw_t_net_key *out);
+int gw_entry_net(const struct gw_ifmap *m, const struct gw_intent *in, struct gw_t_net *out);
+/* Is it of the node, not of a station? */
+bool gw_entry_net_own(const struct gw_t_net_key *k);
+
 void gw_entry_addr(const struct gw_addr *in, struct gw_t_addr *out);
 void gw_entry_prefix_key(const struct gw_prefix *in, struct gw_t_prefix_key *out);
 struct gw_prefix gw_entry_prefix_of(const struct gw_t_prefix_key *in);

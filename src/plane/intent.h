@@ -14,6 +14,13 @@ enum gw_prefix_kind {
     GW_PFX_MOVED,  /* anchored here, or in transit; station behind `peer`: downlink tunnels to it */
 };
 
+/* Local networks (RFC 8885 §3.7, §4.4): what is reached by destination, through one anchor only. */
+enum gw_net_kind {
+    GW_NET_OWN,    /* behind this node */
+    GW_NET_POOL,   /* prefixes that `peer` anchors: mobile nodes that may use our own networks */
+    GW_NET_BEHIND, /* for `station`: behind the anchor of its served prefix `via` */
+};
+
 enum gw_intent_kind {
     GW_INTENT_PEER_SET, /* tunnel packets from and to it are allowed */
     GW_INTENT_PEER_DEL,
@@ -21,6 +28,8 @@ enum gw_intent_kind {
     GW_INTENT_STATION_DEL,
     GW_INTENT_PREFIX_SET,
     GW_INTENT_PREFIX_DEL,
+    GW_INTENT_NET_SET, /* key: station and prefix */
+    GW_INTENT_NET_DEL,
     GW_INTENT_SYNC, /* all that is wanted has been said since start: remove what was not named */
 };
 
@@ -41,6 +50,7 @@ struct gw_intent {
         } peer;
         struct {
             struct gw_station_key key;
+            bool nets; /* there are networks BEHIND for it */
         } station;
         struct {
             struct gw_prefix prefix;
@@ -53,6 +63,13 @@ struct gw_intent {
              * anchor (RFC 5213 §6.10.3) */
             bool local_routing;
         } prefix;
+        struct {
+            struct gw_station_key station; /* BEHIND; zero: of the node */
+            struct gw_prefix prefix;
+            enum gw_net_kind kind;
+            struct gw_addr peer;  /* POOL */
+            struct gw_prefix via; /* BEHIND */
+        } net;
     };
 };
 

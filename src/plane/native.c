@@ -19,6 +19,10 @@ struct prefix {
     struct gw_t_prefix_key key;
     struct gw_t_prefix v;
 };
+struct net {
+    struct gw_t_net_key key;
+    struct gw_t_net v;
+};
 struct peer {
     struct gw_t_addr key;
     struct gw_t_peer v;
@@ -32,8 +36,9 @@ struct gw_native {
     size_t nifs;
     struct gw_t_iface *ifs;
     uint32_t *ifindex;
-    struct gw_table stations, prefixes, peers;
-    uint32_t of_length[PREFIX_LENGTHS]; /* entries of each prefix length */
+    struct gw_table stations, prefixes, nets, peers;
+    uint32_t of_length[PREFIX_LENGTHS];      /* entries of each prefix length */
+    uint32_t nets_of_length[PREFIX_LENGTHS]; /* the same of networks */
     struct {
         struct gw_t_station_key key;
         uint64_t at;
@@ -59,6 +64,7 @@ struct gw_native {
     static const struct gw_table_ops type##_ops = {type##_hash, type##_eq, type##_key};
 TABLE_OPS(station)
 TABLE_OPS(prefix)
+TABLE_OPS(net)
 TABLE_OPS(peer)
 
 /* -- what path.h asks ----------------------------------------------------------------------------
@@ -110,6 +116,26 @@ GW_INLINE struct gw_t_peer *gw_tbl_peer(void *t, const struct gw_t_addr *a)
     struct peer *p = gw_table_get(&n->peers, a);
 
     return p ? &p->v : NULL;
+}
+
+GW_INLINE struct gw_t_net *gw_tbl_net(void *t, const struct gw_t_station_key *station,
+                                      const struct gw_t_addr *a)
+{
+    const struct gw_native *n = t;
+    struct gw_prefix p;
+
+    for (unsigned len = 128; len > 0; len--) {
+        if (!n->nets_of_length[len])
+            continue;
+        memcpy(p.addr.b, a->b, sizeof p.addr.b);
+        p = gw_prefix_mask(p.addr, (uint8_t)len);
+        struct gw_t_net_key key = {.len = GW_T_NET_BITS + len, .station = *station};
+        gw_entry_addr(&p.addr, &key.addr);
+        struct net *x = gw_table_get(&n->nets, &key);
+        if (x)
+            return &x->v;
+    }
+    return NULL;
 }
 
 /* -- intents -------------------------------------------------------------------------------------
@@ -178,8 +204,10 @@ static int station_set(struct gw_native *n, const struct gw_intent *in, bool set
         return GW_OK;
     }
     rc = obtain(n, &n->stations, &key, sizeof key, sizeof(struct station), &s);
-    if (rc == GW_OK)
+    if (rc == GW_OK) {
         ((struct station *)s)->v.generation = n->self.generation;
+        ((struct station *)s)->v.nets = in->station.nets;
+    }
     return rc;
 }
 
@@ -224,6 +252,44 @@ static void prefix_del(struct gw_native *n, const struct gw_prefix *p)
     forget(n, &n->prefixes, &key, sizeof(struct prefix));
 }
 
+static void net_count(struct gw_native *n, const struct gw_t_net_key *k, int by)
+{
+    n->nets_of_length[k->len - GW_T_NET_BITS] += (uint32_t)by;
+    n->self.nets_used += gw_entry_net_own(k) ? (uint32_t)by : 0;
+}
+
+static int net_set(struct gw_native *n, const struct gw_intent *in)
+{
+    struct gw_ifmap m = ifmap(n);
+    size_t before = gw_table_count(&n->nets);
+    struct gw_t_net v;
+    void *x;
+    int rc = gw_entry_net(&m, in, &v);
+
+    if (rc == GW_OK)
+        rc = obtain(n, &n->nets, &v.key, sizeof v.key, sizeof(struct net), &x);
+    if (rc)
+        return rc;
+    v.generation = n->self.generation;
+    ((struct net *)x)->v = v;
+    if (gw_table_count(&n->nets) > before)
+        net_count(n, &v.key, 1);
+    return GW_OK;
+}
+
+static int net_del(struct gw_native *n, const struct gw_intent *in)
+{
+    struct gw_ifmap m = ifmap(n);
+    struct gw_t_net_key key;
+    int rc = gw_entry_net_key(&m, in, &key);
+
+    if (rc || !gw_table_get(&n->nets, &key))
+        return rc;
+    net_count(n, &key, -1);
+    forget(n, &n->nets, &key, sizeof(struct net));
+    return GW_OK;
+}
+
 /* stale_only: those of another generation. */
 static void clear(struct gw_native *n, bool stale_only)
 {
@@ -231,6 +297,7 @@ static void clear(struct gw_native *n, bool stale_only)
     struct station *s;
     struct prefix *x;
     struct peer *p;
+    struct net *w;
 
     for (size_t i = 0; (s = gw_table_next(&n->stations, &i)) != NULL;)
         if (!stale_only || s->v.generation != mine)
@@ -243,6 +310,12 @@ static void clear(struct gw_native *n, bool stale_only)
             continue;
         prefix_gone(n, &x->key);
         forget(n, &n->prefixes, &x->key, sizeof *x);
+    }
+    for (size_t i = 0; (w = gw_table_next(&n->nets, &i)) != NULL;) {
+        if (stale_only && w->v.generation == mine)
+            continue;
+        net_count(n, &w->key, -1);
+        forget(n, &n->nets, &w->key, sizeof *w);
     }
 }
 
@@ -265,6 +338,10 @@ int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
     case GW_INTENT_PREFIX_DEL:
         prefix_del(n, &in->prefix.prefix);
         return GW_OK;
+    case GW_INTENT_NET_SET:
+        return net_set(n, in);
+    case GW_INTENT_NET_DEL:
+        return net_del(n, in);
     case GW_INTENT_SYNC:
         clear(n, true);
         return GW_OK;
@@ -295,6 +372,7 @@ struct gw_native *gw_native_new(const struct gw_native_conf *c, const struct gw_
     gw_entry_addr(&c->addr, &n->self.addr);
     gw_table_init(&n->stations, &n->al, &station_ops, c->stations, c->seed);
     gw_table_init(&n->prefixes, &n->al, &prefix_ops, c->prefixes, c->seed);
+    gw_table_init(&n->nets, &n->al, &net_ops, 0, c->seed);
     gw_table_init(&n->peers, &n->al, &peer_ops, c->peers, c->seed);
     n->nifs = c->nifs;
     n->ifs = gw_new(al, c->nifs * sizeof *n->ifs);
@@ -320,6 +398,7 @@ void gw_native_free(struct gw_native *n)
     clear(n, false);
     gw_table_free(&n->stations);
     gw_table_free(&n->prefixes);
+    gw_table_free(&n->nets);
     gw_table_free(&n->peers);
     gw_free(&al, n->ifs, n->nifs * sizeof *n->ifs);
     gw_free(&al, n->ifindex, n->nifs * sizeof *n->ifindex);

@@ -31,8 +31,9 @@
 /* IPv6 headers in frames are 4-aligned (NET_IP_ALIGN); native buffers promise nothing. */
 #define GW_HDR(p) __builtin_assume_aligned(p, 4)
 #define GW_ETH(p) __builtin_assume_aligned(p, 2)
-/* enum gw_prefix_kind: intent.h needs a C library, which the BPF target has not. */
+/* From intent.h, which needs a C library, which the BPF target has not. */
 enum gw_prefix_kind { GW_PFX_LOCAL, GW_PFX_SERVED, GW_PFX_MOVED };
+enum gw_net_kind { GW_NET_OWN, GW_NET_POOL, GW_NET_BEHIND };
 #else
 #include <arpa/inet.h>
 
@@ -50,6 +51,8 @@ GW_INLINE struct gw_t_station *gw_tbl_station(void *t, const struct gw_t_station
 GW_INLINE struct gw_t_prefix *gw_tbl_prefix(void *t, const struct gw_t_self *self,
                                             const struct gw_t_addr *a);
 GW_INLINE struct gw_t_peer *gw_tbl_peer(void *t, const struct gw_t_addr *a);
+GW_INLINE struct gw_t_net *gw_tbl_net(void *t, const struct gw_t_station_key *station,
+                                      const struct gw_t_addr *a);
 
 enum {
     GW_ETH_LEN = 14,
@@ -333,6 +336,47 @@ GW_INLINE void gw_route(const struct gw_pkt *p, struct gw_verdict *v)
         gw_send(v, GW_R_ROUTED);
 }
 
+/* -- local networks (RFC 8885 §3.7) --------------------------------------------------------------
+ */
+
+/* Is the address in a network of that kind, of this node? */
+GW_INLINE struct gw_t_net *gw_net_of(void *t, const struct gw_t_self *self,
+                                     const struct gw_t_addr *a, enum gw_net_kind kind)
+{
+    const struct gw_t_station_key node = {};
+
+    if (!self->nets_used)
+        return 0;
+    struct gw_t_net *n = gw_tbl_net(t, &node, a);
+    return n && n->kind == kind ? n : 0;
+}
+
+/* The prefix whose anchor the packet goes to: of its source, or, when its destination is behind an
+ * anchor of this station's, of that anchor; whatever the source, which is the station's own. */
+GW_INLINE struct gw_t_prefix *gw_anchor_for(void *t, const struct gw_t_self *self,
+                                            const struct gw_pkt *p, const struct gw_verdict *v)
+{
+    if (!v->station || !v->station->nets)
+        return v->up;
+    const struct gw_t_net *n = gw_tbl_net(t, &p->from, &p->ip.dst);
+    if (!n)
+        return v->up;
+    struct gw_t_prefix *x = gw_tbl_prefix(t, self, &n->to);
+    return x && x->kind == GW_PFX_SERVED && gw_t_station_eq(&x->station, &p->from) ? x : v->up;
+}
+
+/* From the core, with no entry of its own: what a local network sends to a mobile node goes to the
+ * anchor of that prefix, which knows where the node is. */
+GW_INLINE void gw_from_local_net(void *t, const struct gw_t_self *self, const struct gw_pkt *p,
+                                 struct gw_verdict *v)
+{
+    if (!gw_net_of(t, self, &p->ip.src, GW_NET_OWN))
+        return;
+    const struct gw_t_net *pool = gw_net_of(t, self, &p->ip.dst, GW_NET_POOL);
+    if (pool && gw_forwardable(p, v))
+        gw_tunnel_to(t, p, v, &pool->to);
+}
+
 /* From a station: what it says is believed only about its own prefixes. */
 GW_INLINE void gw_from_station(void *t, const struct gw_t_self *self, const struct gw_pkt *p,
                                struct gw_verdict *v)
@@ -342,13 +386,15 @@ GW_INLINE void gw_from_station(void *t, const struct gw_t_self *self, const stru
         v->up = 0;
         return gw_drop(v, GW_R_FOREIGN_SOURCE);
     }
-    if (v->up->kind == GW_PFX_SERVED) {
-        v->down = v->up->local_routing ? gw_tbl_prefix(t, self, &p->ip.dst) : 0;
+    struct gw_t_prefix *of = gw_anchor_for(t, self, p, v);
+    if (of->kind == GW_PFX_SERVED && !gw_net_of(t, self, &p->ip.dst, GW_NET_OWN)) {
+        v->up = of; /* the use of a network is use of its anchor */
+        v->down = of->local_routing ? gw_tbl_prefix(t, self, &p->ip.dst) : 0;
         if (v->down && v->down->local_routing)
             return gw_towards_station(t, p, v);
         v->down = 0;
         if (gw_forwardable(p, v))
-            gw_tunnel_to(t, p, v, &v->up->peer);
+            gw_tunnel_to(t, p, v, &of->peer);
         return;
     }
     if (gw_t_addr_eq(&p->ip.dst, &self->addr))
@@ -379,7 +425,8 @@ GW_INLINE void gw_access(void *t, const struct gw_t_self *self, struct gw_pkt *p
 }
 
 /* Out of a tunnel towards the world: only for prefixes that this node anchors, and only from where
- * their station is; LOCAL covers what was under way when the station came home. */
+ * their station is; LOCAL covers what was under way when the station came home. Towards a local
+ * network also with a prefix of any peer: that it is the station's the serving one has seen to. */
 GW_INLINE void gw_from_tunnel(void *t, const struct gw_t_self *self, const struct gw_pkt *p,
                               struct gw_verdict *v)
 {
@@ -387,7 +434,9 @@ GW_INLINE void gw_from_tunnel(void *t, const struct gw_t_self *self, const struc
     if (!v->up || v->up->kind == GW_PFX_SERVED ||
         (v->up->kind == GW_PFX_MOVED && !gw_t_addr_eq(&v->up->peer, &p->outer.src))) {
         v->up = 0;
-        return gw_drop(v, GW_R_INNER_SOURCE);
+        if (!gw_net_of(t, self, &p->ip.dst, GW_NET_OWN) ||
+            !gw_net_of(t, self, &p->ip.src, GW_NET_POOL))
+            return gw_drop(v, GW_R_INNER_SOURCE);
     }
     gw_route(p, v);
 }
@@ -415,8 +464,9 @@ GW_INLINE void gw_tunnelled(void *t, const struct gw_t_self *self, struct gw_pkt
     gw_from_tunnel(t, self, p, v);
 }
 
-/* The core side: tunnel packets to this node, packets for prefixes in the table; the rest is the
- * kernel's. A SERVED prefix is delivered also without a tunnel: routing sent it here on purpose. */
+/* The core side: tunnel packets to this node, packets for prefixes in the table, what local
+ * networks send to mobile nodes; the rest is the kernel's. A SERVED prefix is delivered also
+ * without a tunnel: routing sent it here on purpose. */
 GW_INLINE void gw_core(void *t, const struct gw_t_self *self, struct gw_pkt *p, const __u8 *inner,
                        const __u8 *end, struct gw_verdict *v)
 {
@@ -428,6 +478,8 @@ GW_INLINE void gw_core(void *t, const struct gw_t_self *self, struct gw_pkt *p, 
     v->tclass = gw_tclass(&p->ip);
     if (v->down)
         gw_towards_station(t, p, v);
+    else
+        gw_from_local_net(t, self, p, v);
 }
 
 /* PASS, DROP or SEND. A SEND that is not `deliver` needs gw_fib_apply. `data` may hold fewer octets

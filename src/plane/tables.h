@@ -7,6 +7,7 @@
  *   stations    ifindex + link-layer address → use              (hash)
  *   prefixes64  upper 64 bits → what to do, for /64s            (hash)
  *   prefixes    prefix → the same, for every other length       (LPM trie)
+ *   nets        station or none, network → by destination       (LPM trie)
  *   peers       address → MTU, use                              (hash)
  *   recent      link-layer addresses reported as unknown        (LRU hash)
  *   counters    packets and octets per enum gw_reason           (per-CPU array)
@@ -20,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define GW_PLANE_SCHEMA 2
+#define GW_PLANE_SCHEMA 3
 
 /* An IPv6 address in network order. */
 struct gw_t_addr {
@@ -50,6 +51,8 @@ struct gw_t_self {
     struct gw_t_addr addr;
     __u32 lpm_used;  /* entries in `prefixes`; 0 saves the lookup */
     __u32 hop_limit; /* of outer headers */
+    __u32 nets_used; /* entries in `nets` for no station; 0 saves the lookup */
+    __u32 _pad;
     struct gw_t_bucket punts;
 };
 
@@ -71,7 +74,7 @@ struct gw_t_station {
     __u64 packets;
     __u64 last_ns; /* CLOCK_MONOTONIC of the last packet from it */
     __u32 generation;
-    __u32 _pad;
+    __u32 nets; /* it has entries in `nets`; 0 saves the lookup */
 };
 
 /* The key of the LPM trie; also how a prefix is named in values and events. */
@@ -97,6 +100,20 @@ struct gw_t_prefix {
     __u8 _pad;
     __u32 _pad2;
     struct gw_t_use up, down;
+};
+
+/* The key of `nets`. The station is zero for what holds for the whole node. */
+#define GW_T_NET_BITS 96 /* of the station, all of which must be the same */
+struct gw_t_net_key {
+    __u32 len; /* GW_T_NET_BITS and the prefix length */
+    struct gw_t_station_key station;
+    struct gw_t_addr addr; /* bits behind the prefix are zero */
+};
+struct gw_t_net {
+    struct gw_t_net_key key;
+    __u32 kind; /* enum gw_net_kind (intent.h) */
+    __u32 generation;
+    struct gw_t_addr to; /* POOL: the peer; BEHIND: the station's prefix whose anchor it is */
 };
 
 struct gw_t_peer {

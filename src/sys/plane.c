@@ -154,6 +154,8 @@ static int load(struct gw_bpf *b, const struct gw_config *c)
             size = table_size(prefixes * SPARE);
         else if (m == b->skel->maps.prefixes)
             size = table_size(prefixes);
+        else if (m == b->skel->maps.nets)
+            size = table_size(stations * SPARE);
         else if (m == b->skel->maps.peers)
             size = (uint32_t)(c->npeers * SPARE + PEERS_MIN);
         if (prepare_map(b, m, size))
@@ -173,6 +175,7 @@ static int own_tables(struct gw_bpf *b)
         return gw_bpf_fail(b, "self");
     b->generation = self.generation + 1;
     b->lpm_used = self.lpm_used;
+    b->nets_used = self.nets_used;
     self.schema = GW_PLANE_SCHEMA;
     self.generation = b->generation;
     self.hop_limit = OUTER_HOP_LIMIT;

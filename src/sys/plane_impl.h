@@ -25,7 +25,7 @@ struct gw_bpf {
     struct gw_bpf_if *ifs;
     uint32_t *ifindex; /* as in ifs, for struct gw_ifmap */
     uint32_t generation;
-    uint32_t lpm_used;
+    uint32_t lpm_used, nets_used; /* as in struct gw_t_self */
     bool adopted;
     struct gw_time deadline; /* at 0 first: a former loader may have lowered MTUs */
     int ncpus;

@@ -53,18 +53,25 @@ static int del(const struct gw_bpf *b, int fd, const void *key)
     return gw_bpf_fail(b, "updating a table");
 }
 
-/* Tells the programs whether the LPM table is worth a lookup. */
-static int set_lpm_used(struct gw_bpf *b, uint32_t used)
+/* Tells the programs whether the LPM tables are worth a lookup. */
+static int set_used(struct gw_bpf *b, uint32_t lpm, uint32_t nets)
 {
     int fd = bpf_map__fd(b->skel->maps.self);
     struct gw_t_self self;
     uint32_t zero = 0;
 
-    b->lpm_used = used;
+    b->lpm_used = lpm;
+    b->nets_used = nets;
     if (bpf_map_lookup_elem(fd, &zero, &self))
         return gw_bpf_fail(b, "self");
-    self.lpm_used = used;
+    self.lpm_used = lpm;
+    self.nets_used = nets;
     return put(b, fd, &zero, &self);
+}
+
+static int set_lpm_used(struct gw_bpf *b, uint32_t used)
+{
+    return set_used(b, used, b->nets_used);
 }
 
 static int prefix_set(struct gw_bpf *b, const struct gw_intent *in)
@@ -96,13 +103,50 @@ static int prefix_del(struct gw_bpf *b, const struct gw_t_prefix_key *k)
     return rc == GW_OK && s.lpm && known ? set_lpm_used(b, b->lpm_used - 1) : rc;
 }
 
+/* As find_prefix: a lookup finds covering entries too. */
+static bool find_net(const struct gw_bpf *b, const struct gw_t_net_key *k)
+{
+    struct gw_t_net old;
+
+    return bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.nets), k, &old) == 0 &&
+           old.key.len == k->len;
+}
+
+static int net_set(struct gw_bpf *b, const struct gw_intent *in)
+{
+    struct gw_ifmap ifs = gw_bpf_ifmap(b);
+    struct gw_t_net v;
+    int rc = gw_entry_net(&ifs, in, &v);
+
+    if (rc)
+        return rc;
+    bool known = find_net(b, &v.key);
+    v.generation = b->generation;
+    rc = put(b, bpf_map__fd(b->skel->maps.nets), &v.key, &v);
+    return rc == GW_OK && !known && gw_entry_net_own(&v.key)
+               ? set_used(b, b->lpm_used, b->nets_used + 1)
+               : rc;
+}
+
+static int net_del(struct gw_bpf *b, const struct gw_intent *in)
+{
+    struct gw_ifmap ifs = gw_bpf_ifmap(b);
+    struct gw_t_net_key k;
+    int rc = gw_entry_net_key(&ifs, in, &k);
+
+    if (rc || !find_net(b, &k))
+        return rc;
+    rc = del(b, bpf_map__fd(b->skel->maps.nets), &k);
+    return rc == GW_OK && gw_entry_net_own(&k) ? set_used(b, b->lpm_used, b->nets_used - 1) : rc;
+}
+
 /* It is not unknown any more; and if it is so again, that is news at once. */
 static void forget_report(const struct gw_bpf *b, const struct gw_t_station_key *k)
 {
     bpf_map_delete_elem(bpf_map__fd(b->skel->maps.recent), k);
 }
 
-static int station_set(const struct gw_bpf *b, const struct gw_station_key *key)
+static int station_set(const struct gw_bpf *b, const struct gw_station_key *key, bool nets)
 {
     struct gw_ifmap ifs = gw_bpf_ifmap(b);
     int fd = bpf_map__fd(b->skel->maps.stations);
@@ -114,6 +158,7 @@ static int station_set(const struct gw_bpf *b, const struct gw_station_key *key)
         return rc;
     bpf_map_lookup_elem(fd, &k, &v);
     v.generation = b->generation;
+    v.nets = nets;
     rc = put(b, fd, &k, &v);
     forget_report(b, &k);
     return rc;
@@ -215,13 +260,13 @@ int gw_bpf_expire(struct gw_bpf *b, struct gw_time now)
  * many, or GW_ESYS, GW_ENOMEM. */
 static int sweep(const struct gw_bpf *b, const struct bpf_map *m, size_t at)
 {
-    struct gw_t_prefix_key key, next; /* the largest of all keys */
+    struct gw_t_net_key key, next; /* the largest of all keys */
     uint32_t generation;
     int fd = bpf_map__fd(m), gone = 0;
     uint8_t *value = malloc(bpf_map__value_size(m));
 
     _Static_assert(sizeof key >= sizeof(struct gw_t_station_key) &&
-                       sizeof key >= sizeof(struct gw_t_addr),
+                       sizeof key >= sizeof(struct gw_t_prefix_key),
                    "room for any key");
     if (!value)
         return GW_ENOMEM;
@@ -238,6 +283,21 @@ static int sweep(const struct gw_bpf *b, const struct bpf_map *m, size_t at)
     return gone;
 }
 
+/* Networks of the node itself. */
+static uint32_t own_nets(const struct gw_bpf *b)
+{
+    int fd = bpf_map__fd(b->skel->maps.nets);
+    struct gw_t_net_key key, next;
+    uint32_t n = 0;
+
+    for (int more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+        key = next;
+        more = !bpf_map_get_next_key(fd, &key, &next);
+        n += gw_entry_net_own(&key);
+    }
+    return n;
+}
+
 static int sync(struct gw_bpf *b)
 {
     const size_t in_prefix = offsetof(struct gw_t_prefix, generation);
@@ -245,13 +305,14 @@ static int sync(struct gw_bpf *b)
     int stations = sweep(b, b->skel->maps.stations, offsetof(struct gw_t_station, generation));
     int hashed = sweep(b, b->skel->maps.prefixes64, in_prefix);
     int lpm = sweep(b, b->skel->maps.prefixes, in_prefix);
+    int nets = sweep(b, b->skel->maps.nets, offsetof(struct gw_t_net, generation));
 
-    if (peers < 0 || stations < 0 || hashed < 0 || lpm < 0)
+    if (peers < 0 || stations < 0 || hashed < 0 || lpm < 0 || nets < 0)
         return GW_ENOMEM;
     gw_log(b->log, GW_LOG_INFO, GW_CAT_PLANE, "synced",
-           "removed what nobody wants any more: %d peers, %d stations, %d prefixes", peers,
-           stations, hashed + lpm);
-    return lpm ? set_lpm_used(b, b->lpm_used - (uint32_t)lpm) : GW_OK;
+           "removed what nobody wants any more: %d peers, %d stations, %d prefixes, %d networks",
+           peers, stations, hashed + lpm, nets);
+    return lpm || nets ? set_used(b, b->lpm_used - (uint32_t)lpm, own_nets(b)) : GW_OK;
 }
 
 int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
@@ -266,7 +327,7 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
         gw_entry_addr(&in->peer.addr, &peer);
         return del(b, bpf_map__fd(b->skel->maps.peers), &peer);
     case GW_INTENT_STATION_SET:
-        return station_set(b, &in->station.key);
+        return station_set(b, &in->station.key, in->station.nets);
     case GW_INTENT_STATION_DEL:
         return station_del(b, &in->station.key);
     case GW_INTENT_PREFIX_SET:
@@ -274,6 +335,10 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
     case GW_INTENT_PREFIX_DEL:
         gw_entry_prefix_key(&in->prefix.prefix, &prefix);
         return prefix_del(b, &prefix);
+    case GW_INTENT_NET_SET:
+        return net_set(b, in);
+    case GW_INTENT_NET_DEL:
+        return net_del(b, in);
     case GW_INTENT_SYNC:
         return sync(b);
     }

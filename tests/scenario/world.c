@@ -173,6 +173,10 @@ static void intent(struct world *w, size_t node, const struct gw_intent *i)
         assert_non_null(s);
         *s = (struct w_prefix){.used = i->kind == GW_INTENT_PREFIX_SET, .i = *i};
         break;
+    case GW_INTENT_NET_SET:
+    case GW_INTENT_NET_DEL:
+        w_net_intent(n, i);
+        break;
     case GW_INTENT_SYNC:
         n->syncs++;
         break;

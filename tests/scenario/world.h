@@ -13,6 +13,7 @@
 #define W_PREFIXES 256
 #define W_EVENTS   4096
 #define W_RECORDS  256
+#define W_NETS     64
 
 struct w_prefix {
     bool used;
@@ -35,6 +36,8 @@ struct w_node {
     struct w_prefix prefix[W_PREFIXES];
     struct gw_station_key station[W_STATIONS];
     size_t nstations;
+    struct gw_intent net[W_NETS]; /* the last NET_SET of each key in force */
+    size_t nnets;
     unsigned syncs, ras, nds, problems, bes;
     struct gw_nd last_ra[4]; /* the latest RAs, newest first */
     struct w_record *record[W_RECORDS];
@@ -119,6 +122,9 @@ bool w_packet(struct world *w, size_t serving, const struct gw_prefix *p);
 void w_read_use(struct world *w, size_t node, const struct gw_prefix *p);
 struct w_event *w_event(enum w_kind kind, size_t node, struct gw_time at);
 void w_post(struct world *w, struct w_event *e);
+void w_net_intent(struct w_node *n, const struct gw_intent *i);
+/* The network in force for a station (mn 0: for the node), or NULL. */
+const struct gw_intent *w_net(struct world *w, size_t node, unsigned mn, const struct gw_prefix *p);
 /* How many nodes know of this prefix: a binding, a pool, a packet path. */
 size_t w_traces(struct world *w, const struct gw_prefix *p);
 

@@ -1,5 +1,5 @@
-/* world_use.c: what prefixes carry, as a packet path would have counted it, and who still knows of
- * a prefix.
+/* world_use.c: what prefixes carry, as a packet path would have counted it, the networks that it
+ * was told of, and who still knows of a prefix.
  */
 #include "world.h"
 
@@ -37,6 +37,36 @@ void w_read_use(struct world *w, size_t node, const struct gw_prefix *p)
     e->use = *traffic(w, p);
     w->asked++;
     w_post(w, e);
+}
+
+static bool same_net(const struct gw_intent *a, const struct gw_intent *b)
+{
+    return gw_prefix_eq(&a->net.prefix, &b->net.prefix) &&
+           gw_lladdr_eq(&a->net.station.lladdr, &b->net.station.lladdr) &&
+           a->net.station.iface == b->net.station.iface;
+}
+
+void w_net_intent(struct w_node *n, const struct gw_intent *i)
+{
+    for (size_t k = 0; k < n->nnets; k++)
+        if (same_net(&n->net[k], i))
+            n->net[k--] = n->net[--n->nnets];
+    if (i->kind == GW_INTENT_NET_DEL)
+        return;
+    assert_true(n->nnets < W_NETS);
+    n->net[n->nnets++] = *i;
+}
+
+const struct gw_intent *w_net(struct world *w, size_t node, unsigned mn, const struct gw_prefix *p)
+{
+    struct gw_intent key = {.net.prefix = *p};
+
+    if (mn != 0)
+        key.net.station = w_station(mn);
+    for (size_t k = 0; k < w->n[node].nnets; k++)
+        if (same_net(&w->n[node].net[k], &key))
+            return &w->n[node].net[k];
+    return NULL;
 }
 
 size_t w_traces(struct world *w, const struct gw_prefix *p)

@@ -105,8 +105,11 @@ static void forget_gone(struct gw_access_station *st)
     size_t kept = 0;
 
     for (size_t i = 0; i < st->n; i++) {
-        if (!st->entry[i].gone)
-            st->entry[kept++] = st->entry[i];
+        if (st->entry[i].gone)
+            continue;
+        st->entry[kept] = st->entry[i];
+        st->entry[kept].dlif.nrio = st->entry[kept].nlive;
+        kept++;
     }
     st->n = kept;
 }
@@ -150,11 +153,11 @@ static struct gw_access_station *station_get(struct gw_access *a, const struct g
     return st;
 }
 
-static bool rio_same(const struct gw_access_dlif *x, const struct gw_access_dlif *y)
+static bool rio_same(const struct gw_access_dlif *x, size_t nlive, const struct gw_access_dlif *y)
 {
-    if (x->nrio != y->nrio)
+    if (nlive != y->nrio)
         return false;
-    for (size_t i = 0; i < x->nrio; i++) {
+    for (size_t i = 0; i < nlive; i++) {
         if (!gw_prefix_eq(&x->rio[i].prefix, &y->rio[i].prefix) ||
             x->rio[i].pref != y->rio[i].pref || x->rio[i].lifetime_s != y->rio[i].lifetime_s)
             return false;
@@ -162,10 +165,13 @@ static bool rio_same(const struct gw_access_dlif *x, const struct gw_access_dlif
     return true;
 }
 
-static bool dlif_same(const struct gw_access_dlif *x, const struct gw_access_dlif *y)
+static bool entry_same(const struct access_entry *e, const struct gw_access_dlif *y)
 {
+    const struct gw_access_dlif *x = &e->dlif;
+
     return gw_addr_eq(&x->link_local, &y->link_local) && gw_lladdr_eq(&x->lladdr, &y->lladdr) &&
-           gw_prefix_eq(&x->prefix, &y->prefix) && x->previous == y->previous && rio_same(x, y);
+           gw_prefix_eq(&x->prefix, &y->prefix) && x->previous == y->previous &&
+           rio_same(x, e->nlive, y);
 }
 
 static bool list_same(const struct gw_access_station *st, enum gw_access_owner owner,
@@ -176,7 +182,7 @@ static bool list_same(const struct gw_access_station *st, enum gw_access_owner o
     for (size_t i = 0; i < st->n; i++) {
         if (st->entry[i].gone || st->entry[i].owner != owner)
             continue;
-        if (live == n || !dlif_same(&st->entry[i].dlif, &d[live]))
+        if (live == n || !entry_same(&st->entry[i], &d[live]))
             return false;
         live++;
     }
@@ -199,16 +205,47 @@ struct list {
     struct gw_nd_rio *rio; /* where the next ones go */
 };
 
-static void list_add(struct list *l, const struct gw_access_dlif *d, enum gw_access_owner owner,
-                     bool gone)
+/* nlive: how many of its routes are not being withdrawn. */
+static struct access_entry *list_add(struct list *l, const struct gw_access_dlif *d,
+                                     enum gw_access_owner owner, size_t nlive)
 {
     struct access_entry *e = &l->entry[l->n++];
 
-    *e = (struct access_entry){.dlif = *d, .owner = owner, .gone = gone};
+    *e = (struct access_entry){.dlif = *d, .owner = owner, .nlive = nlive};
     e->dlif.rio = l->rio;
     if (d->nrio > 0)
         memcpy(l->rio, d->rio, d->nrio * sizeof *d->rio);
     l->rio += d->nrio;
+    return e;
+}
+
+static bool has_route(const struct gw_access_dlif *d, const struct gw_prefix *p)
+{
+    for (size_t i = 0; i < d->nrio; i++)
+        if (gw_prefix_eq(&d->rio[i].prefix, p))
+            return true;
+    return false;
+}
+
+/* The owner's d, and behind its routes those that the same anchor and prefix had before. */
+static void list_add_new(struct list *l, const struct gw_access_station *st,
+                         enum gw_access_owner owner, const struct gw_access_dlif *d)
+{
+    struct access_entry *e = list_add(l, d, owner, d->nrio);
+
+    for (size_t i = 0; i < st->n; i++) {
+        const struct access_entry *old = &st->entry[i];
+        if (old->owner != owner || !gw_addr_eq(&old->dlif.link_local, &d->link_local) ||
+            !gw_prefix_eq(&old->dlif.prefix, &d->prefix))
+            continue;
+        for (size_t k = 0; k < old->dlif.nrio && e->dlif.nrio < GW_ND_RIOS; k++) {
+            if (has_route(&e->dlif, &old->dlif.rio[k].prefix))
+                continue;
+            *l->rio = old->dlif.rio[k];
+            l->rio++->lifetime_s = 0;
+            e->dlif.nrio++;
+        }
+    }
 }
 
 /* The owner's new list, what the others have and, behind it, what the owner's old list had more. */
@@ -230,14 +267,15 @@ static int list_make(struct list *l, const struct gw_access_station *st, enum gw
         return GW_ENOMEM;
     l->rio = (struct gw_nd_rio *)(void *)(l->entry + most);
     for (size_t i = 0; i < n; i++)
-        list_add(l, &d[i], owner, false);
+        list_add_new(l, st, owner, &d[i]);
     for (size_t i = 0; i < st->n; i++) {
-        if (st->entry[i].owner != owner)
-            list_add(l, &st->entry[i].dlif, st->entry[i].owner, st->entry[i].gone);
+        const struct access_entry *e = &st->entry[i];
+        if (e->owner != owner)
+            list_add(l, &e->dlif, e->owner, e->nlive)->gone = e->gone;
     }
     for (size_t i = 0; i < st->n && l->n < most; i++) {
         if (st->entry[i].owner == owner && !listed(&st->entry[i].dlif, d, n))
-            list_add(l, &st->entry[i].dlif, owner, true);
+            list_add(l, &st->entry[i].dlif, owner, 0)->gone = true;
     }
     return 0;
 }

@@ -32,8 +32,8 @@ struct gw_access_dlif {
     struct gw_lladdr lladdr;
     struct gw_prefix prefix;
     bool previous; /* a P-MAAR's: deprecated, router preference Low */
-    /* Local prefixes behind that anchor (RFC 8885 §4.4), copied; at most GW_ND_RIOS. One that is to
-     * be taken back is listed with lifetime 0 for a while. */
+    /* Local prefixes behind that anchor (RFC 8885 §4.4), copied; at most GW_ND_RIOS. Those no
+     * longer listed are withdrawn like prefixes. */
     size_t nrio;
     const struct gw_nd_rio *rio;
 };

@@ -85,11 +85,34 @@ static void ra_prefix(struct gw_nd *ra, const struct gw_access *a, const struct 
         .valid_s = e->gone ? 0 : a->valid_s,
         .preferred_s = e->gone || e->dlif.previous ? 0 : a->preferred_s,
     };
-    for (size_t i = 0; i < e->dlif.nrio && ra->nrio < GW_ND_RIOS; i++) {
-        struct gw_nd_rio *r = &ra->rio[ra->nrio++];
-        *r = e->dlif.rio[i];
-        if (e->gone)
-            r->lifetime_s = 0;
+}
+
+static bool has_route(const struct gw_nd *ra, const struct gw_prefix *p)
+{
+    for (size_t i = 0; i < ra->nrio; i++)
+        if (gw_prefix_eq(&ra->rio[i].prefix, p))
+            return true;
+    return false;
+}
+
+/* The routes of a router (RFC 4191 §2.3): of all its entries first those that hold, then those that
+ * are withdrawn, unless another of its entries has the same. */
+static void ra_routes(struct gw_nd *ra, const struct gw_access_station *st,
+                      const struct access_entry *first, bool live)
+{
+    for (size_t i = 0; i < st->n; i++) {
+        const struct access_entry *e = &st->entry[i];
+        if (!same_router(e, first))
+            continue;
+        size_t nlive = e->gone ? 0 : e->nlive;
+        for (size_t k = live ? 0 : nlive; k < (live ? nlive : e->dlif.nrio); k++) {
+            if (ra->nrio == GW_ND_RIOS || has_route(ra, &e->dlif.rio[k].prefix))
+                continue;
+            struct gw_nd_rio *r = &ra->rio[ra->nrio++];
+            *r = e->dlif.rio[k];
+            if (!live)
+                r->lifetime_s = 0;
+        }
     }
 }
 
@@ -110,6 +133,8 @@ static int ra_send(struct gw_access_station *st, size_t first)
     int sent = 0;
 
     ra_begin(&ra, st, e);
+    ra_routes(&ra, st, e, true);
+    ra_routes(&ra, st, e, false);
     for (size_t i = first; i < st->n; i++) {
         if (!same_router(&st->entry[i], e) || lives_on(st, &st->entry[i]))
             continue;

@@ -23,7 +23,8 @@
 struct access_entry {
     struct gw_access_dlif dlif; /* its rio points behind the entries, into the same block */
     enum gw_access_owner owner;
-    bool gone; /* being withdrawn */
+    bool gone;    /* being withdrawn */
+    size_t nlive; /* of dlif's routes; those behind are being withdrawn, with lifetime 0 */
 };
 
 struct gw_access_station {

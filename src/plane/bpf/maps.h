@@ -45,6 +45,14 @@ struct {
 } prefixes SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, struct gw_t_net_key);
+    __type(value, struct gw_t_net);
+} nets SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);
     __type(key, struct gw_t_addr);
@@ -100,6 +108,15 @@ GW_INLINE struct gw_t_prefix *gw_tbl_prefix(void *t, const struct gw_t_self *me,
         return x;
     struct gw_t_prefix_key key = {.len = 128, .addr = *a};
     return bpf_map_lookup_elem(&prefixes, &key);
+}
+
+GW_INLINE struct gw_t_net *gw_tbl_net(void *t, const struct gw_t_station_key *station,
+                                      const struct gw_t_addr *a)
+{
+    struct gw_t_net_key key = {.len = GW_T_NET_BITS + 128, .station = *station, .addr = *a};
+
+    (void)t;
+    return bpf_map_lookup_elem(&nets, &key);
 }
 
 GW_INLINE struct gw_t_peer *gw_tbl_peer(void *t, const struct gw_t_addr *a)

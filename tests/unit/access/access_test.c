@@ -216,6 +216,34 @@ static void local_prefixes_are_routes(void **state)
     gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1);
     assert_int_equal(nd->nrio, 1);
     assert_int_equal(nd->rio[0].lifetime_s, 0);
+    rig_clear(r); /* without the route, the router stays: it is withdrawn in three rounds */
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
+    d[1].nrio = 0;
+    rig_clear(r);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 2);
+    assert_int_equal(nd->nrio, 1);
+    assert_int_equal(nd->rio[0].lifetime_s, 0);
+    assert_int_equal(nd->pio[0].valid_s, 7200);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), 0);
+    rig_clear(r);
+    rig_run(r, GW_SEC(5));
+    assert_int_equal(r->n, 4);
+    assert_int_equal(nd->nrio, 1);
+    rig_clear(r);
+    rig_run(r, GW_SEC(700));
+    assert_int_equal(nd->nrio, 0);
+    assert_int_equal(nd->npio, 1);
+    /* another prefix of the same router has it: it holds, whatever the other says */
+    d[0] = rig_dlif(1, false);
+    d[1] = rig_dlif(1, true);
+    d[1].prefix.addr.b[7] = 9;
+    d[0].rio = d[1].rio = &rio;
+    d[0].nrio = d[1].nrio = 1;
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
+    rig_clear(r);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1), 2);
+    assert_int_equal(r->frame[0].nd.nrio, 1);
+    assert_int_equal(r->frame[0].nd.rio[0].lifetime_s, 600);
     d[1].nrio = GW_ND_RIOS + 1;
     assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), GW_EINVAL);
     rig_free(r);
