@@ -8,6 +8,8 @@ Inside a node an interface is named after whom it leads to; an access interface 
 point; a mobile node's is wlan0.
 """
 
+import ipaddress
+
 from . import netns
 
 MN_IFACE = "wlan0"
@@ -86,6 +88,12 @@ class Builder:
                 f"addr add {link_local(index, end)}/64 dev {iface} nodad"])
             self._as_cards(namespace, iface)
 
+    def _hidden(self, target, node):
+        """Is it in a network that can be reached through another maar only?"""
+        return any(ipaddress.IPv6Address(target.address) in ipaddress.IPv6Network(p)
+                   for maar in self.topology.nodes.values() if maar not in (node, target)
+                   for p in maar.godwit.get("mobility", {}).get("local-prefixes", []))
+
     def _routes(self):
         """Static: to every node's address and every anchor's pool; what is left of an anchor's own
         pool (prefixes nobody has) ends there."""
@@ -96,6 +104,8 @@ class Builder:
                 where = (f"via {link_local(index, 1 - end)} dev {link.ends[1 - end]} "
                          f"src {node.address}")
                 other = self.topology.nodes[target]
+                if self._hidden(other, node):
+                    continue
                 lines += [f"route add {p} {where}" for p in (f"{other.address}/128", *other.pools)]
             netns.batch(self.names[node.name], lines)
 

@@ -291,13 +291,19 @@ static void build_timers(struct build *b, const struct lyd_node *t)
 
 static void build_mobility(struct build *b, const struct lyd_node *m)
 {
-    b->c->mobility = (struct gw_cfg_mobility){
+    const struct lyd_node *local = gw_conf_child(m, "local-prefixes");
+    struct gw_cfg_mobility *out = &b->c->mobility;
+
+    *out = (struct gw_cfg_mobility){
         .cmd_mode = (enum gw_cmd_mode)gw_conf_enum(m, "mode"),
         .relay_timeout = gw_conf_time(m, "relay-timeout"),
         .dereg = (enum gw_dereg)gw_conf_enum(m, "de-registration"),
         .evict = (enum gw_evict)gw_conf_enum(m, "evict"),
         .idle_release = gw_conf_time(m, "idle-release"),
     };
+    out->local = get(b, gw_conf_count(local), sizeof *out->local);
+    for (; out->local != NULL && local != NULL; local = gw_conf_next(local))
+        prefix(lyd_get_value(local), &out->local[out->nlocal++]);
 }
 
 static void build_pmip(struct build *b, const struct lyd_node *p)

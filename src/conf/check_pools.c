@@ -132,10 +132,54 @@ static void check_outside(const struct pools *ps, const struct lyd_node *in,
                   gw_conf_line(pool->at));
 }
 
+/* The first of the nodes whose address is in a prefix, or NULL. */
+static const struct lyd_node *node_in(const struct lyd_node *tree, const struct gw_prefix *p)
+{
+    const struct lyd_node *n = gw_conf_child(tree, "node");
+    struct gw_addr a;
+
+    if (gw_conf_addr(n, "address", &a) && gw_prefix_contains(p, &a))
+        return n;
+    for (n = gw_conf_child(tree, "peers"); n != NULL; n = gw_conf_next(n))
+        if (gw_conf_addr(n, "address", &a) && gw_prefix_contains(p, &a))
+            return n;
+    return NULL;
+}
+
+/* What mobile nodes reach by destination is neither where they live nor where nodes do. */
+static void check_local(const struct pools *ps, const struct lyd_node *tree,
+                        const struct lyd_node *at, struct gw_conf_errors *err)
+{
+    const char *text = lyd_get_value(at);
+    struct gw_conf_path path;
+    struct gw_prefix p;
+
+    if (gw_parse_prefix(text, &p) != 0)
+        return;
+    if (!gw_conf_is_global(&p.addr) || p.len < POOL_LEN_MIN) {
+        gw_conf_fault(err, at,
+                      "bad prefix %s, expected a global or unique local unicast prefix, /%d or "
+                      "longer",
+                      text, POOL_LEN_MIN);
+        return;
+    }
+    for (size_t i = 0; i < ps->n; i++) {
+        if (!gw_prefix_overlaps(&ps->list[i].prefix, &p))
+            continue;
+        gw_conf_fault(err, at, "%s overlaps the pool %s (line %u), expected a network apart", text,
+                      gw_conf_path_of(ps->list[i].at, &path), gw_conf_line(ps->list[i].at));
+        return;
+    }
+    const struct lyd_node *n = node_in(tree, &p);
+    if (n != NULL)
+        gw_conf_fault(err, at, "%s has the address of %s in it, expected a network apart", text,
+                      gw_conf_path_of(n, &path));
+}
+
 void gw_conf_check_pools(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     struct pools ps = {0};
-    const struct lyd_node *peer;
+    const struct lyd_node *peer, *l;
 
     collect(&ps, tree, err);
     if (ps.n > 0)
@@ -144,5 +188,8 @@ void gw_conf_check_pools(const struct lyd_node *tree, struct gw_conf_errors *err
     check_outside(&ps, gw_conf_child(tree, "node"), err);
     for (peer = gw_conf_child(tree, "peers"); peer != NULL; peer = gw_conf_next(peer))
         check_outside(&ps, peer, err);
+    for (l = gw_conf_child(gw_conf_child(tree, "mobility"), "local-prefixes"); l != NULL;
+         l = gw_conf_next(l))
+        check_local(&ps, tree, l, err);
     free(ps.list);
 }

@@ -82,7 +82,9 @@ struct gw_cfg_mobility {
     struct gw_time relay_timeout; /* CMD, relay: then what has arrived is sent; 0: waits for all */
     enum gw_dereg dereg;          /* MAAR */
     enum gw_evict evict;          /* CMD */
-    struct gw_time idle_release;  /* S-MAAR: a previous anchor without traffic goes; 0: never */
+    size_t nlocal; /* MAAR: networks that can be reached through it only (RFC 8885 §3.7) */
+    struct gw_prefix *local;
+    struct gw_time idle_release; /* S-MAAR: a previous anchor without traffic goes; 0: never */
 };
 
 /* RFC 5213, for LMA and MAG. */

@@ -15,9 +15,13 @@ static void op_intent(void *user, const struct gw_intent *i)
 {
     struct gw_node *n = user;
 
+    struct gw_action act = {.kind = GW_ACT_INTENT, .intent = *i};
+
     if (i->kind == GW_INTENT_STATION_DEL && gw_attach_holds(n, &i->station.key))
-        return; /* it has left the MAAR or the MAG, but not both */
-    gw_queue_add(&n->queue, &(struct gw_action){.kind = GW_ACT_INTENT, .intent = *i});
+        return;                           /* it has left the MAAR or the MAG, but not both */
+    if (i->kind == GW_INTENT_STATION_SET) /* also when it is the MAG that says so */
+        act.intent.station.nets = gw_maar_has_nets(&n->maar, &i->station.key);
+    gw_queue_add(&n->queue, &act);
 }
 
 static void store_op(struct gw_node *n, enum gw_action_kind kind, const void *key, size_t key_len,
@@ -202,6 +206,7 @@ static int start(struct gw_node *n)
     gw_clock_after(n, gw_bindings_latest(&n->lma.bs));
     if ((n->cfg->roles & GW_ROLES_FORWARDING) != 0) {
         gw_route_peers(&n->lm);
+        gw_route_own_nets(&n->lm, NULL);
         gw_maar_say_all(&n->maar);
         gw_lma_say_all(&n->lma);
         gw_mag_say_all(&n->mag);

@@ -103,6 +103,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
         gw_peers_free(n, &n->peers);
         n->peers = peers;
     }
+    const struct gw_config *before = n->cfg;
     n->self.name = c->name;
     n->cfg = c;
     n->lm.cfg = c;
@@ -117,6 +118,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     gw_access_reload(&n->access, c);
     if ((c->roles & GW_ROLES_FORWARDING) != 0)
         gw_route_peers(&n->lm);
+    gw_route_own_nets(&n->lm, before);
     gw_attach_review(n);
     return 0;
 }

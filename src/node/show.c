@@ -2,6 +2,14 @@
  */
 #include "node/node_int.h"
 
+static void show_locals(const struct gw_anchor *a, struct gw_emit *e)
+{
+    gw_emit_arr(e, "local_prefixes");
+    for (size_t i = 0; i < a->locals.n; i++)
+        gw_emit_prefix(e, NULL, &a->locals.list[i]);
+    gw_emit_arr_end(e);
+}
+
 static void show_maar_binding(const struct gw_maar_mn *mn, struct gw_emit *e, struct gw_now now)
 {
     const struct gw_binding *b = &mn->b;
@@ -63,6 +71,7 @@ static void show_cmd_binding(const struct gw_cmd_mn *mn, struct gw_emit *e, stru
         gw_emit_prefix(e, "prefix", &a->prefix);
         gw_emit_str(e, "state", gw_anchor_state_name(a->state));
         gw_emit_bool(e, "pending", a->ex.pending);
+        show_locals(a, e);
         gw_emit_obj_end(e);
     }
     gw_emit_arr_end(e);
@@ -183,6 +192,7 @@ static void show_prefix(const struct gw_anchor *a, const char *kind, struct gw_e
     gw_emit_mnid(e, "mn", &a->binding->mnid);
     gw_emit_addr(e, "anchor", &a->maar);
     gw_emit_addr(e, "serving", &a->binding->serving);
+    show_locals(a, e);
     gw_emit_obj_end(e);
 }
 

@@ -148,14 +148,12 @@ static int load(struct gw_bpf *b, const struct gw_config *c)
         uint32_t size = 0;
         if (bpf_map__is_internal(m)) /* constants of this very program */
             continue;
-        if (m == b->skel->maps.stations)
+        if (m == b->skel->maps.stations || m == b->skel->maps.nets)
             size = table_size(stations * SPARE);
         else if (m == b->skel->maps.prefixes64)
             size = table_size(prefixes * SPARE);
         else if (m == b->skel->maps.prefixes)
             size = table_size(prefixes);
-        else if (m == b->skel->maps.nets)
-            size = table_size(stations * SPARE);
         else if (m == b->skel->maps.peers)
             size = (uint32_t)(c->npeers * SPARE + PEERS_MIN);
         if (prepare_map(b, m, size))

@@ -106,6 +106,8 @@ static void test_default_numbers(void **state)
     assert_int_equal(c->timers.preferred_lifetime_s, 3600);
     assert_int_equal(c->timers.router_lifetime_s, 1800);
     assert_int_equal(c->timers.max_update_rate, 3);
+    assert_int_equal(c->mobility.evict, GW_EVICT_OLDEST);
+    assert_int_equal(c->mobility.nlocal, 0);
     gw_config_free(c);
 }
 
@@ -209,6 +211,10 @@ static void test_full_numbers(void **state)
     assert_int_equal(c->revocation.hold.ns, 0);
     assert_int_equal(c->notification.max_retries, 0);
     assert_int_equal(c->notification.min_delay.ns, GW_MSEC(4500).ns);
+    assert_int_equal(c->mobility.evict, GW_EVICT_IDLE);
+    assert_int_equal(c->mobility.nlocal, 2);
+    assert_prefix(&c->mobility.local[0], "fd00:10::/48");
+    assert_prefix(&c->mobility.local[1], "fd00:20:0:1::/64");
     gw_config_free(c);
 }
 

@@ -17,9 +17,9 @@ from scapy.utils import PcapReader
 
 ECHO_PORT = 7007
 PBU, PBA = 5, 6
-# Mobility options (IANA); those that RFC 8885 adds are PREVIOUS to DLIF_LL.
+# Mobility options (IANA); those that RFC 8885 adds are LOCAL_PREFIX to DLIF_LL.
 MNID, AUTH, MESG_ID, HNP, HI, ATT, MN_LL, TIMESTAMP = 8, 9, 10, 22, 23, 24, 25, 27
-PREVIOUS, SERVING, DLIF_LOCAL, DLIF_LL = 67, 68, 69, 70
+LOCAL_PREFIX, PREVIOUS, SERVING, DLIF_LOCAL, DLIF_LL = 66, 67, 68, 69, 70
 
 
 def configure(lab, node, **more):

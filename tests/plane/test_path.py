@@ -218,7 +218,7 @@ def test_schema_is_checked(domain):
     s = domain.serve()
     s.close("leave")
     sh(f"bpftool map update pinned {PINS}/S/self key 0 0 0 0 value "
-       f"99 0 0 0 {'0 ' * 44}")
+       f"99 0 0 0 {'0 ' * 52}")
     refused = domain.tool("S", S, ["ap0:access:tc", "core0:core:tc"])
     assert refused.opened == "GW_EVERSION"
     rebuilt = domain.tool("S", S, ["ap0:access:tc", "core0:core:tc"], rebuild=True)

@@ -133,8 +133,10 @@ static bool key_eq(const struct gw_station_key *a, const struct gw_station_key *
 static void station_del(struct w_node *n, const struct gw_station_key *k)
 {
     for (size_t i = 0; i < n->nstations; i++)
-        if (key_eq(&n->station[i], k))
+        if (key_eq(&n->station[i], k)) {
+            n->nets[i] = n->nets[n->nstations - 1];
             n->station[i--] = n->station[--n->nstations];
+        }
 }
 
 static struct w_prefix *slot(struct w_node *n, const struct gw_prefix *p)
@@ -162,6 +164,7 @@ static void intent(struct world *w, size_t node, const struct gw_intent *i)
     case GW_INTENT_STATION_SET:
         station_del(n, &i->station.key);
         assert_true(n->nstations < W_STATIONS);
+        n->nets[n->nstations] = i->station.nets;
         n->station[n->nstations++] = i->station.key;
         break;
     case GW_INTENT_STATION_DEL:

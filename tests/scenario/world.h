@@ -35,6 +35,7 @@ struct w_node {
     int64_t skew_ns;      /* its wall clock is ahead by this */
     struct w_prefix prefix[W_PREFIXES];
     struct gw_station_key station[W_STATIONS];
+    bool nets[W_STATIONS]; /* of each: it has some in `net` */
     size_t nstations;
     struct gw_intent net[W_NETS]; /* the last NET_SET of each key in force */
     size_t nnets;

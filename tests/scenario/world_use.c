@@ -60,13 +60,17 @@ void w_net_intent(struct w_node *n, const struct gw_intent *i)
 const struct gw_intent *w_net(struct world *w, size_t node, unsigned mn, const struct gw_prefix *p)
 {
     struct gw_intent key = {.net.prefix = *p};
+    const struct gw_intent *found = NULL;
 
     if (mn != 0)
         key.net.station = w_station(mn);
     for (size_t k = 0; k < w->n[node].nnets; k++)
         if (same_net(&w->n[node].net[k], &key))
-            return &w->n[node].net[k];
-    return NULL;
+            found = &w->n[node].net[k];
+    for (size_t k = 0; found != NULL && mn != 0 && k < w->n[node].nstations; k++)
+        if (gw_lladdr_eq(&w->n[node].station[k].lladdr, &key.net.station.lladdr))
+            assert_true(w->n[node].nets[k]); /* or the path would not look */
+    return found;
 }
 
 size_t w_traces(struct world *w, const struct gw_prefix *p)

@@ -148,6 +148,7 @@ struct gw_anchor *gw_anchor_add(struct gw_bindings *bs, struct gw_binding *b,
     a->maar = p->maar;
     a->link_local = p->link_local;
     a->lladdr = p->lladdr;
+    a->locals = p->locals;
     a->binding = b;
     *err = gw_table_put(&bs->by_prefix, a);
     if (*err != 0) {
@@ -211,6 +212,9 @@ void gw_anchor_to_back(struct gw_anchor *a)
 
 struct gw_lm_previous gw_anchor_values(const struct gw_anchor *a)
 {
-    return (struct gw_lm_previous){
-        .maar = a->maar, .prefix = a->prefix, .link_local = a->link_local, .lladdr = a->lladdr};
+    return (struct gw_lm_previous){.maar = a->maar,
+                                   .prefix = a->prefix,
+                                   .link_local = a->link_local,
+                                   .lladdr = a->lladdr,
+                                   .locals = a->locals};
 }

@@ -29,6 +29,7 @@ struct gw_anchor {
     struct gw_addr maar;
     struct gw_addr link_local; /* its DLIF */
     struct gw_lladdr lladdr;
+    struct gw_locals locals; /* networks behind it; of the own anchor: as the CMD was told last */
     enum gw_anchor_state state;
     bool mark;             /* scratch of whoever compares lists */
     bool heard;            /* S-MAAR, locator: its own answer has come */
@@ -84,7 +85,7 @@ void gw_anchor_to_back(struct gw_anchor *a);
 struct gw_lm_previous gw_anchor_values(const struct gw_anchor *a);
 
 /* The durable form of the core, in a record of its owner. */
-#define GW_RECORD_MAX 8192
+#define GW_RECORD_MAX 9216
 void gw_binding_write(struct gw_wr *w, const struct gw_binding *b);
 /* The binding of a record, with its identity only; size is that of the owner's entry. NULL with
  * *err GW_EVERSION, GW_EFORMAT, GW_EEXIST, GW_EFULL or GW_ENOMEM. */

@@ -225,6 +225,7 @@ static struct gw_anchor *anchor_for(struct request *q)
         a->link_local = ll->addr;
     if (mac != NULL)
         a->lladdr = mac->lladdr;
+    gw_lm_take_locals(q->cmd->lm, q->mh, 0, &a->locals);
     return a;
 }
 
@@ -307,6 +308,7 @@ static void rebuild_anchors(struct request *q)
         if (peer == NULL || (peer->roles & GW_ROLE_MAAR) == 0 || !gw_lm_in_pools(peer, &p.prefix) ||
             gw_anchor_of(&q->mn->b, &p.maar) != NULL || gw_anchor_get(&c->bs, &p.prefix) != NULL)
             continue;
+        gw_lm_take_locals(c->lm, q->mh, it, &p.locals);
         struct gw_anchor *a = gw_anchor_add(&c->bs, &q->mn->b, &p, &err);
         if (a != NULL)
             gw_anchor_to_back(a);
@@ -372,7 +374,12 @@ static int leave(struct request *q)
         return 0;
     }
     if (!gw_addr_eq(&mn->b.serving, &q->peer->addr) && q->ts->u64 <= mn->b.attached) {
-        accept_leaving(q, gw_anchor_of(&mn->b, &q->peer->addr) != NULL ? &mn->b : NULL);
+        struct gw_anchor *a = gw_anchor_of(&mn->b, &q->peer->addr);
+        accept_leaving(q, a != NULL ? &mn->b : NULL);
+        if (a != NULL && gw_cmd_take_locals(a, q->mh)) { /* why it has asked, perhaps */
+            gw_cmd_put(mn);
+            gw_cmd_round_changed(mn);
+        }
         return 0;
     }
     if (!gw_lm_room(lm, gw_cmd_notices(mn, &q->peer->addr)))

@@ -79,6 +79,8 @@ struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);
 void gw_cmd_put(struct gw_cmd_mn *mn);
 /* Stores it; without anchors it is remembered for a moment only, as ended. May free it. */
 void gw_cmd_settle(struct gw_cmd_mn *mn);
+/* The networks behind an anchor as it says in this message; true when they are others now. */
+bool gw_cmd_take_locals(struct gw_anchor *a, const struct gw_mh *mh);
 uint32_t gw_cmd_notices(const struct gw_cmd_mn *mn, const struct gw_addr *serving);
 /* Tells every anchor but the serving MAAR's: of the new place, or to let go. */
 void gw_cmd_notify(struct gw_cmd_mn *mn);
@@ -100,6 +102,8 @@ void gw_cmd_round_open(struct gw_cmd_mn *mn);
 void gw_cmd_round_again(struct gw_cmd_mn *mn, uint16_t seq, bool refresh);
 /* A previous MAAR has answered; updated: it has the prefix. */
 void gw_cmd_round_gathered(struct gw_cmd_mn *mn, bool updated);
+/* What the serving MAAR was told of an anchor is not so any more: it is told again. */
+void gw_cmd_round_changed(struct gw_cmd_mn *mn);
 void gw_cmd_round_close(struct gw_cmd_mn *mn);        /* nobody is waited for any more */
 bool gw_cmd_round_copies(const struct gw_cmd_mn *mn); /* previous MAARs answer to both */
 

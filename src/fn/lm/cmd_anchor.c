@@ -171,6 +171,14 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
         gw_cmd_round_gathered(mn, updated);
 }
 
+bool gw_cmd_take_locals(struct gw_anchor *a, const struct gw_mh *mh)
+{
+    struct gw_locals before = a->locals;
+
+    gw_lm_take_locals(gw_cmd_mn(a->binding)->cmd->lm, mh, 0, &a->locals);
+    return !gw_locals_eq(&a->locals, &before);
+}
+
 /* Is it what the anchor was told last? A serving MAAR's sequence number may come again, after a
  * restart or from another one. */
 static bool fits_notice(const struct gw_anchor *a, const struct gw_mh *mh)
@@ -198,7 +206,12 @@ int gw_cmd_pba(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw
         c->lm->count[GW_CNT_UNMATCHED]++;
         return GW_ENOENT;
     }
-    answered(gw_cmd_mn(a->binding), a, mh->ba.status);
+    struct gw_cmd_mn *mn = gw_cmd_mn(a->binding);
+    bool holds = a->state == GW_ANCHOR_UPDATING && mh->ba.status < GW_ST_UNSPECIFIED;
+    bool changed = holds && gw_cmd_take_locals(a, mh);
+    answered(mn, a, mh->ba.status);
+    if (changed) /* the node is served: its binding stays */
+        gw_cmd_round_changed(mn);
     return 0;
 }
 

@@ -55,10 +55,11 @@ static void answer(struct gw_cmd_mn *mn)
                 gw_lm_add_code(m, GW_OPT_HI, b->hi) && gw_lm_add_code(m, GW_OPT_ATT, b->att) &&
                 (!mn->round.llid || gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &b->lladdr)) &&
                 gw_lm_add_u64(m, GW_OPT_TIMESTAMP, b->attached);
+    size_t room = gw_lm_locals_room(b->nanchors);
     for (const struct gw_anchor *a = b->anchors; a != NULL && fits; a = a->next) {
         struct gw_lm_previous p = gw_anchor_values(a);
         if (a != own && named(mn, a))
-            fits = gw_lm_add_previous(m, &p);
+            fits = gw_lm_add_previous(m, &p) && gw_lm_add_locals(lm, m, &p.locals, &room);
     }
     if (fits && lm->ops->send(lm->user, GW_ROLE_CMD, &b->serving, m) == 0)
         gw_handover_step(gw_cmd_row(mn), GW_HO_PBA_SENT, lm->now.mono);
@@ -158,6 +159,14 @@ void gw_cmd_round_gathered(struct gw_cmd_mn *mn, bool updated)
     } else {
         gw_cmd_round_close(mn); /* those who answered here have answered there */
     }
+}
+
+/* Not while others are waited for, nor before the first answer: it will say so anyway. When it is
+ * lost, the answer to the next refresh says it again. */
+void gw_cmd_round_changed(struct gw_cmd_mn *mn)
+{
+    if (mn->round.answered && !mn->round.open)
+        answer(mn);
 }
 
 bool gw_cmd_round_copies(const struct gw_cmd_mn *mn)

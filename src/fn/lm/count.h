@@ -61,6 +61,8 @@
     X(LIMIT_SESSIONS, "limit-sessions")              \
     X(LIMIT_PENDING, "limit-pending")                \
     X(LIMIT_PREVIOUS, "limit-previous-maars")        \
+    X(LIMIT_LOCAL, "limit-local-prefixes")           \
+    X(REFUSED_LOCAL, "refused-local-prefix")         \
     X(LIMIT_POOL, "limit-pool")                      \
     X(LIMIT_HOLDS, "limit-holds")                    \
     X(LIMIT_OPERATIONS, "limit-operations")          \

@@ -117,6 +117,23 @@ bool gw_lm_add_u64(struct gw_mh *m, uint8_t type, uint64_t v);
 bool gw_lm_add_addr(struct gw_mh *m, uint8_t type, const struct gw_addr *a);
 bool gw_lm_add_lladdr(struct gw_mh *m, uint8_t type, const struct gw_lladdr *l);
 
+/* Networks behind one anchor (locals.c): Local Prefix options, RFC 8885 §4.4. */
+#define GW_LM_LOCALS_MAX 4
+struct gw_locals {
+    uint8_t n;
+    struct gw_prefix list[GW_LM_LOCALS_MAX];
+};
+struct gw_locals gw_locals_of(const struct gw_config *cfg); /* this node's own */
+bool gw_locals_eq(const struct gw_locals *a, const struct gw_locals *b);
+bool gw_locals_have(const struct gw_locals *l, const struct gw_prefix *p);
+/* How many of these options a message has room for beside so many groups 67, 69, 70. */
+size_t gw_lm_locals_room(size_t groups);
+/* Adds as many as *room allows; what is left out is counted. */
+bool gw_lm_add_locals(struct gw_lm *lm, struct gw_mh *m, const struct gw_locals *l, size_t *room);
+/* Those of m from option `from` up to the next 67: of the sender from 0 on, of the anchor that
+ * gw_lm_next_previous has just found from its *it on. */
+void gw_lm_take_locals(struct gw_lm *lm, const struct gw_mh *m, size_t from, struct gw_locals *out);
+
 /* One option, or NULL. */
 const struct gw_opt *gw_lm_opt(const struct gw_mh *m, uint8_t type);
 /* A group 67, 69, 70 (doc/protocol.md): of the next anchor named in m from option *it on. */
@@ -125,6 +142,7 @@ struct gw_lm_previous {
     struct gw_prefix prefix;
     struct gw_addr link_local;
     struct gw_lladdr lladdr;
+    struct gw_locals locals; /* apart: gw_lm_take_locals, gw_lm_add_locals */
 };
 bool gw_lm_next_previous(const struct gw_mh *m, size_t *it, struct gw_lm_previous *out);
 bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p);

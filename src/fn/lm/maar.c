@@ -134,11 +134,23 @@ void gw_mn_drop_station(struct gw_maar_mn *mn)
         return;
     clear_station(mn); /* first: another function may go on serving it */
     gw_access_del_station(mn->maar->access, &mn->station, GW_ACCESS_MAAR);
-    gw_route_drop_station(mn->maar->lm, &mn->station);
+    gw_route_drop_station(mn->maar->lm, &mn->b, &mn->station);
+}
+
+bool gw_maar_has_nets(const struct gw_maar *m, const struct gw_station_key *st)
+{
+    const struct gw_maar_mn *mn = gw_table_get(&m->by_station, st);
+
+    for (const struct gw_anchor *a = mn != NULL ? mn->b.anchors : NULL; a != NULL; a = a->next)
+        if (a != mn->own && a->locals.n != 0)
+            return true;
+    return false;
 }
 
 void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a)
 {
+    if (mn->on_link)
+        gw_route_drop_nets(mn->maar->lm, &mn->b, a, &mn->station);
     gw_route_drop_prefix(mn->maar->lm, &a->prefix, 0);
     gw_anchor_del(&mn->maar->bs, a);
 }
@@ -221,21 +233,39 @@ int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given)
     return 0;
 }
 
+/* More specific routes (RFC 4191), by which a station sends to local networks through the DLIF of
+ * their anchor (RFC 8885 §3.7). */
+static void write_routes(const struct gw_config *cfg, const struct gw_locals *l,
+                         struct gw_nd_rio out[static GW_LM_LOCALS_MAX])
+{
+    for (size_t i = 0; i < l->n; i++)
+        out[i] = (struct gw_nd_rio){.prefix = l->list[i],
+                                    .pref = GW_PREF_MEDIUM,
+                                    .lifetime_s = cfg->timers.router_lifetime_s};
+}
+
 void gw_mn_advertise(struct gw_maar_mn *mn)
 {
     struct gw_access_dlif d[1 + GW_LM_PREVIOUS_MAX];
+    struct gw_nd_rio rio[1 + GW_LM_PREVIOUS_MAX][GW_LM_LOCALS_MAX];
     size_t n = 0;
 
-    for (struct gw_anchor *a = mn->b.anchors; a != NULL && n < sizeof d / sizeof *d; a = a->next)
-        if (a == mn->own || (a->state != GW_ANCHOR_RELEASING && !gw_addr_is_zero(&a->link_local)))
-            d[n++] = (struct gw_access_dlif){.link_local = a->link_local,
-                                             .lladdr = a->lladdr,
-                                             .prefix = a->prefix,
-                                             .previous = a != mn->own};
+    for (struct gw_anchor *a = mn->b.anchors; a != NULL && n < sizeof d / sizeof *d; a = a->next) {
+        if (a != mn->own && (a->state == GW_ANCHOR_RELEASING || gw_addr_is_zero(&a->link_local)))
+            continue;
+        d[n] = (struct gw_access_dlif){.link_local = a->link_local,
+                                       .lladdr = a->lladdr,
+                                       .prefix = a->prefix,
+                                       .previous = a != mn->own,
+                                       .nrio = a->locals.n,
+                                       .rio = rio[n]};
+        write_routes(mn->maar->lm->cfg, &a->locals, rio[n++]);
+    }
     int sent = gw_access_set_station(mn->maar->access, &mn->station, GW_ACCESS_MAAR, d, n);
     if (sent > 0)
         gw_handover_step(gw_mn_row(mn), GW_HO_RA_SENT, mn->maar->lm->now.mono);
-    else if (sent < 0)
+    mn->unsaid = sent < 0; /* the next refresh tries again */
+    if (sent < 0)
         gw_log(mn->maar->lm->log, GW_LOG_WARN, GW_CAT_ACCESS, "ra-failed",
                "a station cannot be advertised to: %s", gw_err_name(sent));
 }

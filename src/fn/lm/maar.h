@@ -63,6 +63,7 @@ struct gw_maar_mn {
     uint64_t ack_id;          /* Mesg-ID of that PBA; an older one is overtaken */
     uint64_t missing;         /* locator: 0 when every previous MAAR has answered */
     uint8_t tries;            /* prefixes refused by the CMD in this attachment */
+    bool unsaid;              /* its routers could not be advertised */
     bool programmed;          /* the packet path has confirmed what was said last */
     struct gw_time seen;      /* last sign of life */
     unsigned seen_by;         /* bits: who has seen it at this station, by enum gw_seen_by */
@@ -125,6 +126,11 @@ void gw_maar_resume(struct gw_maar *m);
 /* The CMD has lost its bindings: refreshes every station that is served, paced; a refresh names
  * all anchors. */
 void gw_maar_resync(struct gw_maar *m);
+/* The networks behind this node are others than the CMD was told (a reload, a restart): it is told,
+ * paced, for every prefix that this node anchors. */
+void gw_maar_tell_locals(struct gw_maar *m);
+/* Are there networks behind the anchors of this station? */
+bool gw_maar_has_nets(const struct gw_maar *m, const struct gw_station_key *st);
 /* After a reload: whom the policy does not allow any more is deregistered, paced; and idle-release
  * may be another. */
 void gw_maar_review(struct gw_maar *m);

@@ -61,6 +61,8 @@ static int release(struct gw_maar_mn *mn, struct gw_anchor *a)
         return err;
     lm->count[GW_CNT_IDLE_RELEASED]++;
     a->state = GW_ANCHOR_RELEASING;
+    if (mn->on_link)
+        gw_route_drop_nets(lm, &mn->b, a, &mn->station);
     gw_route_drop_prefix(lm, &a->prefix, 0);
     gw_mn_advertise(mn);
     gw_mn_put(mn);

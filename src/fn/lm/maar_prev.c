@@ -31,6 +31,15 @@ static bool begin_answer(struct gw_mh *out, const struct notice *n, uint8_t stat
            gw_lm_add_u64(out, GW_OPT_TIMESTAMP, n->timestamp);
 }
 
+/* The networks behind this anchor (RFC 8885 §4.4). */
+static bool add_locals(struct gw_lm *lm)
+{
+    struct gw_locals now = gw_locals_of(lm->cfg);
+    size_t room = now.n;
+
+    return gw_lm_add_locals(lm, lm->out, &now, &room);
+}
+
 /* RFC 8885 §3.3: the serving MAAR sees which prefix and, by its source, whose; how this anchor's
  * DLIF looks comes with it, and who else answers. */
 static void answer_serving(struct gw_maar *m, const struct notice *n)
@@ -39,7 +48,7 @@ static void answer_serving(struct gw_maar *m, const struct notice *n)
 
     if (begin_answer(lm->out, n, GW_ST_ACCEPTED) &&
         gw_lm_add_addr(lm->out, GW_OPT_DLIF_LINK_LOCAL, &lm->cfg->dlif.link_local) &&
-        gw_lm_add_lladdr(lm->out, GW_OPT_DLIF_LLADDR, &lm->cfg->dlif.lladdr) &&
+        gw_lm_add_lladdr(lm->out, GW_OPT_DLIF_LLADDR, &lm->cfg->dlif.lladdr) && add_locals(lm) &&
         (gw_addr_is_zero(&n->next.maar) || gw_lm_add_previous(lm->out, &n->next)))
         (void)lm->ops->send(lm->user, GW_ROLE_MAAR, &n->serving, lm->out);
 }
@@ -52,6 +61,8 @@ static void answer(struct gw_maar *m, const struct notice *n, uint8_t status)
 
     if (fits && !gw_addr_is_zero(&n->serving))
         fits = gw_lm_add_addr(out, GW_OPT_SERVING_MAAR, &n->serving);
+    if (fits && status == GW_ST_ACCEPTED && n->lifetime != 0)
+        fits = add_locals(lm);
     if (fits)
         (void)lm->ops->send(lm->user, GW_ROLE_MAAR, &n->cmd, out);
 }
@@ -147,6 +158,7 @@ static void demote(struct gw_maar_mn *mn, const struct notice *n)
     mn->b.attached = n->timestamp;
     mn->b.seq = n->seq;
     mn->b.lifetime = n->lifetime;
+    mn->own->locals = gw_locals_of(lm->cfg); /* the answer says so */
     if (served)
         start_transit(mn);
     gw_mn_set_tag(mn);

@@ -18,14 +18,29 @@
 static bool add_anchors(struct gw_maar_mn *mn, struct gw_mh *m)
 {
     const struct gw_anchor *list[GW_LM_ANCHORS_MAX];
-    size_t n = gw_mn_by_use(mn, list);
+    size_t n = gw_mn_by_use(mn, list), room = gw_lm_locals_room(n + 1);
 
     for (size_t i = 0; i < n; i++) {
         struct gw_lm_previous p = gw_anchor_values(list[i]);
-        if (!gw_lm_add_previous(m, &p))
+        if (!gw_lm_add_previous(m, &p) || !gw_lm_add_locals(mn->maar->lm, m, &p.locals, &room))
             return false;
     }
     return true;
+}
+
+/* The networks behind this node, as the configuration has them now. */
+static bool add_own_locals(struct gw_maar_mn *mn, struct gw_mh *m)
+{
+    struct gw_lm *lm = mn->maar->lm;
+    struct gw_locals now = gw_locals_of(lm->cfg);
+    size_t room = now.n;
+
+    if (!gw_locals_eq(&mn->own->locals, &now)) {
+        mn->own->locals = now;
+        if (mn->state == GW_MN_SERVING && mn->on_link)
+            gw_mn_advertise(mn);
+    }
+    return gw_lm_add_locals(lm, m, &now, &room);
 }
 
 /* One PBU to the CMD, built from what is true now: a retransmission is never out of date. */
@@ -49,7 +64,7 @@ static void transmit(void *owner)
         gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &mn->b.lladdr) &&
         gw_lm_add_u64(m, GW_OPT_TIMESTAMP, mn->b.attached) &&
         gw_lm_add_addr(m, GW_OPT_DLIF_LINK_LOCAL, &cfg->dlif.link_local) &&
-        gw_lm_add_lladdr(m, GW_OPT_DLIF_LLADDR, &cfg->dlif.lladdr);
+        gw_lm_add_lladdr(m, GW_OPT_DLIF_LLADDR, &cfg->dlif.lladdr) && add_own_locals(mn, m);
     if (fits && mn->b.hi == GW_HI_REREGISTRATION && !leave)
         fits = add_anchors(mn, m);
     if (fits && lm->ops->send(lm->user, GW_ROLE_MAAR, &cfg->cmd, m) == 0 && !ask)
@@ -66,6 +81,12 @@ int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay)
     return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
 }
 
+static int ask(struct gw_maar_mn *mn, struct gw_time delay)
+{
+    mn->b.seq++;
+    return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
+}
+
 static void ask_due(struct gw_timer *t, void *user)
 {
     (void)user;
@@ -74,8 +95,7 @@ static void ask_due(struct gw_timer *t, void *user)
 
     if (mn->state != GW_MN_PREVIOUS || lm->cfg->mobility.dereg != GW_DEREG_ASK || mn->ex.pending)
         return;
-    mn->b.seq++;
-    if (gw_exchange_start(&mn->ex, lm, mn->b.seq, transmit, mn, (struct gw_time){0}) != 0)
+    if (ask(mn, (struct gw_time){0}) != 0)
         (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
 }
 
@@ -92,6 +112,33 @@ void gw_mn_arm_ask(struct gw_maar_mn *mn)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
+/* A serving MAAR says it in a refresh, a previous one by asking to leave, which it may not. */
+static void tell_locals(struct gw_maar_mn *mn, struct gw_time delay)
+{
+    struct gw_locals now = gw_locals_of(mn->maar->lm->cfg);
+
+    if (mn->own == NULL || gw_locals_eq(&mn->own->locals, &now))
+        return;
+    if (mn->state == GW_MN_SERVING && !mn->outdated)
+        gw_mn_resume(mn, delay);
+    else if (mn->state == GW_MN_PREVIOUS && ask(mn, delay) != 0)
+        mn->maar->lm->count[GW_CNT_LIMIT_LOCAL]++; /* said with the next message */
+}
+
+void gw_maar_tell_locals(struct gw_maar *m)
+{
+    struct gw_binding *b;
+    struct gw_time delay = {0};
+
+    for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;) {
+        if (gw_maar_mn(b)->ex.pending)
+            continue; /* its message or the answer to it comes first: see asked, arm_refresh */
+        tell_locals(gw_maar_mn(b), delay);
+        if (gw_maar_mn(b)->ex.pending)
+            delay = gw_time_add(delay, REVIEW_PACE);
+    }
+}
+
 /* The CMD's word on a prefix whose lifetime has passed here: the node is still in the domain, and
  * where; or it is gone. */
 static void asked(struct gw_maar_mn *mn, const struct gw_mh *mh)
@@ -100,7 +147,8 @@ static void asked(struct gw_maar_mn *mn, const struct gw_mh *mh)
     struct gw_lm *lm = mn->maar->lm;
 
     gw_exchange_stop(&mn->ex);
-    if (mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime == 0) {
+    if (mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime == 0 &&
+        lm->cfg->mobility.dereg == GW_DEREG_ASK) {
         lm->count[GW_CNT_DEREGISTERED]++;
         gw_mn_forget(mn);
         return;
@@ -111,6 +159,7 @@ static void asked(struct gw_maar_mn *mn, const struct gw_mh *mh)
         gw_mn_put(mn);
     }
     gw_mn_arm_ask(mn);
+    tell_locals(mn, GW_LM_PACE);
 }
 
 /* Only an S-MAAR ends a session (RFC 8885 §3.5); what never was one is forgotten by the CMD's
@@ -191,7 +240,8 @@ static void arm_refresh(struct gw_maar_mn *mn, bool soon)
     span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
     if (soon && gw_time_before(early, span))
         span = early;
-    if (denied(mn))
+    struct gw_locals now = gw_locals_of(lm->cfg);
+    if (denied(mn) || !gw_locals_eq(&mn->own->locals, &now)) /* changed by a reload meanwhile */
         span.ns = 0;
     mn->refresh.fire = refresh_due;
     mn->refresh.owner = mn;
@@ -224,6 +274,7 @@ static void refresh_early(struct gw_maar *m, bool only_denied)
 void gw_maar_review(struct gw_maar *m)
 {
     refresh_early(m, true);
+    gw_maar_tell_locals(m);
 }
 
 void gw_maar_resync(struct gw_maar *m)
@@ -302,6 +353,12 @@ static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
     }
     bool changed = mn->b.nanchors != before || a->state != GW_ANCHOR_SETTLED ||
                    !gw_addr_eq(&a->maar, &p->maar);
+    if (!gw_locals_eq(&a->locals, &p->locals)) {
+        changed = true;
+        if (mn->on_link)
+            gw_route_drop_nets(lm, &mn->b, a, &mn->station);
+        a->locals = p->locals;
+    }
     a->maar = p->maar;
     a->link_local = p->link_local;
     a->lladdr = p->lladdr;
@@ -322,8 +379,10 @@ static bool accept_anchors(struct gw_maar_mn *mn, const struct gw_mh *mh)
 
     for (struct gw_anchor *a = mn->b.anchors; a != NULL; a = a->next)
         a->mark = a == mn->own;
-    for (uint32_t n = 0; n < GW_LM_PREVIOUS_MAX && gw_lm_next_previous(mh, &it, &p); n++)
+    for (uint32_t n = 0; n < GW_LM_PREVIOUS_MAX && gw_lm_next_previous(mh, &it, &p); n++) {
+        gw_lm_take_locals(mn->maar->lm, mh, it, &p.locals);
         changed |= accept_anchor(mn, &p);
+    }
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
         next = a->next;
         if (a->mark)
@@ -450,6 +509,7 @@ static void serve_anchors(struct gw_maar_mn *mn, bool changed, bool fresh)
     struct gw_lm *lm = mn->maar->lm;
 
     changed |= !mn->programmed && mn->tag == 0; /* the packet path refused: a table may have room */
+    changed |= mn->unsaid;
     record_handover(mn, fresh);
     if (changed && mn->on_link) {
         gw_mn_set_tag(mn);
@@ -565,6 +625,7 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
         p.link_local = ll->addr;
     if (mac != NULL)
         p.lladdr = mac->lladdr;
+    gw_lm_take_locals(m->lm, mh, 0, &p.locals);
     bool fresh = mn->state == GW_MN_REGISTERING;
     if (fresh) {
         gw_exchange_stop(&mn->ex);

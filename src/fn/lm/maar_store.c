@@ -166,4 +166,5 @@ void gw_maar_resume(struct gw_maar *m)
             gw_mn_guard(mn, gw_time_add(m->lm->cfg->timers.detach_guard, delay));
         delay = gw_time_add(delay, RESUME_PACE);
     }
+    gw_maar_tell_locals(m);
 }

@@ -82,7 +82,7 @@ void gw_mag_drop_station(struct gw_mag_mn *mn)
         return;
     clear_station(mn); /* first: another function may go on serving it */
     gw_access_del_station(mn->mag->access, &mn->station, GW_ACCESS_MAG);
-    gw_route_drop_station(mn->mag->lm, &mn->station);
+    gw_route_drop_station(mn->mag->lm, &mn->b, &mn->station);
 }
 
 void gw_mag_drop_prefixes(struct gw_mag_mn *mn)

@@ -17,14 +17,19 @@ bool gw_rd_lladdr(struct gw_rd *r, struct gw_lladdr *l)
     return !r->bad && gw_rd_copy(r, l->b, l->len);
 }
 
+/* The state in the low half of the first octet, the number of networks in the high one. */
 static void write_anchor(struct gw_wr *w, const struct gw_anchor *a)
 {
-    gw_wr_u8(w, (uint8_t)a->state);
+    gw_wr_u8(w, (uint8_t)((unsigned)a->state | (unsigned)a->locals.n << 4));
     gw_wr_u8(w, a->prefix.len);
     gw_wr_put(w, a->prefix.addr.b, 16);
     gw_wr_put(w, a->maar.b, 16);
     gw_wr_put(w, a->link_local.b, 16);
     gw_wr_lladdr(w, &a->lladdr);
+    for (size_t i = 0; i < a->locals.n; i++) {
+        gw_wr_u8(w, a->locals.list[i].len);
+        gw_wr_put(w, a->locals.list[i].addr.b, 16);
+    }
 }
 
 static void write_anchors(struct gw_wr *w, const struct gw_anchor *a)
@@ -66,18 +71,35 @@ struct gw_binding *gw_binding_open(struct gw_rd *r, uint8_t version, struct gw_b
     return r->bad ? NULL : gw_binding_new(bs, size, &id, err);
 }
 
+static void read_locals(struct gw_rd *r, uint8_t n, struct gw_locals *out)
+{
+    struct gw_addr addr = {0};
+
+    if (n > GW_LM_LOCALS_MAX)
+        r->bad = true;
+    for (out->n = 0; out->n < n && !r->bad; out->n++) {
+        uint8_t len = gw_rd_u8(r);
+        gw_rd_copy(r, addr.b, 16);
+        if (len > 128)
+            r->bad = true;
+        else
+            out->list[out->n] = gw_prefix_mask(addr, len);
+    }
+}
+
 static int read_anchor(struct gw_rd *r, struct gw_bindings *bs, struct gw_binding *b)
 {
     struct gw_lm_previous p = {0};
     struct gw_addr addr = {0};
     int err;
 
-    uint8_t state = gw_rd_u8(r);
+    uint8_t first = gw_rd_u8(r), state = first & 0x0f;
     uint8_t len = gw_rd_u8(r);
     gw_rd_copy(r, addr.b, 16);
     gw_rd_copy(r, p.maar.b, 16);
     gw_rd_copy(r, p.link_local.b, 16);
     gw_rd_lladdr(r, &p.lladdr);
+    read_locals(r, first >> 4, &p.locals);
     if (r->bad || len > 128 || state > GW_ANCHOR_TRANSIT)
         return GW_EFORMAT;
     p.prefix = gw_prefix_mask(addr, len);

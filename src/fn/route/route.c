@@ -22,12 +22,95 @@ void gw_route_peers(struct gw_lm *lm)
         gw_route_peer(lm, &lm->cfg->peers[i], true);
 }
 
+static void say_net(struct gw_lm *lm, const struct gw_station_key *st, const struct gw_prefix *p,
+                    const struct gw_anchor *via)
+{
+    struct gw_intent i = {.kind = via != NULL ? GW_INTENT_NET_SET : GW_INTENT_NET_DEL,
+                          .net = {.station = *st, .prefix = *p, .kind = GW_NET_BEHIND}};
+
+    if (via != NULL)
+        i.net.via = via->prefix;
+    say(lm, &i);
+}
+
+/* Through which anchor, but for `other`, a station reaches a network: the first that has it. */
+static const struct gw_anchor *way_to(const struct gw_lm *lm, const struct gw_binding *b,
+                                      const struct gw_prefix *p, const struct gw_anchor *other)
+{
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+        if (a != other && a->state == GW_ANCHOR_SETTLED && !gw_addr_eq(&a->maar, &lm->cfg->addr) &&
+            gw_locals_have(&a->locals, p))
+            return a;
+    return NULL;
+}
+
+static void say_nets(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st)
+{
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+        for (size_t i = 0; i < a->locals.n; i++)
+            if (way_to(lm, b, &a->locals.list[i], NULL) == a)
+                say_net(lm, st, &a->locals.list[i], a);
+}
+
+void gw_route_drop_nets(struct gw_lm *lm, const struct gw_binding *b, const struct gw_anchor *a,
+                        const struct gw_station_key *st)
+{
+    if (gw_addr_eq(&a->maar, &lm->cfg->addr))
+        return;
+    for (size_t i = 0; i < a->locals.n; i++)
+        say_net(lm, st, &a->locals.list[i], way_to(lm, b, &a->locals.list[i], a));
+}
+
+static void own_net(struct gw_lm *lm, enum gw_net_kind kind, const struct gw_prefix *p,
+                    const struct gw_addr *peer)
+{
+    say(lm, &(struct gw_intent){.kind = GW_INTENT_NET_SET,
+                                .net = {.prefix = *p, .kind = kind, .peer = *peer}});
+}
+
+/* Is it one of the networks that gw_route_own_nets says of a configuration? */
+static bool has_own_net(const struct gw_config *c, const struct gw_prefix *p)
+{
+    for (size_t i = 0; i < c->mobility.nlocal; i++)
+        if (gw_prefix_eq(&c->mobility.local[i], p))
+            return true;
+    for (size_t i = 0; i < c->npeers && c->mobility.nlocal != 0; i++)
+        for (size_t k = 0; k < c->peers[i].npools; k++)
+            if ((c->peers[i].roles & GW_ROLE_MAAR) != 0 && gw_prefix_eq(&c->peers[i].pools[k], p))
+                return true;
+    return false;
+}
+
+static void unsay(struct gw_lm *lm, const struct gw_prefix *p)
+{
+    if (!has_own_net(lm->cfg, p))
+        say(lm, &(struct gw_intent){.kind = GW_INTENT_NET_DEL, .net = {.prefix = *p}});
+}
+
+void gw_route_own_nets(struct gw_lm *lm, const struct gw_config *before)
+{
+    const struct gw_config *c = lm->cfg;
+
+    for (size_t i = 0; before != NULL && i < before->mobility.nlocal; i++)
+        unsay(lm, &before->mobility.local[i]);
+    for (size_t i = 0; before != NULL && before->mobility.nlocal != 0 && i < before->npeers; i++)
+        for (size_t k = 0; k < before->peers[i].npools; k++)
+            unsay(lm, &before->peers[i].pools[k]);
+    for (size_t i = 0; i < c->mobility.nlocal; i++)
+        own_net(lm, GW_NET_OWN, &c->mobility.local[i], &c->addr);
+    for (size_t i = 0; i < c->npeers && c->mobility.nlocal != 0; i++)
+        for (size_t k = 0; k < c->peers[i].npools; k++)
+            if ((c->peers[i].roles & GW_ROLE_MAAR) != 0)
+                own_net(lm, GW_NET_POOL, &c->peers[i].pools[k], &c->peers[i].addr);
+}
+
 void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st,
                     bool watch, uint64_t tag)
 {
     const struct gw_anchor *last = NULL;
 
     say(lm, &(struct gw_intent){.kind = GW_INTENT_STATION_SET, .station = {.key = *st}});
+    say_nets(lm, b, st);
     for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
         if (a->state != GW_ANCHOR_RELEASING)
             last = a;
@@ -73,8 +156,12 @@ void gw_route_drop_prefix(struct gw_lm *lm, const struct gw_prefix *p, uint64_t 
         &(struct gw_intent){.kind = GW_INTENT_PREFIX_DEL, .tag = tag, .prefix = {.prefix = *p}});
 }
 
-void gw_route_drop_station(struct gw_lm *lm, const struct gw_station_key *st)
+void gw_route_drop_station(struct gw_lm *lm, const struct gw_binding *b,
+                           const struct gw_station_key *st)
 {
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+        for (size_t i = 0; i < a->locals.n && !gw_addr_eq(&a->maar, &lm->cfg->addr); i++)
+            say_net(lm, st, &a->locals.list[i], NULL);
     say(lm, &(struct gw_intent){.kind = GW_INTENT_STATION_DEL, .station = {.key = *st}});
 }
 

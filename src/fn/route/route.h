@@ -22,7 +22,15 @@ void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct g
  * that is anchored here. */
 void gw_route_move(struct gw_lm *lm, const struct gw_binding *b, uint64_t tag);
 void gw_route_drop_prefix(struct gw_lm *lm, const struct gw_prefix *p, uint64_t tag);
-void gw_route_drop_station(struct gw_lm *lm, const struct gw_station_key *st);
+/* With the networks behind its anchors. */
+void gw_route_drop_station(struct gw_lm *lm, const struct gw_binding *b,
+                           const struct gw_station_key *st);
+/* The station reaches the networks behind an anchor no more, or through another that has them. */
+void gw_route_drop_nets(struct gw_lm *lm, const struct gw_binding *b, const struct gw_anchor *a,
+                        const struct gw_station_key *st);
+/* The networks behind this node, and the peers whose mobile nodes may use them. before: the
+ * configuration whose networks were said so far, or NULL. */
+void gw_route_own_nets(struct gw_lm *lm, const struct gw_config *before);
 void gw_route_sync(struct gw_lm *lm);
 
 #endif
