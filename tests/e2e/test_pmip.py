@@ -18,7 +18,7 @@ from scapy.utils import PcapReader
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
 
-LMA, LINK_LOCAL = "lma", 26
+LMA, LINK_LOCAL, REVOCATION = "lma", 26, 16
 A_FLAG, P_FLAG, P_FLAG_PBA = 0x8000, 0x0200, 0x20
 GATEWAYS = ("mag1", "mag2", "maar")
 
@@ -94,8 +94,8 @@ def check_pair(d, pbu, pba, gateway, home):
 
 @pytest.mark.sanitized
 def test_handover_between_gateways(domain, tmp_path):
-    """MAG 1 -> MAG 2 -> the MAAR that is a MAG: one address, one router, an echo and a download that
-    live through it, two messages per move, and the tunnel in both directions."""
+    """MAG 1 -> MAG 2 -> the MAAR that is a MAG -> MAG 1: one address, one router, an echo and a download
+    that live through it, four messages per move, and the tunnel in both directions."""
     d = domain()
     size = 12_000_000
     sha = workload.make_file(tmp_path / "file", size)
@@ -105,7 +105,7 @@ def test_handover_between_gateways(domain, tmp_path):
                             f"file?rate={32768 * 1000 // 12}", sha)
     d.talk(home)
     wait_for("the download", lambda: get.received() > 0, 5)
-    for ap in ("ap2", "ap3"):
+    for ap in ("ap2", "ap3", "ap1"):
         d.move(ap)
         assert d.usable(LMA) == home, "the address is the same everywhere"
         assert [a["address"] for a in d.lab.addresses(MN)] == [home]
@@ -114,17 +114,21 @@ def test_handover_between_gateways(domain, tmp_path):
     assert get.finish(60) == {"ok": True, "bytes": size, "sha256_ok": True, "error": ""}
     records = d.echo.finish()
     assert sum(a == 0 for _, a in records) <= len(records) // 10, "both directions live on"
-    assert {b["role"] for b in d.lab.show("maar", "bindings")} == {"mag"}, "it anchors nothing"
+    assert [d.lab.show(n, "bindings") for n in ("mag2", "maar")] == [[], []], "told that it left"
     d.stop_capture()
 
     assert signalling.malformed(d.file) == []
     prefix = ipaddress.IPv6Network((home, 64), strict=False)
     assert prefix.subnet_of(d.pool)
     found = messages(d.file)
-    assert len(found) == 6, [(m.kind, m.src) for m in found]
-    routers = {check_pair(d, *found[2 * i:2 * i + 2], gateway, prefix)
-               for i, gateway in enumerate(GATEWAYS)}
+    assert len(found) == 14, [(m.kind, m.src) for m in found]
+    registrations = [m for m in found if m.kind in (PBU, PBA)]
+    routers = {check_pair(d, *registrations[2 * i:2 * i + 2], gateway, prefix)
+               for i, gateway in enumerate((*GATEWAYS, "mag1"))}
     assert len(routers) == 1, "one link-local address for all (RFC 5213 6.9.3)"
+    for left, (bri, bra) in zip(GATEWAYS, zip(*[iter(m for m in found if m.kind == REVOCATION)] * 2)):
+        assert (bri.src, bri.dst) == (bra.dst, bra.src) == (d.address(LMA), d.address(left))
+        assert bri.hnp() == prefix
     through = d.tunnelled()
     for gateway in GATEWAYS:
         up, down = (home, d.address(SERVER)), (d.address(SERVER), home)

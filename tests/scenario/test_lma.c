@@ -66,6 +66,8 @@ static struct gw_opt *find(struct gw_mh *m, uint8_t type)
 static int catch_answer(struct world *w, struct w_event *e)
 {
     (void)w;
+    if (e->data[2] != GW_MH_BA)
+        return 1; /* a revocation: test_pmip.c has them */
     memcpy(octets, e->data, e->len);
     assert_int_equal(gw_mh_parse(&gw_mh_codec_default, &e->addrs, octets, e->len, &answer).code,
                      GW_PARSE_OK);

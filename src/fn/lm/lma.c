@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "fn/lm/hold.h"
-#include "fn/lm/order.h"
 
 struct gw_lma_session *gw_lma_session(struct gw_binding *b)
 {
@@ -204,10 +203,8 @@ int gw_lma_enter(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma
 {
     uint8_t status = s != NULL ? gw_lma_update(s, q) : gw_lma_create(l, q, &s);
 
-    if (status == GW_ST_ACCEPTED) {
-        gw_orders_overtaken(l->lm->orders, &q->id);
+    if (status == GW_ST_ACCEPTED)
         return 0;
-    }
     return gw_lma_refuse(l, q, status,
                          status == GW_ST_NO_RESOURCES ? GW_CNT_REFUSED_RESOURCES
                                                       : GW_CNT_REFUSED_PREFIX);

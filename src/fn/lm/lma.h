@@ -16,6 +16,8 @@
  *   PBA (130).
  * - "Handoff state not changed" (HI 5) from another MAG than the one that serves is refused with
  *   status 157: a MAG that has not noticed that the node left must not take it back.
+ * - The MAG that a mobile node has left without de-registering it gets a Binding Revocation
+ *   Indication when the traffic has moved: else it would not notice that the node comes back.
  * - An Alternate Care-of Address must be the sender's or another MAG's of the configuration.
  */
 #ifndef GW_FN_LM_LMA_H
@@ -59,6 +61,13 @@ struct gw_lma_wait {
     struct gw_lma_request q;
 };
 
+/* A MAG that the mobile node has left without its knowing: told when the traffic has moved. */
+struct gw_lma_left {
+    struct gw_addr mag; /* zero: none */
+    uint64_t attached;  /* Timestamp of the attachment that is over */
+    uint8_t trigger;    /* enum gw_br_trigger */
+};
+
 struct gw_lma_session {
     struct gw_binding b; /* its anchors are the home network prefixes, maar is this LMA */
     struct gw_lma *lma;
@@ -70,6 +79,7 @@ struct gw_lma_session {
     struct gw_await plane;
     struct gw_lma_request *owed; /* the PBU whose PBA waits for the packet path; NULL: none */
     uint64_t row;                /* of the handover in progress */
+    struct gw_lma_left left;
     struct gw_lma_wait *wait;
 };
 
@@ -89,6 +99,8 @@ void gw_lma_resume(struct gw_lma *l);
 
 /* Revocation (lma_revoke.c). Ends a session; telling the MAG is the caller's. */
 void gw_lma_revoke(struct gw_lma_session *s);
+/* Tells the MAG that the mobile node has left of it (RFC 5846 §3.4.1.2). */
+void gw_lma_tell_left(struct gw_lma_session *s);
 /* The MAG has answered, or will not: sessions of the mobile node there go now. */
 void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag);
 /* Ends those of a chain that are at this MAG; false: there are none. */

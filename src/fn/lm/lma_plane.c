@@ -2,6 +2,7 @@
  * what a PBA says is true when it leaves (as a previous MAAR's is, maar_prev.c).
  */
 #include "fn/lm/lma.h"
+#include "fn/lm/order.h"
 #include "fn/route/route.h"
 
 void gw_lma_unowe(struct gw_lma_session *s)
@@ -33,6 +34,7 @@ static void answer(struct gw_lma_session *s)
     (void)gw_lma_accept(s->lma, s->owed, s, s->b.lifetime);
     gw_lma_unowe(s);
     gw_handover_step(gw_handovers_get(&lm->handovers, s->row), GW_HO_PBA_SENT, lm->now.mono);
+    gw_lma_tell_left(s);
 }
 
 /* A session that nobody has been told of is none; any other keeps what it has, and the next PBU
@@ -73,6 +75,7 @@ void gw_lma_program(struct gw_lma_session *s)
 
 void gw_lma_settle(struct gw_lma_session *s, bool changed)
 {
+    gw_orders_overtaken(s->lma->lm->orders, &s->b.mnid);
     if (changed || (!s->programmed && s->plane.tag == 0))
         gw_lma_program(s);
     else if (s->programmed)

@@ -3,6 +3,7 @@
  * acknowledged, or will not.
  */
 #include "fn/lm/lma.h"
+#include "fn/lm/order.h"
 
 void gw_lma_revoke(struct gw_lma_session *s)
 {
@@ -11,6 +12,29 @@ void gw_lma_revoke(struct gw_lma_session *s)
 
     gw_lma_retire(s, most, false);
     s->revoked = true;
+}
+
+/* What the MAG answers changes nothing; when it is not told, it learns when it extends. */
+void gw_lma_tell_left(struct gw_lma_session *s)
+{
+    struct gw_lm *lm = s->lma->lm;
+    struct gw_prefix p[GW_LMA_PREFIXES_MAX];
+    struct gw_order_ask ask = {.kind = GW_ORDER_REVOKE,
+                               .as = GW_ROLE_LMA,
+                               .to = s->left.mag,
+                               .session = true,
+                               .trigger = s->left.trigger,
+                               .mn = &s->b.mnid,
+                               .p = p,
+                               .timestamp = s->left.attached};
+    const struct gw_cfg_peer *mag = lm->ops->peer(lm->user, &s->left.mag);
+
+    s->left = (struct gw_lma_left){0};
+    if (mag == NULL || (mag->roles & GW_ROLE_MAG) == 0)
+        return;
+    for (const struct gw_anchor *a = s->b.anchors; a != NULL; a = a->next)
+        p[ask.np++] = a->prefix;
+    (void)gw_orders_give(lm->orders, &ask);
 }
 
 void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag)

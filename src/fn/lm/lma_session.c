@@ -237,6 +237,18 @@ uint8_t gw_lma_create(struct gw_lma *l, const struct gw_lma_request *q, struct g
     return GW_ST_ACCEPTED;
 }
 
+/* Where the answer does not get as far, the first one that was left is told. */
+static void note_left(struct gw_lma_session *s, const struct gw_lma_request *q)
+{
+    if (gw_addr_eq(&s->left.mag, &q->coa))
+        s->left = (struct gw_lma_left){0};
+    if (s->leaving || gw_addr_eq(&s->b.serving, &q->coa) || !gw_addr_is_zero(&s->left.mag))
+        return;
+    s->left.mag = s->b.serving;
+    s->left.attached = s->b.attached;
+    s->left.trigger = q->att == s->b.att ? GW_BR_HANDOVER_SAME_ATT : GW_BR_HANDOVER_OTHER_ATT;
+}
+
 uint8_t gw_lma_update(struct gw_lma_session *s, const struct gw_lma_request *q)
 {
     struct gw_lm *lm = s->lma->lm;
@@ -245,6 +257,7 @@ uint8_t gw_lma_update(struct gw_lma_session *s, const struct gw_lma_request *q)
 
     if (gw_lma_owe(s, q) != 0 || gw_lma_arm(s, gw_lm_lifetime_span(granted(s, q))) != 0)
         return GW_ST_NO_RESOURCES;
+    note_left(s, q);
     take_values(s, q);
     gw_lma_put(s);
     lm->count[moved ? GW_CNT_HANDOVER : GW_CNT_REFRESHED]++;
@@ -267,6 +280,7 @@ int gw_lma_leave(struct gw_lma_session *s, const struct gw_lma_request *q)
     if (q->ts > s->b.attached)
         s->b.attached = q->ts;
     s->b.seq = q->seq;
+    s->left = (struct gw_lma_left){0};
     if (!s->leaving) {
         s->leaving = true;
         lm->count[GW_CNT_DEREGISTERED]++;

@@ -264,8 +264,8 @@ void gw_mag_reattached(struct gw_mag *g, const struct gw_station_key *st, struct
 {
     struct gw_mag_mn *mn = gw_table_get(&g->by_station, st);
 
-    if (mn == NULL || mn->state != GW_MAG_SERVING || mn->ex.pending ||
-        !gw_time_before(mn->refreshed, seen))
+    if (mn == NULL || mn->state != GW_MAG_SERVING || !gw_time_before(mn->refreshed, seen) ||
+        (mn->ex.pending && mn->b.hi != GW_HI_REREGISTRATION))
         return;
     mn->seen = g->lm->now.mono;
     mn->seen_by = 0;

@@ -121,6 +121,9 @@ int gw_mag_register(struct gw_mag_mn *mn, uint8_t hi, struct gw_time delay);
 int gw_mag_deregister(struct gw_mag_mn *mn);
 /* SERVING: looks whether the station is there and extends the lifetime, `delay` from now. */
 int gw_mag_extend(struct gw_mag_mn *mn, struct gw_time delay);
+/* SERVING, and the LMA says that it is elsewhere: the station is asked, and registered anew when it
+ * answers. GW_ENOMEM. */
+int gw_mag_doubt(struct gw_mag_mn *mn);
 /* Which LMA the policy gives the node to now; zero: none. */
 struct gw_addr gw_mag_lma(const struct gw_config *cfg, const struct gw_mnid *mn,
                           const struct gw_lladdr *ll);

@@ -141,6 +141,16 @@ int gw_mag_extend(struct gw_mag_mn *mn, struct gw_time delay)
     return err;
 }
 
+int gw_mag_doubt(struct gw_mag_mn *mn)
+{
+    if (mn->state != GW_MAG_SERVING || mn->ex.pending)
+        return 0; /* the answer will tell */
+    mn->refreshed = mn->mag->lm->now.mono;
+    mn->asks = 0;
+    mn->doubted = true;
+    return gw_mag_extend(mn, (struct gw_time){0});
+}
+
 void gw_mag_resync(struct gw_mag *g, const struct gw_addr *lma)
 {
     struct gw_time delay = {0};
@@ -357,10 +367,7 @@ static void rejected(struct gw_mag_mn *mn, const struct gw_mh *mh)
         if (mn->state == GW_MAG_SERVING) {
             lm->count[GW_CNT_REFUSED_BY_PEER]++;
             gw_exchange_stop(&mn->ex);
-            mn->refreshed = lm->now.mono;
-            mn->asks = 0;
-            mn->doubted = true;
-            done = gw_mag_extend(mn, (struct gw_time){0}) == 0;
+            done = gw_mag_doubt(mn) == 0;
         } else {
             done = again(mn);
         }

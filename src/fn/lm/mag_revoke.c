@@ -56,6 +56,31 @@ static bool is_meant(const struct gw_mag_mn *mn, const struct gw_addr *lma,
            gw_revocation_touches(r, &mn->b);
 }
 
+/* A registration that is later than the one that is meant; an extension is none. */
+static bool is_later(const struct gw_mag_mn *mn, const struct gw_revocation *r)
+{
+    if (mn->ex.pending)
+        return mn->b.hi != GW_HI_REREGISTRATION;
+    return mn->b.attached > r->timestamp;
+}
+
+/* §9.1: is it still attached? An LMA that says which attachment is over knows of a later one: a
+ * node that is here all the same is seen by its next frame. Else this MAG knows best. */
+static bool stays(const struct gw_mag_mn *mn, const struct gw_revocation *r)
+{
+    if (!gw_revocation_by_handover(r) || !is_here(mn))
+        return false;
+    if (r->trigger != GW_BR_HANDOVER_UNKNOWN && r->timestamp != 0)
+        return is_later(mn, r);
+    return !gw_timer_is_set(&mn->guard);
+}
+
+static void let_go(struct gw_mag_mn *mn)
+{
+    mn->mag->lm->count[GW_CNT_REVOKED]++;
+    gw_mag_forget(mn);
+}
+
 uint8_t gw_mag_revoke(struct gw_mag *g, const struct gw_addr *lma, struct gw_revocation *r)
 {
     bool any = false, attached = false;
@@ -66,12 +91,16 @@ uint8_t gw_mag_revoke(struct gw_mag *g, const struct gw_addr *lma, struct gw_rev
         next = b->next;
         if (!is_meant(mn, lma, r))
             continue;
-        if (gw_revocation_by_handover(r) && is_here(mn) && !gw_timer_is_set(&mn->guard)) {
+        if (stays(mn, r)) {
             attached = true;
+            if (r->trigger != GW_BR_HANDOVER_UNKNOWN)
+                gw_mag_doubt(mn);
             continue;
         }
         any = true;
-        if (kept(mn, r) == 0)
+        if (kept(mn, r) == 0 && gw_revocation_by_handover(r))
+            let_go(mn);
+        else if (kept(mn, r) == 0)
             (void)gw_mag_expel(mn);
         else
             drop_some(mn, r);
