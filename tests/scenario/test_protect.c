@@ -22,7 +22,7 @@ static struct gw_cfg_peer *peer_of(struct world *w, size_t node, size_t other)
         if (gw_addr_eq(&c->peers[i].addr, &w->n[other].cfg.addr))
             return &c->peers[i];
     fail();
-    return NULL;
+    abort();
 }
 
 /* From here on, and from the start: the configuration is the node's own. */
