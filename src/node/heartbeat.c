@@ -178,7 +178,7 @@ int gw_heartbeat_restore(struct gw_node *n, const uint8_t *key, size_t key_len, 
     return 0;
 }
 
-void gw_heartbeat_start(struct gw_node *n)
+bool gw_heartbeat_start(struct gw_node *n)
 {
     bool lost = !n->kept || n->lm.count[GW_CNT_RECORD_BAD] != 0;
     struct gw_peer *p;
@@ -190,7 +190,7 @@ void gw_heartbeat_start(struct gw_node *n)
     put_counter(n, NULL, false, n->restarts);
     gw_heartbeat_peers(n);
     if (!lost || n->cfg->heartbeat.interval.ns == 0)
-        return;
+        return lost;
     struct gw_time at = gw_time_add(n->lm.now.mono, TELL_PACE);
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
         if (p->cfg == &n->self)
@@ -199,6 +199,7 @@ void gw_heartbeat_start(struct gw_node *n)
         arm(n, p, at);
         at = gw_time_add(at, TELL_PACE);
     }
+    return lost;
 }
 
 void gw_heartbeat_stop(struct gw_node *n)

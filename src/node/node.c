@@ -198,6 +198,16 @@ static int restore(struct gw_node *n, const struct gw_input *in)
     return err;
 }
 
+/* Whose stations are not known any more has to be shown them. */
+static void ask_stations(struct gw_node *n)
+{
+    const struct gw_config *c = n->cfg;
+
+    for (uint32_t i = 0; i < c->nifs && (c->roles & (GW_ROLE_MAAR | GW_ROLE_MAG)) != 0; i++)
+        if (c->ifs[i].side == GW_IF_ACCESS)
+            gw_access_query(&n->access, i, &c->dlif.link_local, &c->dlif.lladdr);
+}
+
 static int start(struct gw_node *n)
 {
     if (n->started)
@@ -218,7 +228,8 @@ static int start(struct gw_node *n)
         gw_mag_resume(&n->mag);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0)
         gw_cmd_resume(&n->cmd);
-    gw_heartbeat_start(n);
+    if (gw_heartbeat_start(n))
+        ask_stations(n);
     if ((n->cfg->roles & GW_ROLE_LMA) != 0)
         gw_lma_resume(&n->lma);
     n->started = true;

@@ -162,7 +162,7 @@ const char *gw_heartbeat_state_name(enum gw_heartbeat_state s); /* "up" */
 /* One record whose key's first octet is 'R'; before gw_heartbeat_start. */
 int gw_heartbeat_restore(struct gw_node *n, const uint8_t *key, size_t key_len, const void *value,
                          size_t len);
-void gw_heartbeat_start(struct gw_node *n);
+bool gw_heartbeat_start(struct gw_node *n); /* has this node lost what it knew? */
 void gw_heartbeat_stop(struct gw_node *n);  /* an orderly one: all records are stored */
 void gw_heartbeat_peers(struct gw_node *n); /* peers without a time of their own get one */
 int gw_heartbeat_input(struct gw_node *n, struct gw_peer *p); /* the message in n->in */

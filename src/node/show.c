@@ -320,6 +320,7 @@ static void show_counters(const struct gw_node *n, struct gw_emit *e)
     gw_emit_num(e, "nd-ra-sent", (int64_t)a->ra_sent);
     gw_emit_num(e, "nd-na-sent", (int64_t)a->na_sent);
     gw_emit_num(e, "nd-ns-sent", (int64_t)a->ns_sent);
+    gw_emit_num(e, "mld-queries-sent", (int64_t)a->queries_sent);
     gw_emit_num(e, "nd-invalid", (int64_t)a->invalid);
     gw_emit_num(e, "nd-limited", (int64_t)a->limited);
 }

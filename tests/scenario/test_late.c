@@ -209,6 +209,31 @@ static void notice_of_a_forgotten_anchor(void **state)
     w_free(w);
 }
 
+/* Who has lost what he knew asks every access link who is there; who has not, does not. */
+static void asks_when_it_has_forgotten(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 6);
+    unsigned links = 0;
+
+    for (size_t i = 0; i < w->n[1].cfg.nifs; i++)
+        links += w->n[1].cfg.ifs[i].side == GW_IF_ACCESS;
+    assert_int_equal(w->n[1].queries, links); /* the first start of all */
+    assert_int_equal(w->n[0].queries, 0);
+    w->n[1].cfg.daemon.durability = GW_DURABLE_EACH; /* else a crash may have lost something */
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    w_crash(w, 1);
+    w_boot(w, 1);
+    assert_int_equal(w->n[1].queries, links);
+    w_crash(w, 1);
+    w_forget(w, 1);
+    w_boot(w, 1);
+    assert_int_equal(w->n[1].queries, 2 * links);
+    w_check_all(w);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +242,7 @@ int main(void)
         cmocka_unit_test(released_where_it_is),
         cmocka_unit_test(notice_after_the_end),
         cmocka_unit_test(notice_of_a_forgotten_anchor),
+        cmocka_unit_test(asks_when_it_has_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ struct w_node {
     size_t nstations;
     struct gw_intent net[W_NETS]; /* the last NET_SET of each key in force */
     size_t nnets;
-    unsigned syncs, ras, nds, problems, bes;
+    unsigned syncs, ras, nds, problems, bes, queries;
     struct gw_nd last_ra[4]; /* the latest RAs, newest first */
     struct w_record *record[W_RECORDS];
     size_t nrecords;

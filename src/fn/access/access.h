@@ -52,6 +52,7 @@ struct gw_access_env {
 struct gw_access_counters {
     uint64_t rs, ns, na;                /* valid ones from stations, known or not */
     uint64_t ra_sent, na_sent, ns_sent; /* packets */
+    uint64_t queries_sent;              /* MLD */
     uint64_t invalid;                   /* not ND, or failed validation, or an RA from a station */
     uint64_t limited;                   /* not answered, or answered later, for the rate limit */
 };
@@ -99,6 +100,11 @@ int gw_access_advertise(struct gw_access *a, const struct gw_station_key *key);
  * GW_ACCESS_SEEN. 0; 1 when the address was derived, so that silence proves nothing; GW_ENOENT
  * (unknown, or without a DLIF to ask from). */
 int gw_access_probe(struct gw_access *a, const struct gw_station_key *key);
+
+/* Asks all stations of an access link to show themselves, also those that are not known (query.c).
+ */
+void gw_access_query(struct gw_access *a, uint32_t iface, const struct gw_addr *link_local,
+                     const struct gw_lladdr *lladdr);
 
 enum gw_access_seen {
     GW_ACCESS_IGNORED,    /* not valid: no sign of anything */
