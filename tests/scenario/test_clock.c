@@ -36,6 +36,8 @@ static void goes_on(struct world *w)
         assert_int_equal(w_attach(w, to, 1), 0);
         w_run(w, GW_SEC(8));
         w_check(w, 1, to);
+        assert_int_equal(w_attach(w, to, 1), 0); /* seen again: no reason to keep it later */
+        w_run(w, GW_SEC(1));
     }
     assert_int_equal(w_attach(w, 3, 2), 0);
     w_run(w, GW_SEC(8));
@@ -83,6 +85,8 @@ static void step_over_a_restart(void **state)
                 proved += w_count(w, i, GW_CNT_PEER_CLOCK);
             /* A CMD's clock does not go back behind its records. */
             assert_in_range(proved, who == 0 && sign < 0 ? 0 : 1, 6);
+            /* A MAAR is told once how far the CMD's clock is. */
+            assert_in_range(w_count(w, 0, GW_CNT_REFUSED_TIMESTAMP), 0, 3);
             w_free(w);
         }
     }
