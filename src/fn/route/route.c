@@ -104,6 +104,15 @@ void gw_route_own_nets(struct gw_lm *lm, const struct gw_config *before)
                 own_net(lm, GW_NET_POOL, &c->peers[i].pools[k], &c->peers[i].addr);
 }
 
+/* RFC 5213 §6.10.3, for prefixes of an LMA; a MAAR's go to it in any case. */
+static bool past_anchor(struct gw_lm *lm, const struct gw_anchor *a)
+{
+    const struct gw_cfg_peer *p =
+        lm->cfg->pmip.local_routing ? lm->ops->peer(lm->user, &a->maar) : NULL;
+
+    return p != NULL && (p->roles & GW_ROLE_LMA) != 0 && !gw_addr_eq(&p->addr, &lm->cfg->addr);
+}
+
 void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st,
                     bool watch, uint64_t tag)
 {
@@ -127,7 +136,7 @@ void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct g
                        .dlif = a->lladdr,
                        .watch_up = watch,
                        .watch_down = watch,
-                       .local_routing = !here && lm->cfg->pmip.local_routing},
+                       .local_routing = past_anchor(lm, a)},
         };
         if (!here)
             i.prefix.peer = a->maar;
