@@ -16,6 +16,9 @@ HOSTAPD = ["OK\n", "FAIL\n", f"<3>AP-STA-CONNECTED {STA}", f"<3>AP-STA-DISCONNEC
            f"<3>CTRL-EVENT-EAP-SUCCESS {STA}",
            f"{STA}\nflags=[AUTHORIZED]\naid=0\ndot1xAuthSessionUserName=alice@example.org\n"
            "authMultiSessionId=2D93796750ACAD50\n"]
+# The attributes of a Start and of an Accounting-On (fuzz_radius.c signs them).
+RADIUS = [b"\x28\x06\0\0\0\x01\x2c\x06abcd\x1f\x1302-00-00-00-00-01\x01\x07alice\x21\x03p",
+          b"\x28\x06\0\0\0\x07\x50\x12" + bytes(16)]
 
 
 def octets(path):
@@ -59,6 +62,8 @@ def main(target):
         seeds["fuzz_text", f"text-{i}"] = text.encode()
     for i, text in enumerate(HOSTAPD):
         seeds["fuzz_hostapd", f"datagram-{i}"] = text.encode()
+    for i, attributes in enumerate(RADIUS):
+        seeds["fuzz_radius", f"request-{i}"] = attributes
     seeds["fuzz_table", "fill-and-empty"] = bytes(
         b for step in (0, 2, 1, 3) for key in range(64) for b in (key, step | key << 2 & 0xfc))
     seeds["fuzz_path", "each-way"] = path_program()

@@ -29,7 +29,7 @@ static const char *copy_of(struct build *b, const char *text)
     size_t size = text != NULL ? strlen(text) + 1 : 0;
     char *copy = get(b, size, 1);
 
-    return copy != NULL ? memcpy(copy, text, size) : NULL;
+    return copy != NULL && text != NULL ? memcpy(copy, text, size) : NULL;
 }
 
 static void lladdr(const struct lyd_node *in, const char *name, struct gw_lladdr *out)
@@ -344,10 +344,54 @@ static void build_orders(struct build *b, const struct lyd_node *r, const struct
     };
 }
 
+static void read_radius_secret(struct build *b, const struct lyd_node *leaf,
+                               struct gw_radius_secret *s)
+{
+    char text[SECRET_FILE_MAX];
+    size_t len = 0;
+    const char *from = load_secret(b, leaf, text, &len);
+
+    if (from != NULL && (len == 0 || len > sizeof s->b)) {
+        gw_conf_fault(b->err, leaf, "%s: bad secret (not shown), expected 1 to %zu octets of text",
+                      lyd_get_value(leaf), sizeof s->b);
+    } else if (from != NULL) {
+        memcpy(s->b, from, len);
+        s->len = (uint8_t)len;
+    }
+    explicit_bzero(text, sizeof text);
+}
+
+static void build_nas(struct build *b, const struct lyd_node *n, struct gw_cfg_nas *nas)
+{
+    const struct lyd_node *i = gw_conf_child(n, "interfaces");
+
+    (void)gw_conf_addr(n, "address", &nas->addr);
+    read_radius_secret(b, gw_conf_child(n, "secret-file"), &nas->secret);
+    nas->ifs = get(b, gw_conf_count(i), sizeof *nas->ifs);
+    for (; nas->ifs != NULL && i != NULL; i = gw_conf_next(i))
+        nas->ifs[nas->nifs++] = copy_of(b, lyd_get_value(i));
+}
+
+static void build_radius(struct build *b, const struct lyd_node *r)
+{
+    const struct lyd_node *n = gw_conf_child(r, "nas");
+    struct gw_cfg_attachment *out = &b->c->attachment;
+
+    if (r == NULL)
+        return;
+    (void)gw_conf_addr(r, "address", &out->radius.addr);
+    out->radius.port = (uint16_t)gw_conf_u32(r, "port");
+    out->radius.nas = get(b, gw_conf_count(n), sizeof *out->radius.nas);
+    for (; out->radius.nas != NULL && n != NULL; n = gw_conf_next(n))
+        build_nas(b, n, &out->radius.nas[out->radius.nnas++]);
+}
+
 static void build_attachment(struct build *b, const struct lyd_node *a)
 {
     const struct lyd_node *h = gw_conf_child(a, "hostapd");
     struct gw_cfg_attachment *out = &b->c->attachment;
+
+    build_radius(b, gw_conf_child(a, "radius"));
 
     out->hostapd = get(b, gw_conf_count(h), sizeof *out->hostapd);
     for (; out->hostapd != NULL && h != NULL; h = gw_conf_next(h))

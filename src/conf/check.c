@@ -272,20 +272,33 @@ static void check_exposure(const struct lyd_node *tree, struct gw_conf_errors *e
     }
 }
 
-static void check_hostapd(const struct lyd_node *tree, struct gw_conf_errors *err)
+static void check_access(const struct lyd_node *tree, const struct lyd_node *leaf,
+                         struct gw_conf_errors *err)
 {
-    const struct lyd_node *h = gw_conf_child(gw_conf_child(tree, "attachment"), "hostapd"), *i;
+    const struct lyd_node *i = gw_conf_child(tree, "interfaces");
 
-    for (; h != NULL; h = gw_conf_next(h)) {
-        const char *name = gw_conf_str(h, "interface");
-        for (i = gw_conf_child(tree, "interfaces"); i != NULL; i = gw_conf_next(i))
-            if (name != NULL && strcmp(gw_conf_str(i, "name"), name) == 0 &&
-                gw_conf_enum(i, "side") == GW_IF_ACCESS)
-                break;
-        if (i == NULL && name != NULL)
-            gw_conf_fault(err, gw_conf_child(h, "interface"),
-                          "%s is no access interface under /godwit/interfaces, expected one", name);
+    for (; leaf != NULL && i != NULL; i = gw_conf_next(i)) {
+        const char *name = gw_conf_str(i, "name");
+        if (name != NULL && strcmp(name, lyd_get_value(leaf)) == 0 &&
+            gw_conf_enum(i, "side") == GW_IF_ACCESS)
+            return;
     }
+    if (leaf != NULL)
+        gw_conf_fault(err, leaf, "%s is no access interface under /godwit/interfaces, expected one",
+                      lyd_get_value(leaf));
+}
+
+static void check_attachment(const struct lyd_node *tree, struct gw_conf_errors *err)
+{
+    const struct lyd_node *a = gw_conf_child(tree, "attachment"), *i;
+    const struct lyd_node *h = gw_conf_child(a, "hostapd");
+    const struct lyd_node *nas = gw_conf_child(gw_conf_child(a, "radius"), "nas");
+
+    for (; h != NULL; h = gw_conf_next(h))
+        check_access(tree, gw_conf_child(h, "interface"), err);
+    for (; nas != NULL; nas = gw_conf_next(nas))
+        for (i = gw_conf_child(nas, "interfaces"); i != NULL; i = gw_conf_next(i))
+            check_access(tree, i, err);
 }
 
 static void check_socket(const struct lyd_node *tree, struct gw_conf_errors *err)
@@ -307,7 +320,7 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
     check_address(err, node, "address");
     check_address(err, node, "cmd");
     check_address(err, node, "lma");
-    check_hostapd(tree, err);
+    check_attachment(tree, err);
     gw_conf_check_pools(tree, err);
     check_peers(tree, err);
     check_mtu(tree, err);

@@ -105,7 +105,7 @@ static void derive_secret_file(const struct lyd_node *key, const char *dir,
 void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_node **tree,
                     struct gw_conf_errors *err)
 {
-    const struct lyd_node *peer, *key;
+    const struct lyd_node *peer, *key, *radius, *nas;
 
     if (lyd_new_implicit_module(tree, m->mod, 0, NULL) != LY_SUCCESS) {
         err->nomem = true;
@@ -117,4 +117,7 @@ void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_n
         for (key = gw_conf_child(peer, "keys"); key != NULL; key = gw_conf_next(key))
             derive_secret_file(key, dir, err);
     }
+    radius = gw_conf_child(gw_conf_child(*tree, "attachment"), "radius");
+    for (nas = gw_conf_child(radius, "nas"); nas != NULL; nas = gw_conf_next(nas))
+        derive_secret_file(nas, dir, err);
 }

@@ -87,19 +87,20 @@ static void turn(struct gwd_hostapd *h)
     uv_timer_start(&h->timer, due, wait > 0 ? (uint64_t)(wait / 1000000 + 1) : 1, 0);
 }
 
-static const struct gwd_if *find(const struct gwd *d, const char *name)
+const struct gwd_if *gwd_if_named(const struct gwd *d, const char *name)
 {
     for (size_t i = 0; i < d->nifs; i++)
         if (strcmp(d->ifs[i].name, name) == 0)
             return &d->ifs[i];
-    return NULL; /* the configuration's check rules it out */
+    return NULL;
 }
 
 int gwd_attach_open(struct gwd *d)
 {
     const struct gw_cfg_attachment *cfg = &d->conf->attachment;
-    if (cfg->nhostapd == 0)
-        return 0;
+    int err = gwd_accounting_open(d);
+    if (err < 0 || cfg->nhostapd == 0)
+        return err;
     d->hostapd = calloc(cfg->nhostapd, sizeof *d->hostapd);
     if (d->hostapd == NULL)
         return GW_ENOMEM;
@@ -107,7 +108,7 @@ int gwd_attach_open(struct gwd *d)
     for (size_t i = 0; i < d->nhostapd; i++) {
         struct gwd_hostapd *h = &d->hostapd[i];
         *h = (struct gwd_hostapd){
-            .daemon = d, .ifc = find(d, cfg->hostapd[i].iface), .fd = {.fd = -1}};
+            .daemon = d, .ifc = gwd_if_named(d, cfg->hostapd[i].iface), .fd = {.fd = -1}};
         gw_hostapd_init(&h->client, cfg->hostapd[i].socket, news, h);
         uv_timer_init(&d->loop, &h->timer);
         h->timer.data = h;
@@ -118,6 +119,7 @@ int gwd_attach_open(struct gwd *d)
 
 void gwd_attach_close(struct gwd *d)
 {
+    gwd_accounting_close(d);
     for (size_t i = 0; i < d->nhostapd; i++) {
         gwd_unwatch(&d->hostapd[i].fd);
         uv_close((uv_handle_t *)&d->hostapd[i].timer, NULL);
@@ -128,6 +130,7 @@ void gwd_attach_close(struct gwd *d)
 void gwd_attach_free(struct gwd *d)
 {
     free(d->hostapd);
+    gwd_accounting_free(d);
 }
 
 void gwd_attach_show(const struct gwd *d, struct gw_emit *e)
@@ -146,5 +149,5 @@ bool gwd_attach_same(const struct gw_config *a, const struct gw_config *b)
         if (strcmp(x->hostapd[i].iface, y->hostapd[i].iface) != 0 ||
             strcmp(x->hostapd[i].socket, y->hostapd[i].socket) != 0)
             return false;
-    return true;
+    return gwd_accounting_same(a, b);
 }

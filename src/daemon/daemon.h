@@ -4,7 +4,7 @@
  *   main.c     arguments, exit status
  *   start.c    the order in which things are opened and closed
  *   io.c       descriptors become node inputs
- *   attach.c   hostapd's stations become node inputs
+ *   attach.c   hostapd's stations become node inputs, accounting.c those of RADIUS
  *   policy.c   IPsec policies become a node input
  *   driver.c   node actions are carried out
  *   batch.c    messages wait for the records before them
@@ -106,6 +106,7 @@ struct gwd {
     struct gwd_fd mh, plane, netlink, deadline, xfrm;
     size_t nhostapd;
     struct gwd_hostapd *hostapd; /* attach.c */
+    struct gwd_accounting *accounting;
     int icmp_fd;
     struct gw_icmp_rate icmp_rate;
     struct gw_time armed; /* what the deadline timer stands at */
@@ -139,7 +140,9 @@ int gwd_io_open(struct gwd *d);
 void gwd_io_close(struct gwd *d);
 void gwd_links_refresh(struct gwd *d);
 
-/* attach.c: open when the node has started; free when the loop is closed. */
+/* attach.c: NULL when no interface is called so; open when the node has started; free when the loop
+ * is closed. */
+const struct gwd_if *gwd_if_named(const struct gwd *d, const char *name);
 int gwd_attach_open(struct gwd *d);
 void gwd_attach_close(struct gwd *d);
 void gwd_attach_free(struct gwd *d);
@@ -151,6 +154,13 @@ bool gwd_attach_same(const struct gw_config *a, const struct gw_config *b);
 int gwd_policies_open(struct gwd *d, const struct gw_config *c);
 void gwd_policies_read(struct gwd *d);
 void gwd_policies_close(struct gwd *d);
+
+/* accounting.c: the same for RADIUS; free after the node. */
+int gwd_accounting_open(struct gwd *d); /* 0, GW_ENOMEM, or GW_ESYS with errno */
+void gwd_accounting_close(struct gwd *d);
+void gwd_accounting_free(struct gwd *d);
+void gwd_accounting_count(const struct gwd *d, struct gw_emit *e);
+bool gwd_accounting_same(const struct gw_config *a, const struct gw_config *b);
 
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);

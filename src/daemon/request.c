@@ -31,6 +31,7 @@ static void emit_counters(const struct gwd *d, struct gw_emit *e)
 #define X(member, name) gw_emit_num(e, name, (int64_t)d->count.member);
     GWD_COUNTERS(X)
 #undef X
+    gwd_accounting_count(d, e);
 }
 
 static json_t *show_counters(struct gwd *d)

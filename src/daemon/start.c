@@ -169,7 +169,9 @@ static int start_node(struct gwd *d)
 static int open_attachment(struct gwd *d)
 {
     int err = gwd_attach_open(d);
-    return err < 0 ? fail(d, GW_CAT_ACCESS, "no-memory", err, d->conf->name, gw_err_name(err)) : 0;
+    return err == GW_ENOMEM
+               ? fail(d, GW_CAT_ACCESS, "no-memory", err, d->conf->name, gw_err_name(err))
+               : err;
 }
 
 static void every_second(uv_timer_t *timer)

@@ -88,11 +88,24 @@ static int authorise(struct gw_node *n, const struct gw_station_key *st, const s
     return 0;
 }
 
+static bool serves(const struct gw_cfg_nas *nas, const char *name)
+{
+    for (size_t i = 0; i < nas->nifs; i++)
+        if (strcmp(nas->ifs[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* Do stations on this interface authenticate? */
 static bool controlled(const struct gw_config *cfg, uint32_t iface)
 {
-    for (size_t i = 0; iface < cfg->nifs && i < cfg->attachment.nhostapd; i++)
-        if (strcmp(cfg->attachment.hostapd[i].iface, cfg->ifs[iface].name) == 0)
+    const struct gw_cfg_attachment *a = &cfg->attachment;
+
+    for (size_t i = 0; iface < cfg->nifs && i < a->nhostapd; i++)
+        if (strcmp(a->hostapd[i].iface, cfg->ifs[iface].name) == 0)
+            return true;
+    for (size_t i = 0; iface < cfg->nifs && i < a->radius.nnas; i++)
+        if (serves(&a->radius.nas[i], cfg->ifs[iface].name))
             return true;
     return false;
 }

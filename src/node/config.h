@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "wire/auth.h"
 #include "wire/mh.h"
+#include "wire/radius.h"
 
 enum gw_role {
     GW_ROLE_MAAR = 1u << 0,
@@ -121,9 +122,21 @@ struct gw_cfg_hostapd {
     const char *iface;  /* the access interface its stations are on */
     const char *socket; /* hostapd's control socket of that interface */
 };
+struct gw_cfg_nas {
+    struct gw_addr addr; /* its requests come from */
+    struct gw_radius_secret secret;
+    size_t nifs;
+    const char **ifs; /* the access interfaces its stations are on */
+};
 struct gw_cfg_attachment {
     size_t nhostapd;
     struct gw_cfg_hostapd *hostapd;
+    struct {                 /* accounting, RFC 2866; port 0: no listener */
+        struct gw_addr addr; /* to listen on */
+        uint16_t port;
+        size_t nnas;
+        struct gw_cfg_nas *nas;
+    } radius;
 };
 
 struct gw_cfg_limits {

@@ -2,10 +2,10 @@
  * programs, mounting and setting up links are no longer possible afterwards: whoever takes over
  * the process through a message from the network gets a forwarding node, not the machine.
  *
- * The capabilities were found by running the end-to-end tests: NET_ADMIN for routes, tc, XDP
- * and bridge entries, NET_RAW for ancillary data of raw sockets, BPF for the maps (Linux 6.1 asks
- * for it with every bpf(2) when unprivileged BPF is off). Not among them: DAC_OVERRIDE, so what is
- * read again by a reload must be readable by the daemon's user.
+ * The capabilities are what the calls after the start ask for: NET_ADMIN for routes, tc, XDP and
+ * bridge entries, NET_RAW for ancillary data of raw sockets, BPF for the maps (Linux 6.1 asks for
+ * it with every bpf(2) when unprivileged BPF is off). Not among them: DAC_OVERRIDE, so what is read
+ * again by a reload must be readable by the daemon's user.
  *
  * The list of system calls is what this program, libuv, LMDB, libyang, libfyaml, libbpf, libmnl and
  * glibc use between the end of the start and the exit, on kernels from 6.1. Threads are allowed,

@@ -81,6 +81,7 @@ enum gw_hostapd_event gw_hostapd_parse(const void *data, size_t len, struct gw_l
         {"AP-STA-CONNECTED ", GW_HOSTAPD_CONNECTED},
         {"AP-STA-DISCONNECTED ", GW_HOSTAPD_DISCONNECTED},
         {"CTRL-EVENT-EAP-SUCCESS ", GW_HOSTAPD_EAP_SUCCESS},
+        {"CTRL-EVENT-EAP-SUCCESS2 ", GW_HOSTAPD_EAP_SUCCESS}, /* by another's server */
     };
     const char *text = data;
     struct text t = {text, text + len};

@@ -183,6 +183,55 @@ static void test_exposed_key(void **state)
     gw_config_free(c);
 }
 
+/* minimal.yaml with accounting, and what the secret's file holds. */
+static void put_accounting(const char *secret, mode_t mode)
+{
+    char *text = read_text(TEST_DIR "/good/minimal.yaml"), more[4096];
+
+    (void)snprintf(more, sizeof more,
+                   "%s\n  attachment:\n    radius:\n      address: 2001:db8:f::1\n      nas:\n"
+                   "        - {address: 2001:db8:a::1, interfaces: [ap1], secret-file: a.key}\n",
+                   text);
+    free(text);
+    put("node.yaml", more, 0600);
+    put("a.key", secret, mode);
+}
+
+static void test_radius_secret(void **state)
+{
+    struct lines l;
+    struct gw_config *c = NULL;
+    char large[200];
+
+    (void)state;
+    put_accounting("  a secret, with spaces\r\n", 0600);
+    assert_int_equal(load(&l, &c), 0);
+    assert_string_equal(l.warnings, "");
+    assert_int_equal(c->attachment.radius.port, 1813);
+    assert_int_equal(c->attachment.radius.nnas, 1);
+    const struct gw_cfg_nas *nas = &c->attachment.radius.nas[0];
+    assert_int_equal(nas->secret.len, 21);
+    assert_memory_equal(nas->secret.b, "a secret, with spaces", 21);
+    assert_int_equal(nas->nifs, 1);
+    assert_string_equal(nas->ifs[0], "ap1");
+    gw_config_free(c);
+    put_accounting("secret", 0604);
+    assert_refused(GW_EFORMAT,
+                   "/godwit/attachment/radius/nas[address='2001:db8:a::1']/secret-file:");
+    assert_refused(GW_EFORMAT, "a.key: is open to others (its mode), expected mode 0600");
+    put_accounting("\n", 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad secret (not shown), expected 1 to 128 octets of text");
+    memset(large, 's', sizeof large);
+    large[129] = '\0';
+    put_accounting(large, 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad secret (not shown)");
+    large[128] = '\0';
+    put_accounting(large, 0600);
+    assert_int_equal(load(&l, &c), 0);
+    assert_int_equal(c->attachment.radius.nas[0].secret.len, 128);
+    gw_config_free(c);
+}
+
 /* A file that refuses everybody is allowed, but hardly meant. */
 static void test_no_policy(void **state)
 {
@@ -235,7 +284,7 @@ int main(void)
         cmocka_unit_test(test_too_large),     cmocka_unit_test(test_key_file),
         cmocka_unit_test(test_bad_key_files), cmocka_unit_test(test_key_file_in_normal_form),
         cmocka_unit_test(test_exposed_key),   cmocka_unit_test(test_no_reader),
-        cmocka_unit_test(test_no_policy),
+        cmocka_unit_test(test_no_policy),     cmocka_unit_test(test_radius_secret),
     };
     return cmocka_run_group_tests_name("conf_files", tests, make_dir, remove_dir);
 }

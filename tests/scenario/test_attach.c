@@ -126,6 +126,34 @@ static void may_attach(void **state)
     w_free(w);
 }
 
+/* The interfaces of a NAS are controlled too, and it may say where a station may show itself. */
+static void accounted_for(void **state)
+{
+    (void)state;
+    struct world *w = controlled_world();
+    const char *ifs[] = {"another", on_access.iface};
+    struct gw_cfg_nas nas = {.nifs = 1, .ifs = ifs};
+
+    w->n[1].cfg.attachment.nhostapd = 0;
+    w->n[1].cfg.attachment.radius.nnas = 1;
+    w->n[1].cfg.attachment.radius.nas = &nas;
+    assert_int_equal(solicit(w, 1, 1), 0); /* not that NAS's interface */
+    nas.nifs = 2;
+    assert_int_equal(solicit(w, 1, 2), GW_EDENIED);
+    assert_int_equal(tell(w, 1, GW_IN_AUTHORISED, GW_SEEN_RADIUS, 2, &alice), 0);
+    w_run(w, GW_SEC(1));
+    assert_null(named(w, 1, &alice)); /* let in, and not seen yet */
+    assert_int_equal(solicit(w, 1, 2), 0);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(named(w, 1, &alice)->seen_by, 1u << GW_SEEN_RS);
+    assert_int_equal(tell(w, 1, GW_IN_ATTACH, GW_SEEN_RADIUS, 2, &alice), 0);
+    assert_int_equal(named(w, 1, &alice)->seen_by, 1u << GW_SEEN_RS | 1u << GW_SEEN_RADIUS);
+    assert_int_equal(tell(w, 1, GW_IN_DETACH, GW_SEEN_RADIUS, 2, NULL), 0);
+    assert_true(gw_timer_is_set(&named(w, 1, &alice)->guard));
+    assert_int_equal(solicit(w, 1, 2), GW_EDENIED);
+    w_free(w);
+}
+
 /* Whom hostapd has disconnected cannot keep itself here by its frames; others cannot disconnect. */
 static void disconnected(void **state)
 {
@@ -227,13 +255,10 @@ static void bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_the_authorised),
-        cmocka_unit_test(without_an_identity),
-        cmocka_unit_test(may_attach),
-        cmocka_unit_test(disconnected),
-        cmocka_unit_test(restarted),
-        cmocka_unit_test(policy_on_names),
-        cmocka_unit_test(bounds),
+        cmocka_unit_test(only_the_authorised), cmocka_unit_test(without_an_identity),
+        cmocka_unit_test(may_attach),          cmocka_unit_test(accounted_for),
+        cmocka_unit_test(disconnected),        cmocka_unit_test(restarted),
+        cmocka_unit_test(policy_on_names),     cmocka_unit_test(bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

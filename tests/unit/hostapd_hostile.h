@@ -55,7 +55,7 @@ static const struct hostapd_hostile {
     H("<3>XAP-STA-CONNECTED " MAC),
     H("<3>AP-STA-CONNECTED-" MAC),
     H("<3>CTRL-EVENT-EAP-SUCCESS"),
-    H("<3>CTRL-EVENT-EAP-SUCCESS2 " MAC),
+    H("<3>CTRL-EVENT-EAP-SUCCESS22 " MAC),
     H("<3>CTRL-EVENT-EAP-FAILURE " MAC " <3>AP-STA-CONNECTED " MAC),
     H("<3>AP-STA-DISCONNECTED"),
     H("<3>AP-STA-DISCONNECTED :::::"),
