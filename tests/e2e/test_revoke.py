@@ -9,6 +9,7 @@ from domain import (AUTH, CMD, HNP, MESG_ID, MN, MNID, PBA, PBU, TIMESTAMP, Doma
 from godwit_lab import signalling
 from godwit_lab.domain import wait_for
 from scapy.utils import PcapReader
+from test_pmip import LMA, Pmip
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
 
@@ -174,4 +175,27 @@ def test_new_registrations_on_demand(domain):
         "godwit.type in {19, 20}", ["-X", f"lua_script:{SCRIPT}"])
     assert [r[0] for r in rows] == ["19", "20", "19", "20"]
     assert rows[0][1:3] == ["1", "1"] and rows[1][3] == "0"
+    assert signalling.malformed(d.file) == []
+
+
+def test_a_session_of_a_mag(lab_name, clean):
+    """An LMA and a MAG: RFC 5846 as it stands."""
+    d = Pmip(lab_name, BIN)
+    home = d.usable(LMA)
+    (session,) = d.lab.show(LMA, "bindings")
+    d.quiet()
+    status, out, _ = command(d, LMA, "revoke", LLADDR, "--json")
+    assert status == 0 and '"done": 1' in out
+    d.quiet()
+    d.stop_capture()
+    assert d.lab.show(LMA, "bindings") == d.lab.show(LMA, "prefixes") == []
+    assert d.lab.show("mag1", "stations") == d.lab.show("mag1", "prefixes") == []
+    wait_for("no router", lambda: routes(d) == "", 5)
+    assert all(a["deprecated"] for a in d.lab.addresses(MN) if a["address"] == home)
+    bri, bra = [m for m in messages(d.file) if m.kind == REVOCATION]
+    assert (bri.src, bri.dst) == (d.address(LMA), d.address("mag1")) == (bra.dst, bra.src)
+    assert str(bri.hnp()) == session["prefix"] and bri.one(MNID)[0] == 5 and bri.all(TIMESTAMP) == []
+    asked, answered = revocations(d)
+    assert (asked["mip6.bri_r.trigger"], asked["mip6.bri_ip"], asked["mip6.bri_ig"]) == (ADMINISTRATIVE, "1", "0")
+    assert (answered["mip6.bri_br.type"], answered["mip6.bri_status"]) == (BRA, "0")
     assert signalling.malformed(d.file) == []

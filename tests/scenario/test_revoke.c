@@ -43,6 +43,9 @@ static void one_node(void **state)
     }
     r_check(w, 0, 3, 3);
     assert_int_equal(r_result(w, 0)->nodes, 1);
+    w_run(w, GW_SEC(5)); /* RAs get lost: three rounds, and then it is unknown */
+    assert_int_equal(w->n[3].ras, ras + 9);
+    assert_int_equal(gw_table_count(&w->n[3].node->access.stations), 0);
     r_check_revoked(w, 1);
     assert_int_equal(r_revoke(w, 0, 1, GW_SEC(60)), GW_ENOENT);
     assert_int_equal(r_revoke(w, 1, 1, GW_SEC(60)), GW_EDENIED); /* a MAAR de-registers */

@@ -114,6 +114,12 @@ static void forget_gone(struct gw_access_station *st)
     st->n = kept;
 }
 
+static void forget(struct gw_access_station *st)
+{
+    gw_table_del(&st->access->stations, &st->key);
+    station_free(st);
+}
+
 static void round_due(struct gw_timer *t, void *user)
 {
     struct gw_access_station *st = t->owner;
@@ -126,6 +132,8 @@ static void round_due(struct gw_timer *t, void *user)
         forget_gone(st);
     if (st->n > 0)
         (void)schedule(st); /* the heap has room: this timer has just left it */
+    else if (st->leaving)
+        forget(st);
 }
 
 static struct gw_access_station *station_get(struct gw_access *a, const struct gw_station_key *key,
@@ -310,38 +318,47 @@ static int station_change(struct gw_access_station *st, enum gw_access_owner own
     st->entry = l.entry;
     st->n = l.n;
     st->size = l.size;
+    st->leaving = false;
     return access_ra_round(st);
 }
 
-static void forget(struct gw_access_station *st)
-{
-    gw_table_del(&st->access->stations, &st->key);
-    station_free(st);
-}
-
 /* Marking what goes needs no memory, nor does moving the timer of a station that has entries. */
-void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key,
-                           enum gw_access_owner owner)
+void gw_access_withdraw(struct gw_access *a, const struct gw_station_key *key,
+                        enum gw_access_owner owner)
 {
     struct gw_access_station *st = access_find(a, key);
-    bool others = false, told = false;
+    bool told = false, live = false;
 
     if (st == NULL)
         return;
-    for (size_t i = 0; i < st->n; i++)
-        others |= st->entry[i].owner != owner && !st->entry[i].gone;
-    if (!others) {
+    if (st->n == 0) { /* it has been told of everything */
         forget(st);
         return;
     }
     for (size_t i = 0; i < st->n; i++) {
-        if (st->entry[i].owner != owner || st->entry[i].gone)
-            continue;
-        st->entry[i].gone = true;
-        told = true;
+        told |= st->entry[i].owner == owner && !st->entry[i].gone;
+        st->entry[i].gone |= st->entry[i].owner == owner;
+        live |= !st->entry[i].gone;
     }
+    st->leaving = !live;
     if (told && restart_rounds(st) == 0)
         access_ra_round(st);
+}
+
+void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key,
+                           enum gw_access_owner owner)
+{
+    struct gw_access_station *st = access_find(a, key);
+    bool others = false;
+
+    if (st == NULL || st->leaving)
+        return;
+    for (size_t i = 0; i < st->n; i++)
+        others |= st->entry[i].owner != owner && !st->entry[i].gone;
+    if (others)
+        gw_access_withdraw(a, key, owner);
+    else
+        forget(st);
 }
 
 int gw_access_set_station(struct gw_access *a, const struct gw_station_key *key,

@@ -86,8 +86,14 @@ enum gw_access_owner { GW_ACCESS_MAAR, GW_ACCESS_MAG };
  * GW_EINVAL (a link-layer address without octets, more than GW_ND_RIOS). */
 int gw_access_set_station(struct gw_access *a, const struct gw_station_key *key,
                           enum gw_access_owner owner, const struct gw_access_dlif *dlifs, size_t n);
+/* The station is still here and gets nothing from its owner any more: its prefixes, and routers
+ * without another, are withdrawn in three rounds (RFC 4861 §6.2.5). When that was all it had it is
+ * forgotten then, and what it says meanwhile is as from one that is not set. Needs no memory. */
+void gw_access_withdraw(struct gw_access *a, const struct gw_station_key *key,
+                        enum gw_access_owner owner);
 /* The station has left its owner. When that was the last one it is forgotten, silently; when
- * another one goes on serving it, it is told in three rounds. Unknown is fine. */
+ * another one goes on serving it, it is told in three rounds. Unknown is fine, and so is one that
+ * is being withdrawn. */
 void gw_access_del_station(struct gw_access *a, const struct gw_station_key *key,
                            enum gw_access_owner owner);
 

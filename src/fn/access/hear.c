@@ -114,6 +114,8 @@ enum gw_access_seen gw_access_input_nd(struct gw_access *a, uint32_t iface,
     st = access_find(a, &key);
     if (st != NULL)
         learn_address(st, &m);
+    if (st != NULL && st->leaving)
+        st = NULL;
     switch (m.type) {
     case GW_ND_RS:
         a->count.rs++;

@@ -34,6 +34,7 @@ struct gw_access_station {
     unsigned rounds;       /* quick ones still to come */
     struct gw_time ra_ok;  /* not before it is an RS answered */
     struct gw_time na_at;  /* rate of NAs: the time at which what was sent would have been due */
+    bool leaving;          /* all it had is being withdrawn; then it is forgotten */
     bool collides;         /* it uses the address of a DLIF of its own */
     bool ll_known;
     struct gw_addr link_local; /* its own, learnt from what it says */

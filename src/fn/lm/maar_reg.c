@@ -455,7 +455,7 @@ void gw_mn_refuse(struct gw_maar_mn *mn, struct gw_time span)
     gw_timer_stop(m->lm->timers, &mn->refresh);
     mn->row = 0;
     if (mn->on_link) /* its prefixes end: an RA says so to the station */
-        (void)gw_access_set_station(m->access, &mn->station, GW_ACCESS_MAAR, NULL, 0);
+        gw_access_withdraw(m->access, &mn->station, GW_ACCESS_MAAR);
     gw_mn_drop_station(mn);
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
         next = a->next;

@@ -288,7 +288,7 @@ void gw_mag_deny(struct gw_mag_mn *mn)
     mn->row = 0;
     mn->state = GW_MAG_REFUSED;
     if (mn->on_link) /* its prefixes end: an RA says so to the station */
-        (void)gw_access_set_station(mn->mag->access, &mn->station, GW_ACCESS_MAG, NULL, 0);
+        gw_access_withdraw(mn->mag->access, &mn->station, GW_ACCESS_MAG);
     gw_mag_drop_station(mn);
     gw_mag_drop_prefixes(mn);
     gw_mag_del_record(mn);

@@ -398,6 +398,43 @@ static void the_last_owner_takes_the_station(void **state)
     rig_free(r);
 }
 
+/* A station that gets nothing any more hears so three times, and is as good as unknown meanwhile;
+ * whoever gives it something again is heard at once. */
+static void withdrawn_in_three_rounds(void **state)
+{
+    struct rig *r = rig_new(-1);
+    struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
+
+    (void)state;
+    gw_access_withdraw(&r->a, &rig_key, GW_ACCESS_MAAR); /* nobody */
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
+    rig_clear(r);
+    r->credit = 0;                                      /* and that needs no memory */
+    gw_access_withdraw(&r->a, &rig_key, GW_ACCESS_MAG); /* what it has is another's */
+    assert_int_equal(r->n, 0);
+    gw_access_withdraw(&r->a, &rig_key, GW_ACCESS_MAAR);
+    assert_int_equal(r->n, 2);
+    gw_access_withdraw(&r->a, &rig_key, GW_ACCESS_MAAR);
+    gw_access_del_station(&r->a, &rig_key, GW_ACCESS_MAAR);
+    assert_int_equal(rig_rs(r, &rig_mn), GW_ACCESS_RS_UNKNOWN);
+    assert_int_equal(gw_access_probe(&r->a, &rig_key), GW_ENOENT);
+    rig_run(r, GW_SEC(10));
+    assert_int_equal(r->n, 6);
+    for (size_t i = 0; i < r->n; i++) {
+        assert_int_equal(r->frame[i].nd.router_lifetime_s, 0);
+        assert_int_equal(r->frame[i].nd.pio[0].valid_s, 0);
+    }
+    assert_int_equal(gw_table_count(&r->a.stations), 0);
+    r->credit = -1;
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1);
+    gw_access_withdraw(&r->a, &rig_key, GW_ACCESS_MAAR);
+    rig_clear(r);
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1), 1);
+    assert_int_not_equal(r->frame[0].nd.router_lifetime_s, 0);
+    assert_int_equal(rig_rs(r, &rig_mn), GW_ACCESS_SEEN); /* too soon after the last */
+    rig_free(r);
+}
+
 /* Each allocation fails in turn: the call says so, and nothing has changed. */
 static void survives_failing_memory(void **state)
 {
@@ -445,6 +482,7 @@ int access_send_tests(void)
         cmocka_unit_test(reload_takes_new_lifetimes),
         cmocka_unit_test(owners_are_apart),
         cmocka_unit_test(the_last_owner_takes_the_station),
+        cmocka_unit_test(withdrawn_in_three_rounds),
         cmocka_unit_test(survives_failing_memory),
     };
     return cmocka_run_group_tests_name("access: unasked", tests, NULL, NULL);

@@ -270,6 +270,10 @@ static void test_finding_options(void **state)
     assert_string_equal(gw_mh_opt_name(250), "unknown");
     assert_string_equal(gw_mh_status_name(GW_ST_AUTH_FAILED), "authentication failed");
     assert_string_equal(gw_mh_status_name(99), "unknown");
+    assert_string_equal(gw_mh_bra_status_name(GW_BRA_ATTACHED), "the mobile node is attached");
+    assert_string_equal(gw_mh_bra_status_name(2), "unknown");
+    assert_string_equal(gw_mh_upa_status_name(GW_UPA_SUCCESS), "success");
+    assert_string_equal(gw_mh_upa_status_name(130), "unknown");
     while (gw_mh_add(&m, 200) != NULL)
         ;
     assert_int_equal(m.nopts, GW_MH_OPTS);
