@@ -69,6 +69,39 @@ static void chain(void **state)
 
 /* RAs after a move: the own prefix is preferred, the previous anchor's deprecated, each from its
  * own router address. */
+/* An anchor that says nothing of its router, or what can be none: every serving MAAR makes the same
+ * addresses of its own. */
+static void nameless_router(void **state)
+{
+    (void)state;
+    static const struct {
+        struct gw_addr ll;
+        struct gw_lladdr mac;
+    } said[] = {{.ll = {{0}}},
+                {{{0x20, 1, [15] = 1}}, {6, {0x33, 0x33}}},
+                {{{0xff, 2, [15] = 1}}, {8, {2, 1, 1, 1, 1, 1, 1, 1}}}};
+
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        struct world *w = w_new(2, 40 + i);
+        struct gw_prefix p1;
+        struct gw_addr ll;
+        struct gw_lladdr mac;
+        w->n[1].cfg.dlif.link_local = said[i].ll;
+        w->n[1].cfg.dlif.lladdr = said[i].mac;
+        assert_int_equal(w_attach(w, 1, 1), 0);
+        w_run(w, GW_MSEC(100));
+        p1 = w_own(w, 1, 1);
+        assert_int_equal(w_attach(w, 2, 1), 0);
+        w_run(w, GW_MSEC(100));
+        gw_dlif_default(&w->n[1].cfg.addr, &ll, &mac);
+        const struct gw_anchor *a = gw_anchor_get(&w->n[2].node->maar.bs, &p1);
+        assert_non_null(a);
+        assert_true(gw_addr_eq(&a->link_local, &ll));
+        assert_true(gw_lladdr_eq(&a->lladdr, &mac));
+        w_free(w);
+    }
+}
+
 static void advertised(void **state)
 {
     (void)state;
@@ -365,14 +398,23 @@ static void first_packets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(initial),       cmocka_unit_test(chain),
-        cmocka_unit_test(advertised),    cmocka_unit_test(transit),
-        cmocka_unit_test(confirmed),     cmocka_unit_test(refresh),
-        cmocka_unit_test(expiry),        cmocka_unit_test(detach),
-        cmocka_unit_test(guard),         cmocka_unit_test(detach_after_move),
-        cmocka_unit_test(late_goodbye),  cmocka_unit_test(same_maar),
-        cmocka_unit_test(ping_pong),     cmocka_unit_test(silence),
-        cmocka_unit_test(handover_rows), cmocka_unit_test(first_packets),
+        cmocka_unit_test(initial),
+        cmocka_unit_test(chain),
+        cmocka_unit_test(nameless_router),
+        cmocka_unit_test(advertised),
+        cmocka_unit_test(transit),
+        cmocka_unit_test(confirmed),
+        cmocka_unit_test(refresh),
+        cmocka_unit_test(expiry),
+        cmocka_unit_test(detach),
+        cmocka_unit_test(guard),
+        cmocka_unit_test(detach_after_move),
+        cmocka_unit_test(late_goodbye),
+        cmocka_unit_test(same_maar),
+        cmocka_unit_test(ping_pong),
+        cmocka_unit_test(silence),
+        cmocka_unit_test(handover_rows),
+        cmocka_unit_test(first_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,8 +208,6 @@ static int check_options(struct request *q)
 static struct gw_anchor *anchor_for(struct request *q)
 {
     struct gw_anchor *a = gw_anchor_of(&q->mn->b, &q->peer->addr);
-    const struct gw_opt *ll = gw_lm_opt(q->mh, GW_OPT_DLIF_LINK_LOCAL);
-    const struct gw_opt *mac = gw_lm_opt(q->mh, GW_OPT_DLIF_LLADDR);
     struct gw_lm_previous p = {.maar = q->peer->addr, .prefix = q->hnp->prefix};
     int err;
 
@@ -221,10 +219,8 @@ static struct gw_anchor *anchor_for(struct request *q)
         return NULL;
     gw_exchange_stop(&a->ex);
     a->state = GW_ANCHOR_SETTLED;
-    if (ll != NULL)
-        a->link_local = ll->addr;
-    if (mac != NULL)
-        a->lladdr = mac->lladdr;
+    gw_lm_take_dlif(gw_lm_opt(q->mh, GW_OPT_DLIF_LINK_LOCAL), &a->link_local, &a->lladdr);
+    gw_lm_take_dlif(gw_lm_opt(q->mh, GW_OPT_DLIF_LLADDR), &a->link_local, &a->lladdr);
     gw_lm_take_locals(q->cmd->lm, q->mh, 0, &a->locals);
     return a;
 }

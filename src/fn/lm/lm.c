@@ -283,6 +283,16 @@ const struct gw_opt *gw_lm_opt(const struct gw_mh *m, uint8_t type)
     return gw_mh_opt(m, type, &it);
 }
 
+void gw_lm_take_dlif(const struct gw_opt *o, struct gw_addr *ll, struct gw_lladdr *mac)
+{
+    if (o == NULL)
+        return;
+    if (o->type == GW_OPT_DLIF_LINK_LOCAL && gw_addr_is_link_local(&o->addr))
+        *ll = o->addr;
+    else if (o->type == GW_OPT_DLIF_LLADDR && o->lladdr.len == 6 && (o->lladdr.b[0] & 1) == 0)
+        *mac = o->lladdr;
+}
+
 bool gw_lm_next_previous(const struct gw_mh *m, size_t *it, struct gw_lm_previous *out)
 {
     const struct gw_opt *o = gw_mh_opt(m, GW_OPT_PREVIOUS_MAAR, it);
@@ -290,12 +300,8 @@ bool gw_lm_next_previous(const struct gw_mh *m, size_t *it, struct gw_lm_previou
     if (o == NULL)
         return false;
     *out = (struct gw_lm_previous){.maar = o->previous_maar.maar, .prefix = o->previous_maar.hnp};
-    for (size_t i = *it; i < m->nopts && m->opt[i].type != GW_OPT_PREVIOUS_MAAR; i++) {
-        if (m->opt[i].type == GW_OPT_DLIF_LINK_LOCAL)
-            out->link_local = m->opt[i].addr;
-        else if (m->opt[i].type == GW_OPT_DLIF_LLADDR)
-            out->lladdr = m->opt[i].lladdr;
-    }
+    for (size_t i = *it; i < m->nopts && m->opt[i].type != GW_OPT_PREVIOUS_MAAR; i++)
+        gw_lm_take_dlif(&m->opt[i], &out->link_local, &out->lladdr);
     return true;
 }
 

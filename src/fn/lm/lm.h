@@ -144,6 +144,8 @@ struct gw_lm_previous {
     struct gw_lladdr lladdr;
     struct gw_locals locals; /* apart: gw_lm_take_locals, gw_lm_add_locals */
 };
+/* Of option 69 or 70 (NULL: neither) what can be a router's address; else nothing changes. */
+void gw_lm_take_dlif(const struct gw_opt *o, struct gw_addr *ll, struct gw_lladdr *mac);
 bool gw_lm_next_previous(const struct gw_mh *m, size_t *it, struct gw_lm_previous *out);
 bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p);
 

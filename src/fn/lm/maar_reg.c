@@ -329,6 +329,19 @@ bool gw_maar_trusts(struct gw_maar *m, const struct gw_addr *maar)
     return false;
 }
 
+/* What was not said of the anchor's router, or could be none, follows from its address. */
+static void complete_dlif(struct gw_lm_previous *p)
+{
+    struct gw_addr ll;
+    struct gw_lladdr mac;
+
+    gw_dlif_default(&p->maar, &ll, &mac);
+    if (gw_addr_is_zero(&p->link_local))
+        p->link_local = ll;
+    if (p->lladdr.len == 0)
+        p->lladdr = mac;
+}
+
 /* One anchor named in a PBA; true when something is different now. */
 static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
 {
@@ -341,8 +354,7 @@ static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
         mn->maar->lm->count[GW_CNT_UNKNOWN_PEER]++;
         return false;
     }
-    if (p->lladdr.len == 0)
-        p->lladdr = cfg->dlif.lladdr;
+    complete_dlif(p);
     uint16_t before = mn->b.nanchors;
     struct gw_anchor *a = place_for(mn, p);
     if (a == NULL)
@@ -610,8 +622,6 @@ static void hear_from_now(struct gw_maar_mn *mn)
 int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const struct gw_mh *mh)
 {
     const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *hnp = gw_lm_opt(mh, GW_OPT_HNP);
-    const struct gw_opt *ll = gw_lm_opt(mh, GW_OPT_DLIF_LINK_LOCAL);
-    const struct gw_opt *mac = gw_lm_opt(mh, GW_OPT_DLIF_LLADDR);
     struct gw_binding *b = id != NULL ? gw_binding_get(&m->bs, &id->mnid) : NULL;
     struct gw_maar_mn *mn = b != NULL ? gw_maar_mn(b) : NULL;
 
@@ -621,10 +631,8 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
     }
     struct gw_lm_previous p = *from;
     p.prefix = hnp->prefix;
-    if (ll != NULL)
-        p.link_local = ll->addr;
-    if (mac != NULL)
-        p.lladdr = mac->lladdr;
+    gw_lm_take_dlif(gw_lm_opt(mh, GW_OPT_DLIF_LINK_LOCAL), &p.link_local, &p.lladdr);
+    gw_lm_take_dlif(gw_lm_opt(mh, GW_OPT_DLIF_LLADDR), &p.link_local, &p.lladdr);
     gw_lm_take_locals(m->lm, mh, 0, &p.locals);
     bool fresh = mn->state == GW_MN_REGISTERING;
     if (fresh) {
