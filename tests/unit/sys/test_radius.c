@@ -4,6 +4,8 @@
  */
 #include "sys/radius.h"
 
+#include "../radius_hostile.h"
+
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,10 +80,25 @@ static size_t add(uint8_t *at, uint8_t type, const void *value, size_t len)
     return len + 2;
 }
 
+/* A request without its length and authenticator, to its end. Was it answered? */
+static bool deliver(struct env *e, uint8_t *p, size_t len)
+{
+    uint8_t answer[64];
+
+    p[3] = (uint8_t)len;
+    memcpy(p + len, secret.b, secret.len);
+    assert_int_equal(EVP_Digest(p, len + secret.len, p + 4, NULL, EVP_md5(), NULL), 1);
+    assert_int_equal(send(e->fd, p, len, 0), len);
+    gw_radius_read(&e->r, e->now);
+    ssize_t n = recv(e->fd, answer, sizeof answer, 0);
+    assert_true(n < 0 || (n == 20 && answer[0] == 5 && answer[1] == p[1]));
+    return n > 0;
+}
+
 /* A request about a station (0: none) and its session ("": none), to its end. Was it answered? */
 static bool say(struct env *e, enum gw_radius_status status, uint8_t sta, const char *session)
 {
-    uint8_t p[256] = {4, ++e->id}, answer[64];
+    uint8_t p[256] = {4, ++e->id};
     uint8_t kind[4] = {0, 0, 0, (uint8_t)status};
     char mac[18];
     size_t len = 20 + add(p + 20, 40, kind, 4);
@@ -92,14 +109,7 @@ static bool say(struct env *e, enum gw_radius_status status, uint8_t sta, const 
         len += add(p + len, 31, mac, 17);
         len += add(p + len, 1, "al", 2);
     }
-    p[3] = (uint8_t)len;
-    memcpy(p + len, secret.b, secret.len);
-    assert_int_equal(EVP_Digest(p, len + secret.len, p + 4, NULL, EVP_md5(), NULL), 1);
-    assert_int_equal(send(e->fd, p, len, 0), len);
-    gw_radius_read(&e->r, e->now);
-    ssize_t n = recv(e->fd, answer, sizeof answer, 0);
-    assert_true(n < 0 || (n == 20 && answer[0] == 5 && answer[1] == e->id));
-    return n > 0;
+    return deliver(e, p, len);
 }
 
 static void diary(struct env *e, const char *text)
@@ -230,6 +240,50 @@ static void test_strangers(void **state)
     diary(e, "");
 }
 
+/* All hostile requests; nobody has come or left, and nothing is remembered. */
+static void try_hostile(struct env *e)
+{
+    size_t known = gw_table_count(&e->r.stations);
+
+    for (size_t i = 0; i < RADIUS_HOSTILES; i++) {
+        uint8_t p[256] = {4, ++e->id};
+        memcpy(p + 20, radius_hostile[i].text, radius_hostile[i].len);
+        (void)deliver(e, p, 20 + radius_hostile[i].len);
+        if (e->diary[0] != '\0')
+            print_message("row %zu\n", i);
+        diary(e, "");
+        assert_int_equal(gw_table_count(&e->r.stations), known);
+    }
+}
+
+/* By a NAS that knows the secret, by one that does not, and from an unknown address. */
+static void try_hostile_senders(struct env *e)
+{
+    try_hostile(e);
+    e->nas[1].secret.b[0] ^= 1;
+    try_hostile(e);
+    e->nas[1].secret.b[0] ^= 1;
+    e->nas[1].addr.b[0] = 0xfd;
+    try_hostile(e);
+    e->nas[1].addr.b[0] = 0;
+}
+
+static void test_hostile(void **state)
+{
+    struct env *e = *state;
+    try_hostile_senders(e); /* nobody is known */
+    assert_true(say(e, GW_RADIUS_START, 0xa, "s1"));
+    diary(e, "began-a=al ");
+    try_hostile_senders(e);
+    assert_true(say(e, GW_RADIUS_INTERIM, 0xa, "s1")); /* it goes on as if nothing were */
+    diary(e, "goes-a=al ");
+    assert_true(say(e, GW_RADIUS_STOP, 0xa, "s1"));
+    diary(e, "ended-a=al ");
+    try_hostile_senders(e);
+    assert_true(say(e, GW_RADIUS_START, 0xa, "s2"));
+    diary(e, "began-a=al ");
+}
+
 static void test_rate(void **state)
 {
     struct env *e = *state;
@@ -251,6 +305,7 @@ int main(void)
         T(test_session),         T(test_repeated),     T(test_out_of_order),
         T(test_known_to_nobody), T(test_nas_restarts), T(test_nothing_about_a_station),
         T(test_limit),           T(test_strangers),    T(test_rate),
+        T(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "../radius_hostile.h"
 #include "wire/radius.h"
 
 static const struct gw_radius_secret secret = {.len = 16, .b = "godwit-of-secret"};
@@ -246,6 +247,22 @@ static void hostile(void **state)
     }
 }
 
+/* Refused, or nothing that one could take for a station's session or a NAS's beginning or end. */
+static void hostile_ones(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RADIUS_HOSTILES; i++) {
+        struct packet p = made(radius_hostile[i].text, radius_hostile[i].len);
+        struct gw_radius_acct a;
+        int err = parse(&p, &a);
+        if (err == 0 && a.sta.len > 0 && a.session_len > 0 && a.status >= GW_RADIUS_START &&
+            a.status <= GW_RADIUS_INTERIM)
+            fail_msg("row %zu", i);
+        if (err == 0)
+            assert_true(a.status != GW_RADIUS_ON && a.status != GW_RADIUS_OFF);
+    }
+}
+
 /* Every octet counts, every cut is seen, and other codes are not ours. */
 static void tampered(void **state)
 {
@@ -303,9 +320,9 @@ static void answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(start),  cmocka_unit_test(sizes),   cmocka_unit_test(spellings),
-        cmocka_unit_test(names),  cmocka_unit_test(hostile), cmocka_unit_test(tampered),
-        cmocka_unit_test(answer),
+        cmocka_unit_test(start),    cmocka_unit_test(sizes),   cmocka_unit_test(spellings),
+        cmocka_unit_test(names),    cmocka_unit_test(hostile), cmocka_unit_test(hostile_ones),
+        cmocka_unit_test(tampered), cmocka_unit_test(answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
