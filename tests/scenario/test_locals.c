@@ -12,7 +12,6 @@
 
 static struct gw_prefix one = {{{0xfd, 0, 0, 0x10}}, 48}, two = {{{0xfd, 0, 0, 0x20}}, 64};
 static struct gw_prefix both[] = {{{{0xfd, 0, 0, 0x10}}, 48}, {{{0xfd, 0, 0, 0x20}}, 64}};
-static struct gw_config changed[W_NODES]; /* what a node runs on after a reload */
 
 /* MAAR 1 has the first network, and every node is in that mode. */
 static struct world *make(size_t maars, uint64_t seed, enum gw_cmd_mode mode)
@@ -30,14 +29,13 @@ static struct world *make(size_t maars, uint64_t seed, enum gw_cmd_mode mode)
 
 static void reload(struct world *w, size_t node, struct gw_prefix *list, size_t n)
 {
-    changed[node] = *w->n[node].node->cfg;
-    changed[node].mobility.local = list;
-    changed[node].mobility.nlocal = n;
-    struct gw_config *now = &w->n[node].cfg, before = *now;
-    *now = changed[node];
-    changed[node] = before; /* the old one stays where the node has it until it has the new one */
-    w->n[node].node->cfg = w->n[node].node->lm.cfg = &changed[node];
-    assert_int_equal(gw_node_reload(w->n[node].node, now, NULL, NULL, w->now), 0);
+    struct gw_node *x = w->n[node].node;
+    struct gw_config before = w->n[node].cfg;
+
+    w->n[node].cfg.mobility.local = list;
+    w->n[node].cfg.mobility.nlocal = n;
+    x->cfg = x->lm.cfg = &before; /* until it has the new one */
+    assert_int_equal(gw_node_reload(x, &w->n[node].cfg, NULL, NULL, w->now), 0);
     w_drain(w, node);
 }
 
