@@ -16,22 +16,16 @@ struct gw_authorised {
     uint8_t id[UINT8_MAX];
 };
 
-static uint64_t authorised_hash(const void *key, uint64_t seed)
-{
-    const struct gw_station_key *k = key;
-    return gw_hash(k->lladdr.b, k->lladdr.len, seed ^ k->iface);
-}
 static bool authorised_eq(const void *key, const void *obj)
 {
-    const struct gw_station_key *a = key, *b = &((const struct gw_authorised *)obj)->station;
-    return a->iface == b->iface && gw_lladdr_eq(&a->lladdr, &b->lladdr);
+    return gw_station_eq(key, &((const struct gw_authorised *)obj)->station);
 }
 static const void *authorised_key(const void *obj)
 {
     return &((const struct gw_authorised *)obj)->station;
 }
 static const struct gw_table_ops authorised_ops = {
-    .hash = authorised_hash, .eq = authorised_eq, .key = authorised_key};
+    .hash = gw_station_hash, .eq = authorised_eq, .key = authorised_key};
 
 const char *gw_seen_by_name(enum gw_seen_by by)
 {

@@ -45,24 +45,6 @@ static struct gw_mh *pbu(struct world *w, struct say s)
     return m;
 }
 
-static void without(struct gw_mh *m, uint8_t type)
-{
-    uint16_t n = 0;
-
-    for (uint16_t i = 0; i < m->nopts; i++)
-        if (m->opt[i].type != type)
-            m->opt[n++] = m->opt[i];
-    m->nopts = n;
-}
-
-static struct gw_opt *find(struct gw_mh *m, uint8_t type)
-{
-    for (uint16_t i = 0; i < m->nopts; i++)
-        if (m->opt[i].type == type)
-            return &m->opt[i];
-    return NULL;
-}
-
 static int catch_answer(struct world *w, struct w_event *e)
 {
     (void)w;
@@ -159,7 +141,7 @@ static void statuses(void **state)
 
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         struct gw_mh *m = pbu(w, first);
-        without(m, missing[i].option);
+        w_without(m, missing[i].option);
         assert_int_equal(ask(w, 1, m), missing[i].status);
         assert_int_equal(answer.ba.seq, 7);
         check_given(&zero);
@@ -220,17 +202,17 @@ static void order_of_checks(void **state)
         if (mended < 1)
             m->bu.flags |= GW_BU_D;
         if (mended < 2)
-            without(m, GW_OPT_MNID);
+            w_without(m, GW_OPT_MNID);
         if (mended < 6)
-            find(m, GW_OPT_TIMESTAMP)->u64 += 2 * 65536;
+            w_find(m, GW_OPT_TIMESTAMP)->u64 += 2 * 65536;
         if (mended < 10)
-            find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){{{0x3f, 0xff}}, 64};
+            w_find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){{{0x3f, 0xff}}, 64};
         if (mended < 7)
-            without(m, GW_OPT_HNP);
+            w_without(m, GW_OPT_HNP);
         if (mended < 8)
-            without(m, GW_OPT_HI);
+            w_without(m, GW_OPT_HI);
         if (mended < 9)
-            without(m, GW_OPT_ATT);
+            w_without(m, GW_OPT_ATT);
         assert_int_equal(ask(w, 1, m), in_order[mended]);
     }
     w_free(w);
@@ -245,18 +227,18 @@ static void both_orders(void **state)
     struct say more = {.hi = 5, .att = 4, .ll = 1, .hnp = p};
     struct gw_mh *m = pbu(w, more);
 
-    without(m, GW_OPT_TIMESTAMP);
+    w_without(m, GW_OPT_TIMESTAMP);
     assert_int_equal(ask(w, 1, m), GW_ST_SEQUENCE); /* the number is not higher */
     m = pbu(w, more);
-    without(m, GW_OPT_TIMESTAMP);
+    w_without(m, GW_OPT_TIMESTAMP);
     m->bu.seq = 8;
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
     m = pbu(w, more);
-    find(m, GW_OPT_TIMESTAMP)->u64 -= 65536 / 4;
+    w_find(m, GW_OPT_TIMESTAMP)->u64 -= 65536 / 4;
     m->bu.seq = 9;
     assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_LOWER);
     m = pbu(w, more);
-    find(m, GW_OPT_TIMESTAMP)->u64 = 0;
+    w_find(m, GW_OPT_TIMESTAMP)->u64 = 0;
     assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_LOWER);
     w_free(w);
 }
@@ -270,13 +252,13 @@ static void order(void **state)
 
     for (int i = 0; i < 2; i++) {
         struct gw_mh *m = pbu(w, first);
-        find(m, GW_OPT_TIMESTAMP)->u64 += (uint64_t)(off[i] * 65536);
+        w_find(m, GW_OPT_TIMESTAMP)->u64 += (uint64_t)(off[i] * 65536);
         assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_MISMATCH);
         assert_int_equal(gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64, asked_at(w));
     }
     struct gw_prefix p = begin(w);
     struct gw_mh *m = pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1});
-    find(m, GW_OPT_TIMESTAMP)->u64 -= 6000;
+    w_find(m, GW_OPT_TIMESTAMP)->u64 -= 6000;
     assert_int_equal(ask(w, 2, m), GW_ST_TIMESTAMP_LOWER);
     assert_int_equal(gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64, asked_at(w));
     check_route(w, &p, 1);
@@ -291,13 +273,13 @@ static void order(void **state)
     assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_MISMATCH);
     /* without a Timestamp */
     *m = again;
-    without(m, GW_OPT_TIMESTAMP);
+    w_without(m, GW_OPT_TIMESTAMP);
     m->bu.seq = 6;
     assert_int_equal(ask(w, 1, m), GW_ST_SEQUENCE);
     assert_int_equal(answer.ba.seq, 7);
     assert_null(gw_lm_opt(&answer, GW_OPT_TIMESTAMP));
     *m = again;
-    without(m, GW_OPT_TIMESTAMP);
+    w_without(m, GW_OPT_TIMESTAMP);
     m->bu.seq = 8;
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
     assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_SEQUENCE), 1);
@@ -335,7 +317,7 @@ static void lookup_prefix(void **state)
     assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_PREFIX_SET), 1);
     /* (3) */
     m = pbu(w, (struct say){.hi = 3, .att = 5, .hnp = p});
-    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    w_find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
     assert_int_equal(ask(w, 2, m), GW_ST_HNP_NOT_AUTHORISED);
     check_given(&p);
     /* (2): a new session with what was asked for, if it is this LMA's */
@@ -532,10 +514,10 @@ static void limits(void **state)
     check_route(w, &p, 1);
     assert_int_equal(sessions(w), 1);
     struct gw_mh *m = pbu(w, first);
-    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    w_find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
     m = pbu(w, first);
-    find(m, GW_OPT_MNID)->mnid = w_mnid(3, id);
+    w_find(m, GW_OPT_MNID)->mnid = w_mnid(3, id);
     assert_int_equal(ask(w, 1, m), GW_ST_NO_RESOURCES);
     assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_BINDINGS), 1);
     assert_int_equal(gw_table_count(&w->n[0].node->lma.bs.by_prefix), 3);
@@ -568,14 +550,14 @@ static void exhausted(void **state)
     struct gw_prefix p = begin(w);
     w->n[0].policy.prefixes = 2;
     struct gw_mh *m = pbu(w, first);
-    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    w_find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
     assert_int_equal(ask(w, 1, m), GW_ST_NO_RESOURCES);
     check_given(&zero);
     assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_POOL), 1);
     assert_int_equal(gw_pools_count(&w->n[0].node->maar.pools), 1);
     w->n[0].policy.prefixes = 1;
     m = pbu(w, first);
-    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    w_find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
     assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 1, .att = 5, .ll = 9})),
                      GW_ST_NO_RESOURCES);
@@ -643,7 +625,7 @@ static void prefixes(void **state)
     m = pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1});
     gw_lm_add_addr(m, GW_OPT_LINK_LOCAL, &(struct gw_addr){0});
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED); /* of the binding */
-    ll = find(&answer, GW_OPT_LINK_LOCAL);
+    ll = w_find(&answer, GW_OPT_LINK_LOCAL);
     assert_non_null(ll);
     assert_int_equal(ll->addr.b[15], 0x33);
     w_free(w);

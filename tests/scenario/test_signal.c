@@ -39,24 +39,6 @@ static void mesgid(struct world *w, struct gw_mh *m, int64_t ahead_ns)
     gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns + ahead_ns));
 }
 
-static void without(struct gw_mh *m, uint8_t type)
-{
-    uint16_t n = 0;
-
-    for (uint16_t i = 0; i < m->nopts; i++)
-        if (m->opt[i].type != type)
-            m->opt[n++] = m->opt[i];
-    m->nopts = n;
-}
-
-static struct gw_opt *find(struct gw_mh *m, uint8_t type)
-{
-    for (uint16_t i = 0; i < m->nopts; i++)
-        if (m->opt[i].type == type)
-            return &m->opt[i];
-    return NULL;
-}
-
 static struct gw_mh answer;
 static unsigned answers, questions;
 static uint8_t octets[GW_MH_MAX];
@@ -106,7 +88,7 @@ static void statuses(void **state)
 
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         struct gw_mh *m = pbu(w);
-        without(m, missing[i].option);
+        w_without(m, missing[i].option);
         assert_int_equal(ask(w, 1, m), missing[i].status);
         assert_int_equal(answer.ba.seq, 7);
         assert_null(w_bce(w, 1));
@@ -119,21 +101,21 @@ static void statuses(void **state)
     m->bu.flags &= (uint16_t)~GW_BU_D;
     assert_int_equal(ask(w, 1, m), GW_ST_MAG_NOT_AUTHORISED);
     m = pbu(w);
-    find(m, GW_OPT_TIMESTAMP)->u64 += 65536 * 2;
+    w_find(m, GW_OPT_TIMESTAMP)->u64 += 65536 * 2;
     assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_MISMATCH);
     uint64_t cmd_time = gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64;
     assert_int_equal(cmd_time, gw_lm_timestamp(w->now.wall_ns));
     assert_int_equal(ask(w, 2, pbu(w)), GW_ST_HNP_NOT_AUTHORISED); /* of MAAR 1's pool */
     assert_int_equal(gw_lm_opt(&answer, GW_OPT_HI)->code, GW_HI_UNKNOWN);
     m = pbu(w);
-    find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){0};
+    w_find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){0};
     assert_int_equal(ask(w, 1, m), GW_ST_HNP_NOT_AUTHORISED);
     m = pbu(w); /* in its pool, but not of a mobile node's length */
-    find(m, GW_OPT_HNP)->prefix.len = 80;
+    w_find(m, GW_OPT_HNP)->prefix.len = 80;
     assert_int_equal(ask(w, 1, m), GW_ST_HNP_NOT_AUTHORISED);
     assert_int_equal(gw_lm_opt(&answer, GW_OPT_HNP)->prefix.len, 80);
     m = pbu(w);
-    find(m, GW_OPT_TIMESTAMP)->u64 = 0;
+    w_find(m, GW_OPT_TIMESTAMP)->u64 = 0;
     assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_MISMATCH);
     m = pbu(w);
     m->bu.flags = GW_BU_A | GW_BU_H;
@@ -169,19 +151,19 @@ static void order_of_checks(void **state)
         if (mended < 1)
             m->bu.flags = GW_BU_A | GW_BU_H;
         if (mended < 2)
-            without(m, GW_OPT_MNID);
+            w_without(m, GW_OPT_MNID);
         if (mended < 3)
             gw_lm_add_addr(m, GW_OPT_ALT_COA, &other);
         if (mended < 6)
-            find(m, GW_OPT_TIMESTAMP)->u64 += 2 * 65536;
+            w_find(m, GW_OPT_TIMESTAMP)->u64 += 2 * 65536;
         if (mended < 10)
-            find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){{{0x3f, 0xff}}, 64};
+            w_find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){{{0x3f, 0xff}}, 64};
         if (mended < 7)
-            without(m, GW_OPT_HNP);
+            w_without(m, GW_OPT_HNP);
         if (mended < 8)
-            without(m, GW_OPT_HI);
+            w_without(m, GW_OPT_HI);
         if (mended < 9)
-            without(m, GW_OPT_ATT);
+            w_without(m, GW_OPT_ATT);
         assert_int_equal(ask(w, 1, m), in_order[mended]);
     }
     w_free(w);
@@ -196,15 +178,15 @@ static void owner_and_order(void **state)
 
     assert_int_equal(ask(w, 1, pbu(w)), GW_ST_ACCEPTED);
     struct gw_mh *m = pbu(w);
-    find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
+    w_find(m, GW_OPT_MNID)->mnid = w_mnid(2, id);
     assert_int_equal(ask(w, 1, m), GW_ST_HNP_NOT_AUTHORISED);
     assert_null(w_bce(w, 2));
     m = pbu(w);
-    find(m, GW_OPT_TIMESTAMP)->u64 -= 65536;
+    w_find(m, GW_OPT_TIMESTAMP)->u64 -= 65536;
     assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_LOWER);
     /* another prefix from the same MAAR: it is told the one it gave before */
     m = pbu(w);
-    find(m, GW_OPT_HNP)->prefix.addr.b[7] = 9;
+    w_find(m, GW_OPT_HNP)->prefix.addr.b[7] = 9;
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
     assert_int_equal(gw_lm_opt(&answer, GW_OPT_HNP)->prefix.addr.b[7], 0);
     assert_int_equal(w_bce(w, 1)->b.nanchors, 1);

@@ -475,6 +475,24 @@ int w_detach(struct world *w, size_t node, unsigned mn)
     return w_input(w, node, &in);
 }
 
+void w_without(struct gw_mh *m, uint8_t type)
+{
+    uint16_t n = 0;
+
+    for (uint16_t i = 0; i < m->nopts; i++)
+        if (m->opt[i].type != type)
+            m->opt[n++] = m->opt[i];
+    m->nopts = n;
+}
+
+struct gw_opt *w_find(struct gw_mh *m, uint8_t type)
+{
+    for (uint16_t i = 0; i < m->nopts; i++)
+        if (m->opt[i].type == type)
+            return &m->opt[i];
+    return NULL;
+}
+
 int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const struct gw_key *key)
 {
     struct gw_mh_addrs addrs = {.src = w->n[from].cfg.addr, .dst = w->n[to].cfg.addr};

@@ -118,6 +118,10 @@ int w_input(struct world *w, size_t node, const struct gw_input *in);
 /* A message as peer `from` would send it to `to`, signed with key or, NULL, the right one. */
 int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const struct gw_key *key);
 
+/* Options of a message that a test makes: takes all of a type out; the first of a type, or NULL. */
+void w_without(struct gw_mh *m, uint8_t type);
+struct gw_opt *w_find(struct gw_mh *m, uint8_t type);
+
 /* world_use.c. A packet of this prefix, if `serving` still forwards it; else false. */
 bool w_packet(struct world *w, size_t serving, const struct gw_prefix *p);
 void w_read_use(struct world *w, size_t node, const struct gw_prefix *p);

@@ -5,22 +5,9 @@
 
 #include "fn/access/station.h"
 
-static uint64_t key_hash(const void *key, uint64_t seed)
-{
-    const struct gw_station_key *k = key;
-    uint8_t flat[sizeof k->iface + sizeof k->lladdr.b + 1] = {0};
-
-    memcpy(flat, &k->iface, sizeof k->iface);
-    flat[sizeof k->iface] = k->lladdr.len;
-    memcpy(flat + sizeof k->iface + 1, k->lladdr.b, k->lladdr.len);
-    return gw_hash(flat, sizeof flat, seed);
-}
-
 static bool key_eq(const void *key, const void *obj)
 {
-    const struct gw_station_key *k = key;
-    const struct gw_access_station *st = obj;
-    return k->iface == st->key.iface && gw_lladdr_eq(&k->lladdr, &st->key.lladdr);
+    return gw_station_eq(key, &((const struct gw_access_station *)obj)->key);
 }
 
 static const void *key_of(const void *obj)
@@ -30,7 +17,7 @@ static const void *key_of(const void *obj)
 }
 
 static const struct gw_table_ops station_ops = {
-    .hash = key_hash,
+    .hash = gw_station_hash,
     .eq = key_eq,
     .key = key_of,
 };

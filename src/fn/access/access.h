@@ -49,6 +49,10 @@ struct gw_access_env {
     void *user;
 };
 
+/* station_key.c. The hash is as struct gw_table_ops wants it. */
+uint64_t gw_station_hash(const void *key, uint64_t seed);
+bool gw_station_eq(const struct gw_station_key *a, const struct gw_station_key *b);
+
 struct gw_access_counters {
     uint64_t rs, ns, na;                /* valid ones from stations, known or not */
     uint64_t ra_sent, na_sent, ns_sent; /* packets */

@@ -86,6 +86,9 @@ struct gw_lm_previous gw_anchor_values(const struct gw_anchor *a);
 
 /* The durable form of the core, in a record of its owner. */
 #define GW_RECORD_MAX 9216
+/* The key of what is remembered of a mobile node: kind | MN-ID subtype | MN-ID. Its length. */
+#define GW_RECORD_KEY_MAX 257
+size_t gw_record_key(char kind, const struct gw_mnid *mn, uint8_t key[static GW_RECORD_KEY_MAX]);
 void gw_binding_write(struct gw_wr *w, const struct gw_binding *b);
 /* The binding of a record, with its identity only; size is that of the owner's entry. NULL with
  * *err GW_EVERSION, GW_EFORMAT, GW_EEXIST, GW_EFULL or GW_ENOMEM. */

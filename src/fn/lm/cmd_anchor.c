@@ -5,7 +5,6 @@
 #include "fn/lm/cmd.h"
 
 #define VERSION 1
-#define KEY_MAX 257
 
 /* The previous MAARs in a circle: the one after this; alone, it is its own next. Each tells the
  * serving MAAR of the next, so that it knows when one is missing (doc/protocol.md). */
@@ -215,36 +214,28 @@ int gw_cmd_pba(struct gw_cmd *c, const struct gw_cfg_peer *peer, const struct gw
     return 0;
 }
 
-static size_t record_key(const struct gw_binding *b, uint8_t key[static KEY_MAX])
-{
-    key[0] = 'C';
-    key[1] = b->mnid.subtype;
-    memcpy(key + 2, b->mnid.id, b->mnid.len);
-    return 2u + b->mnid.len;
-}
-
 void gw_cmd_put(struct gw_cmd_mn *mn)
 {
     struct gw_lm *lm = mn->cmd->lm;
-    uint8_t key[KEY_MAX], value[GW_RECORD_MAX];
+    uint8_t key[GW_RECORD_KEY_MAX], value[GW_RECORD_MAX];
     struct gw_wr w = gw_wr_make(value, sizeof value);
 
     gw_wr_u8(&w, VERSION);
     gw_binding_write(&w, &mn->b);
     if (!w.bad)
-        lm->ops->put(lm->user, key, record_key(&mn->b, key), value, gw_wr_len(&w));
+        lm->ops->put(lm->user, key, gw_record_key('C', &mn->b.mnid, key), value, gw_wr_len(&w));
 }
 
 void gw_cmd_settle(struct gw_cmd_mn *mn)
 {
     struct gw_lm *lm = mn->cmd->lm;
-    uint8_t key[KEY_MAX];
+    uint8_t key[GW_RECORD_KEY_MAX];
 
     if (mn->b.anchors != NULL) {
         gw_cmd_put(mn);
         return;
     }
-    lm->ops->del(lm->user, key, record_key(&mn->b, key));
+    lm->ops->del(lm->user, key, gw_record_key('C', &mn->b.mnid, key));
     gw_cmd_arm(mn);
     if (!gw_timer_is_set(&mn->expiry))
         gw_binding_free(&mn->cmd->bs, &mn->b);

@@ -7,9 +7,9 @@
 #include "fn/lm/hold.h"
 
 #include "base/cursor.h"
+#include "fn/lm/binding.h"
 
 #define VERSION 1
-#define KEY_MAX 257
 
 static uint64_t mnid_hash(const void *key, uint64_t seed)
 {
@@ -32,18 +32,10 @@ void gw_holds_init(struct gw_holds *hs, struct gw_lm *lm, uint64_t seed)
     gw_table_init(&hs->by_mnid, lm->al, &by_mnid_ops, lm->cfg->limits.bindings, seed);
 }
 
-static size_t record_key(const struct gw_mnid *mn, uint8_t key[static KEY_MAX])
-{
-    key[0] = 'H';
-    key[1] = mn->subtype;
-    memcpy(key + 2, mn->id, mn->len);
-    return 2u + mn->len;
-}
-
 static void put(const struct gw_hold *h)
 {
     struct gw_lm *lm = h->all->lm;
-    uint8_t key[KEY_MAX], value[KEY_MAX + 16];
+    uint8_t key[GW_RECORD_KEY_MAX], value[GW_RECORD_KEY_MAX + 16];
     struct gw_wr w = gw_wr_make(value, sizeof value);
 
     gw_wr_u8(&w, VERSION);
@@ -51,7 +43,7 @@ static void put(const struct gw_hold *h)
     gw_wr_u8(&w, h->mnid.subtype);
     gw_wr_u8(&w, h->mnid.len);
     gw_wr_put(&w, h->mnid.id, h->mnid.len);
-    lm->ops->put(lm->user, key, record_key(&h->mnid, key), value, gw_wr_len(&w));
+    lm->ops->put(lm->user, key, gw_record_key('H', &h->mnid, key), value, gw_wr_len(&w));
 }
 
 static void discard(struct gw_hold *h)
@@ -77,9 +69,9 @@ void gw_holds_free(struct gw_holds *hs)
 static void end(struct gw_hold *h)
 {
     struct gw_lm *lm = h->all->lm;
-    uint8_t key[KEY_MAX];
+    uint8_t key[GW_RECORD_KEY_MAX];
 
-    lm->ops->del(lm->user, key, record_key(&h->mnid, key));
+    lm->ops->del(lm->user, key, gw_record_key('H', &h->mnid, key));
     discard(h);
 }
 

@@ -10,21 +10,12 @@
 #include "fn/route/route.h"
 
 #define VERSION     1
-#define KEY_MAX     257
 #define RESUME_PACE GW_MSEC(2)
-
-static size_t record_key(const struct gw_binding *b, uint8_t key[static KEY_MAX])
-{
-    key[0] = 'M';
-    key[1] = b->mnid.subtype;
-    memcpy(key + 2, b->mnid.id, b->mnid.len);
-    return 2u + b->mnid.len;
-}
 
 void gw_mn_put(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
-    uint8_t key[KEY_MAX], value[GW_RECORD_MAX];
+    uint8_t key[GW_RECORD_KEY_MAX], value[GW_RECORD_MAX];
     struct gw_wr w = gw_wr_make(value, sizeof value);
 
     gw_wr_u8(&w, VERSION);
@@ -32,15 +23,15 @@ void gw_mn_put(struct gw_maar_mn *mn)
     gw_wr_u8(&w, (uint8_t)mn->state);
     gw_wr_station(&w, mn->maar->lm->cfg, mn->on_link ? &mn->station : NULL);
     if (!w.bad)
-        lm->ops->put(lm->user, key, record_key(&mn->b, key), value, gw_wr_len(&w));
+        lm->ops->put(lm->user, key, gw_record_key('M', &mn->b.mnid, key), value, gw_wr_len(&w));
 }
 
 void gw_mn_del_record(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
-    uint8_t key[KEY_MAX];
+    uint8_t key[GW_RECORD_KEY_MAX];
 
-    lm->ops->del(lm->user, key, record_key(&mn->b, key));
+    lm->ops->del(lm->user, key, gw_record_key('M', &mn->b.mnid, key));
 }
 
 static int read_station(struct gw_rd *r, struct gw_maar_mn *mn)

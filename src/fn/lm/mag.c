@@ -8,22 +8,16 @@
 
 #define REVIEW_PACE GW_MSEC(2)
 
-static uint64_t station_hash(const void *key, uint64_t seed)
-{
-    const struct gw_station_key *k = key;
-    return gw_hash(k->lladdr.b, k->lladdr.len, seed ^ k->iface);
-}
 static bool station_eq(const void *key, const void *obj)
 {
-    const struct gw_station_key *a = key, *b = &((const struct gw_mag_mn *)obj)->station;
-    return a->iface == b->iface && gw_lladdr_eq(&a->lladdr, &b->lladdr);
+    return gw_station_eq(key, &((const struct gw_mag_mn *)obj)->station);
 }
 static const void *station_key(const void *obj)
 {
     return &((const struct gw_mag_mn *)obj)->station;
 }
 static const struct gw_table_ops by_station_ops = {
-    .hash = station_hash, .eq = station_eq, .key = station_key};
+    .hash = gw_station_hash, .eq = station_eq, .key = station_key};
 
 const char *gw_mag_state_name(enum gw_mag_state s)
 {

@@ -40,6 +40,14 @@ static void write_anchors(struct gw_wr *w, const struct gw_anchor *a)
     write_anchor(w, a);
 }
 
+size_t gw_record_key(char kind, const struct gw_mnid *mn, uint8_t key[static GW_RECORD_KEY_MAX])
+{
+    key[0] = (uint8_t)kind;
+    key[1] = mn->subtype;
+    memcpy(key + 2, mn->id, mn->len);
+    return 2u + mn->len;
+}
+
 void gw_binding_write(struct gw_wr *w, const struct gw_binding *b)
 {
     gw_wr_u8(w, b->mnid.subtype);
