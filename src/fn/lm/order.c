@@ -199,6 +199,8 @@ void gw_orders_overtaken(struct gw_orders *os, const struct gw_mnid *mn)
 {
     struct gw_order *o;
 
+    if (gw_table_count(&os->by_seq) == 0) /* every registration asks */
+        return;
     for (size_t i = 0; (o = gw_table_next(&os->by_seq, &i)) != NULL;)
         if (about(o, mn))
             end(o, GW_ORDER_OVERTAKEN, 0);
