@@ -104,15 +104,6 @@ static bool controlled(const struct gw_config *cfg, uint32_t iface)
     return false;
 }
 
-static bool is_here(const struct gw_node *n, const struct gw_station_key *st)
-{
-    const struct gw_maar_mn *mn = gw_table_get(&n->maar.by_station, st);
-    const struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
-
-    return (mn != NULL && !gw_timer_is_set(&mn->guard)) ||
-           (mag != NULL && !gw_timer_is_set(&mag->guard));
-}
-
 /* May what was seen of a station count? *mn becomes its identity, len 0 for none. */
 static bool admitted(struct gw_node *n, const struct gw_station_key *st, struct gw_mnid *mn)
 {
@@ -124,7 +115,7 @@ static bool admitted(struct gw_node *n, const struct gw_station_key *st, struct 
         mn->id = a->id;
         return true;
     }
-    if (!controlled(n->cfg, st->iface) || is_here(n, st))
+    if (!controlled(n->cfg, st->iface) || gw_attach_holds(n, st))
         return true;
     n->lm.count[GW_CNT_UNAUTHORISED]++;
     return false;

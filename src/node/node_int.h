@@ -179,7 +179,7 @@ int gw_attach(struct gw_node *n, const struct gw_station_key *st, const struct g
               struct gw_time seen);
 int gw_detach(struct gw_node *n, const struct gw_station_key *st);
 void gw_attach_alive(struct gw_node *n, const struct gw_station_key *st);
-/* Is it anybody's still? */
+/* Is it anybody's still, and not believed gone? */
 bool gw_attach_holds(const struct gw_node *n, const struct gw_station_key *st);
 void gw_attach_review(struct gw_node *n); /* after a reload */
 

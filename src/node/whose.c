@@ -6,8 +6,11 @@
 
 bool gw_attach_holds(const struct gw_node *n, const struct gw_station_key *st)
 {
-    return gw_table_get(&n->maar.by_station, st) != NULL ||
-           gw_table_get(&n->mag.by_station, st) != NULL;
+    const struct gw_maar_mn *maar = gw_table_get(&n->maar.by_station, st);
+    const struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
+
+    return (maar != NULL && !gw_timer_is_set(&maar->guard)) ||
+           (mag != NULL && !gw_timer_is_set(&mag->guard));
 }
 
 /* Under its own name or, when it has none, the one that it is served under already. */

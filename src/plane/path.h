@@ -441,6 +441,17 @@ GW_INLINE void gw_from_tunnel(void *t, const struct gw_t_self *self, const struc
     gw_route(p, v);
 }
 
+/* While a station returns, two nodes may each believe it behind the other. But stations of one
+ * prefix's anchor that are behind one peer talk to each other by way of the anchor. */
+GW_INLINE int gw_comes_back(void *t, const struct gw_t_self *self, const struct gw_pkt *p,
+                            const struct gw_t_prefix *down)
+{
+    if (down->kind != GW_PFX_MOVED || !gw_t_addr_eq(&down->peer, &p->outer.src))
+        return 0;
+    struct gw_t_prefix *up = gw_tbl_prefix(t, self, &p->ip.src);
+    return !up || up->kind != GW_PFX_MOVED || !gw_t_addr_eq(&up->peer, &p->outer.src);
+}
+
 /* A packet with next header 41 to this node. */
 GW_INLINE void gw_tunnelled(void *t, const struct gw_t_self *self, struct gw_pkt *p,
                             const __u8 *inner, const __u8 *end, struct gw_verdict *v)
@@ -459,6 +470,8 @@ GW_INLINE void gw_tunnelled(void *t, const struct gw_t_self *self, struct gw_pkt
         return gw_drop(v, GW_R_ECN);
     v->tclass = (__u8)tclass;
     v->down = gw_tbl_prefix(t, self, &p->ip.dst);
+    if (v->down && gw_comes_back(t, self, p, v->down))
+        return gw_drop(v, GW_R_COMES_BACK);
     if (v->down)
         return gw_towards_station(t, p, v);
     gw_from_tunnel(t, self, p, v);

@@ -149,6 +149,7 @@ struct gw_t_counter {
     X(GW_R_INNER_SOURCE, "drop-inner-source") /* not anchored here, or from another peer */ \
     X(GW_R_ECN, "drop-ecn")                   /* not-ECT inside, CE outside (RFC 6040) */   \
     X(GW_R_NO_PEER, "drop-no-peer")           /* the entry's peer is not configured */      \
+    X(GW_R_COMES_BACK, "drop-comes-back")     /* the entry's peer is whom it came from */   \
     X(GW_R_HOP_LIMIT, "drop-hop-limit")                                                     \
     X(GW_R_TOO_BIG, "drop-too-big")                                                         \
     X(GW_R_NO_ROUTE, "drop-no-route")                                                       \

@@ -110,6 +110,8 @@ static void test_ways(void **state)
     expect(plain(hop_mac, WORLD, PEER_A, 0, 64, 20), false, GW_R_PASSED);
     expect(tunnelled(PEER_B, WORLD, SERVED, 0, 0, 64, 20), false, GW_R_DELIVERED);
     expect(tunnelled(PEER_B, WORLD, MOVED, 0, 0, 64, 20), false, GW_R_RELAYED);
+    expect(tunnelled(PEER_A, WORLD, MOVED, 0, 0, 64, 20), false, GW_R_COMES_BACK);
+    expect(tunnelled(PEER_A, MOVED, MOVED, 0, 0, 64, 20), false, GW_R_RELAYED);
     expect(tunnelled(PEER_A, MOVED, WORLD, 0, 0, 64, 20), false, GW_R_ROUTED);
     expect(tunnelled(PEER_A, MOVED, ME, 0, 0, 64, 20), false, GW_R_PASSED);
     /* ND passes even from nobody, and only from here */

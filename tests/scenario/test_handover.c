@@ -213,10 +213,14 @@ static void detach(void **state)
     move(w, 3, 2);
     unsigned before = w->messages;
     assert_int_equal(w_detach(w, 3, 1), 0);
+    w_run(w, GW_SEC(2)); /* in the guard its next frame counts as a stranger's, and is reported */
+    assert_false(w_has_station(w, 3, 1));
+    assert_int_equal(w_attach(w, 3, 1), 0);
     w_run(w, GW_SEC(2));
-    w_check(w, 1, 3); /* still in the guard */
+    w_check(w, 1, 3);
     assert_int_equal(w->messages - before, 0);
-    w_run(w, GW_SEC(3));
+    assert_int_equal(w_detach(w, 3, 1), 0);
+    w_run(w, GW_SEC(5));
     w_check_gone(w, 1);
     w_check_all(w);
     assert_int_equal(w->messages - before, 6);

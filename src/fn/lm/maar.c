@@ -287,6 +287,15 @@ void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
+void gw_mn_believe_gone(struct gw_maar_mn *mn)
+{
+    if (gw_timer_is_set(&mn->guard))
+        return;
+    gw_mn_guard(mn, mn->maar->lm->cfg->timers.detach_guard);
+    if (gw_mn_served(mn) && mn->on_link)
+        gw_route_drop_station(mn->maar->lm, &mn->b, &mn->station);
+}
+
 uint64_t gw_maar_timestamp(const struct gw_maar *m, struct gw_time seen)
 {
     int64_t ago = m->lm->now.mono.ns - seen.ns;
@@ -345,7 +354,7 @@ int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
         return err;
     }
     gw_timer_stop(lm->timers, &mn->guard);
-    gw_timer_stop(lm->timers, &mn->transit);
+    gw_mn_end_transit(mn);
     lm->count[GW_CNT_ATTACHED]++;
     return 0;
 }
@@ -370,6 +379,18 @@ static int attach_new(struct gw_maar *m, const struct gw_station_key *st,
     return err;
 }
 
+/* It was believed to be leaving, and has been seen. */
+static void stay(struct gw_maar_mn *mn)
+{
+    struct gw_lm *lm = mn->maar->lm;
+
+    if (!gw_timer_is_set(&mn->guard))
+        return;
+    gw_timer_stop(lm->timers, &mn->guard);
+    if (gw_mn_served(mn))
+        gw_route_serve(lm, &mn->b, &mn->station, false, 0);
+}
+
 static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
 {
     bool was_gone = gw_timer_is_set(&mn->guard);
@@ -379,7 +400,7 @@ static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
     gw_mn_saw(mn, seen);
     if (mn->state == GW_MN_REGISTERING)
         mn->b.attached = mn->event; /* the next transmission says so */
-    gw_timer_stop(mn->maar->lm->timers, &mn->guard);
+    stay(mn);
     if (was_gone && gw_mn_served(mn))
         (void)gw_access_advertise(mn->maar->access, &mn->station);
     return 0;
@@ -481,8 +502,7 @@ int gw_maar_detach(struct gw_maar *m, const struct gw_station_key *st)
 
     if (mn == NULL)
         return GW_ENOENT;
-    if (!gw_timer_is_set(&mn->guard))
-        gw_mn_guard(mn, m->lm->cfg->timers.detach_guard);
+    gw_mn_believe_gone(mn);
     return 0;
 }
 
@@ -491,8 +511,8 @@ void gw_maar_link_down(struct gw_maar *m, uint32_t iface)
     struct gw_maar_mn *mn;
 
     for (size_t i = 0; (mn = gw_table_next(&m->by_station, &i)) != NULL;)
-        if (mn->station.iface == iface && !gw_timer_is_set(&mn->guard))
-            gw_mn_guard(mn, m->lm->cfg->timers.detach_guard);
+        if (mn->station.iface == iface)
+            gw_mn_believe_gone(mn);
 }
 
 bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st)
@@ -504,8 +524,8 @@ bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st)
     if (mn->outdated)
         return gw_mn_begin(mn, &mn->station, m->lm->now.mono) == 0;
     mn->seen = m->lm->now.mono; /* no attachment event: a frame may have been under way for long */
-    if (gw_timer_is_set(&mn->guard) && mn->state != GW_MN_REFUSED)
-        gw_timer_stop(m->lm->timers, &mn->guard);
+    if (mn->state != GW_MN_REFUSED)
+        stay(mn);
     return true;
 }
 

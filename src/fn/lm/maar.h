@@ -53,8 +53,9 @@ struct gw_maar_mn {
     struct gw_timer idle;     /* SERVING: when a previous anchor may be found idle */
     struct gw_time asked_at, refreshed;
     uint8_t asks;
-    struct gw_timer transit;  /* PREVIOUS: when the transit prefixes go */
-    bool was_previous;        /* REGISTERING: there is forwarding to go back to on refusal */
+    struct gw_timer transit; /* PREVIOUS: when the transit prefixes go */
+    bool was_previous;       /* REGISTERING: there is forwarding to go back to on refusal */
+    bool doubt; /* PREVIOUS: restored, and no word of the CMD since: it may have been released */
     uint64_t attached_before; /* the Timestamp in force then */
     bool outdated;            /* the CMD knows a later attachment elsewhere */
     bool corrected;           /* the Timestamp has been corrected by the CMD's clock once */
@@ -154,12 +155,18 @@ void gw_mn_strip(struct gw_maar_mn *mn);        /* of its station and all anchor
 int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st);
 void gw_mn_advertise(struct gw_maar_mn *mn); /* its anchors to the access function */
 int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given);
+/* Forwards nothing more of what was in flight to it when it left: it has arrived, is lost, or comes
+ * after it to where it is now; from there it would come back here. */
+void gw_mn_end_transit(struct gw_maar_mn *mn);
 void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a); /* with its forwarding */
 int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay);
-/* PREVIOUS, de-registration `ask` (RFC 8885 §3.5): the lifetime begins anew. */
+/* PREVIOUS, de-registration `ask` (RFC 8885 §3.5) or in doubt: the lifetime begins anew. */
 void gw_mn_arm_ask(struct gw_maar_mn *mn);
 int gw_mn_deregister(struct gw_maar_mn *mn);
 void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span);
+/* The guard of a detachment. Meanwhile the packet path admits nothing of the station, so that its
+ * next frame is reported like a stranger's and shows that it is there. */
+void gw_mn_believe_gone(struct gw_maar_mn *mn);
 void gw_mn_resume(struct gw_maar_mn *mn, struct gw_time delay);
 /* Ends all there is of it here; it is not asked about for `span`. */
 void gw_mn_refuse(struct gw_maar_mn *mn, struct gw_time span);

@@ -22,8 +22,7 @@ static void asked(struct gw_timer *t, void *user)
         return;
     }
     lm->count[GW_CNT_SILENT]++;
-    if (!gw_timer_is_set(&mn->guard))
-        gw_mn_guard(mn, lm->cfg->timers.detach_guard);
+    gw_mn_believe_gone(mn);
 }
 
 static void ask(struct gw_maar_mn *mn)

@@ -102,16 +102,22 @@ static void owe(struct gw_maar_mn *mn, const struct notice *n)
     mn->owed.att = n->att;
 }
 
-static void transit_over(struct gw_timer *t, void *user)
+void gw_mn_end_transit(struct gw_maar_mn *mn)
 {
-    (void)user;
-    struct gw_maar_mn *mn = t->owner;
-
+    gw_timer_stop(mn->maar->lm->timers, &mn->transit);
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
         next = a->next;
         if (a->state == GW_ANCHOR_TRANSIT)
             gw_mn_drop_anchor(mn, a);
     }
+}
+
+static void transit_over(struct gw_timer *t, void *user)
+{
+    (void)user;
+    struct gw_maar_mn *mn = t->owner;
+
+    gw_mn_end_transit(mn);
     gw_mn_put(mn);
 }
 
@@ -153,7 +159,7 @@ static void demote(struct gw_maar_mn *mn, const struct notice *n)
     row->sequence = n->seq;
     gw_handover_step(row, GW_HO_PBU_RECEIVED, lm->now.mono);
     mn->state = GW_MN_PREVIOUS;
-    mn->was_previous = mn->outdated = false;
+    mn->was_previous = mn->outdated = mn->doubt = false;
     mn->b.serving = n->serving;
     mn->b.attached = n->timestamp;
     mn->b.seq = n->seq;

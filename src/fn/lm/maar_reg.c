@@ -87,13 +87,18 @@ static int ask(struct gw_maar_mn *mn, struct gw_time delay)
     return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
 }
 
+static bool asks(const struct gw_maar_mn *mn)
+{
+    return mn->doubt || mn->maar->lm->cfg->mobility.dereg == GW_DEREG_ASK;
+}
+
 static void ask_due(struct gw_timer *t, void *user)
 {
     (void)user;
     struct gw_maar_mn *mn = t->owner;
     struct gw_lm *lm = mn->maar->lm;
 
-    if (mn->state != GW_MN_PREVIOUS || lm->cfg->mobility.dereg != GW_DEREG_ASK || mn->ex.pending)
+    if (mn->state != GW_MN_PREVIOUS || !asks(mn) || mn->ex.pending)
         return;
     if (ask(mn, (struct gw_time){0}) != 0)
         (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
@@ -103,7 +108,7 @@ void gw_mn_arm_ask(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
 
-    if (lm->cfg->mobility.dereg != GW_DEREG_ASK)
+    if (!asks(mn))
         return;
     mn->b.expires = gw_time_add(lm->now.mono, gw_lm_lifetime_span(mn->b.lifetime));
     mn->refresh.fire = ask_due;
@@ -147,14 +152,16 @@ static void asked(struct gw_maar_mn *mn, const struct gw_mh *mh)
     struct gw_lm *lm = mn->maar->lm;
 
     gw_exchange_stop(&mn->ex);
-    if (mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime == 0 &&
-        lm->cfg->mobility.dereg == GW_DEREG_ASK) {
+    if (mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime == 0 && asks(mn)) {
         lm->count[GW_CNT_DEREGISTERED]++;
         gw_mn_forget(mn);
         return;
     }
     if (mh->ba.status < GW_ST_UNSPECIFIED && s != NULL) {
+        mn->doubt = false;
         mn->b.lifetime = mh->ba.lifetime;
+        mn->b.serving = s->addr;
+        gw_route_move(lm, &mn->b, 0);
         lm->count[GW_CNT_REFRESHED]++;
         gw_mn_put(mn);
     }
@@ -572,16 +579,6 @@ static bool further(const struct gw_maar_mn *mn, const struct gw_mh *mh)
            mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime != 0 && mesgid(mh) >= mn->ack_id;
 }
 
-/* In flight to the MAAR it was at before: it is here again. */
-static void end_transit(struct gw_maar_mn *mn)
-{
-    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
-        next = a->next;
-        if (a->state == GW_ANCHOR_TRANSIT)
-            gw_mn_drop_anchor(mn, a);
-    }
-}
-
 /* Is it an answer to the registration of this attachment? */
 static bool copy_fits(const struct gw_maar_mn *mn, const struct gw_mh *mh)
 {
@@ -637,7 +634,6 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
     bool fresh = mn->state == GW_MN_REGISTERING;
     if (fresh) {
         gw_exchange_stop(&mn->ex);
-        end_transit(mn);
         hear_from_now(mn);
         serve(mn, mh);
     }

@@ -146,6 +146,7 @@ void gw_maar_resume(struct gw_maar *m)
     for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;) {
         struct gw_maar_mn *mn = gw_maar_mn(b);
         if (mn->state == GW_MN_PREVIOUS) {
+            mn->doubt = true;
             gw_mn_arm_ask(mn);
             continue;
         }

@@ -178,6 +178,25 @@ void gw_mag_guard(struct gw_mag_mn *mn, struct gw_time span)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
+void gw_mag_believe_gone(struct gw_mag_mn *mn)
+{
+    if (gw_timer_is_set(&mn->guard))
+        return;
+    gw_mag_guard(mn, mn->mag->lm->cfg->timers.detach_guard);
+    if (mn->state == GW_MAG_SERVING && mn->on_link)
+        gw_route_drop_station(mn->mag->lm, &mn->b, &mn->station);
+}
+
+/* It was believed to be leaving, and has been seen. */
+static void stay(struct gw_mag_mn *mn)
+{
+    if (!gw_timer_is_set(&mn->guard))
+        return;
+    gw_timer_stop(mn->mag->lm->timers, &mn->guard);
+    if (mn->state == GW_MAG_SERVING)
+        gw_mag_serve(mn, false);
+}
+
 struct gw_addr gw_mag_lma(const struct gw_config *cfg, const struct gw_mnid *mn,
                           const struct gw_lladdr *ll)
 {
@@ -248,7 +267,7 @@ static int came_back(struct gw_mag_mn *mn)
     bool was_gone = gw_timer_is_set(&mn->guard);
 
     mn->seen = mn->mag->lm->now.mono;
-    gw_timer_stop(mn->mag->lm->timers, &mn->guard);
+    stay(mn);
     if (was_gone && mn->state == GW_MAG_SERVING)
         (void)gw_access_advertise(mn->mag->access, &mn->station);
     return 0;
@@ -263,7 +282,7 @@ void gw_mag_reattached(struct gw_mag *g, const struct gw_station_key *st, struct
         return;
     mn->seen = g->lm->now.mono;
     mn->seen_by = 0;
-    gw_timer_stop(g->lm->timers, &mn->guard);
+    stay(mn);
     (void)gw_access_advertise(g->access, st);
     if (gw_mag_register(mn, GW_HI_UNKNOWN, (struct gw_time){0}) != 0)
         (void)gw_mag_extend(mn, g->lm->cfg->timers.initial_ack);
@@ -329,8 +348,7 @@ int gw_mag_detach(struct gw_mag *g, const struct gw_station_key *st)
 
     if (mn == NULL)
         return GW_ENOENT;
-    if (!gw_timer_is_set(&mn->guard))
-        gw_mag_guard(mn, g->lm->cfg->timers.detach_guard);
+    gw_mag_believe_gone(mn);
     return 0;
 }
 
@@ -339,8 +357,8 @@ void gw_mag_link_down(struct gw_mag *g, uint32_t iface)
     struct gw_mag_mn *mn;
 
     for (size_t i = 0; (mn = gw_table_next(&g->by_station, &i)) != NULL;)
-        if (mn->station.iface == iface && !gw_timer_is_set(&mn->guard))
-            gw_mag_guard(mn, g->lm->cfg->timers.detach_guard);
+        if (mn->station.iface == iface)
+            gw_mag_believe_gone(mn);
 }
 
 bool gw_mag_alive(struct gw_mag *g, const struct gw_station_key *st)
@@ -350,7 +368,7 @@ bool gw_mag_alive(struct gw_mag *g, const struct gw_station_key *st)
     if (mn == NULL)
         return false;
     mn->seen = g->lm->now.mono;
-    gw_timer_stop(g->lm->timers, &mn->guard);
+    stay(mn);
     return true;
 }
 

@@ -113,6 +113,7 @@ void gw_mag_forget(struct gw_mag_mn *mn);
 void gw_mag_drop_station(struct gw_mag_mn *mn);
 void gw_mag_drop_prefixes(struct gw_mag_mn *mn);
 void gw_mag_guard(struct gw_mag_mn *mn, struct gw_time span);
+void gw_mag_believe_gone(struct gw_mag_mn *mn); /* as gw_mn_believe_gone */
 int gw_mag_set_station(struct gw_mag_mn *mn, const struct gw_station_key *st);
 void gw_mag_serve(struct gw_mag_mn *mn, bool watch);
 /* Ends all there is of it here but the entry itself, REFUSED. */

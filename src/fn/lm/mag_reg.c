@@ -102,7 +102,7 @@ static bool missing(struct gw_mag_mn *mn)
         return false;
     if (mn->asks == ASK_TIMES) {
         lm->count[GW_CNT_SILENT]++;
-        gw_mag_guard(mn, lm->cfg->timers.detach_guard);
+        gw_mag_believe_gone(mn);
         return true;
     }
     int err = gw_access_probe(mn->mag->access, &mn->station);
