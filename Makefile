@@ -1,8 +1,11 @@
 # What the README names, and what developers and CI need beside it. The build itself is CMake's
 # (CMakePresets.json); everything lands under build/.
 SECONDS_PER_TARGET ?= 60
+KILLS ?= 200
+SEEDS ?= 2000
+SEED ?= 8885
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference soak-moves storm clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference simulate soak-moves storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -25,10 +28,13 @@ soak-moves: build
 	GODWIT_MOVES=102 /usr/bin/python3 -m pytest -q -s tests/e2e/test_idle.py
 
 # Daemons are killed at random moments of a storm of handovers; `make check` has five such kills.
-KILLS ?= 200
-SEED ?= 8885
 storm: build
 	lab/storm --bin build/release/bin --out build/storm --kills $(KILLS) --seed $(SEED)
+
+# Domains under faults drawn from seeds; a failing one leaves its schedule in build/sim.
+simulate: build
+	mkdir -p build/sim
+	build/release/bin/godwit-sim --seed $(SEED) --count $(SEEDS) --out build/sim
 
 lint: deps
 	tools/lint

@@ -1,0 +1,251 @@
+/* apply.c: the operations of a schedule, and their end: what lasts a span is undone after it, and
+ * all that is wrong is made right when the domain is healed.
+ */
+#include "sim.h"
+
+#include <stdlib.h>
+
+/* The end of what lasts a span. */
+struct undo {
+    struct sim_event event;
+    struct undo *next;
+    struct sim_op op;
+};
+
+static void reset_link(struct sim *s, size_t a, size_t b)
+{
+    *sim_link(s, a, b) = s->normal;
+}
+
+static void undo(struct sim *s, const struct sim_op *op)
+{
+    struct sim_node *n = &s->node[op->node];
+
+    switch (op->kind) {
+    case SIM_LINK:
+        reset_link(s, op->other, op->node);
+        reset_link(s, op->node, op->other);
+        break;
+    case SIM_CUT:
+        reset_link(s, op->node, op->other);
+        break;
+    case SIM_CRASH:
+        if (n->node == NULL)
+            sim_node_boot(s, n);
+        break;
+    case SIM_PAUSE:
+        sim_node_pause(s, n, false);
+        break;
+    case SIM_DISK:
+        sim_disk_full(n->disk, false);
+        n->commit_ns = 20000;
+        break;
+    case SIM_ATTACH:
+    case SIM_LEAVE:
+    case SIM_FLOW:
+    case SIM_CLOCK:
+    case SIM_DRIFT:
+    case SIM_NOMEM:
+    case SIM_REPLAY:
+    case SIM_HOSTILE:
+    case SIM_MODE:
+    case SIM_OPS:
+        break;
+    }
+}
+
+static void unlist(struct sim *s, struct undo *u)
+{
+    struct undo **p = &s->undo;
+
+    while (*p != u)
+        p = &(*p)->next;
+    *p = u->next;
+}
+
+static void undo_due(struct sim *s, struct sim_event *e)
+{
+    struct undo *u = (struct undo *)e;
+
+    unlist(s, u);
+    undo(s, &u->op);
+    free(u);
+}
+
+static void lasting(struct sim *s, const struct sim_op *op)
+{
+    struct undo *u = sim_new_memory(sizeof *u);
+
+    *u = (struct undo){.event = {.fire = undo_due}, .next = s->undo, .op = *op};
+    s->undo = u;
+    sim_post(s, &u->event, s->now + op->span);
+}
+
+void sim_heal(struct sim *s)
+{
+    while (s->undo != NULL) {
+        struct undo *u = s->undo;
+        sim_cancel(s, &u->event);
+        s->undo = u->next;
+        undo(s, &u->op);
+        free(u);
+    }
+    for (size_t i = 0; i < s->nnodes; i++) {
+        s->node[i].alloc_fails = 0;
+        s->node[i].clock.wall += s->now - (sim_node_now(s, &s->node[i]).wall_ns - SIM_WALL_START);
+    }
+    s->healed = true;
+    sim_trace(s, "healed");
+}
+
+/* -- the operations -----------------------------------------------------------------------------
+ */
+
+static void tell_detached(struct sim *s, const struct sim_station *h, size_t node)
+{
+    struct gw_input in = {.kind = GW_IN_DETACH,
+                          .attach = {.station = {.iface = 0, .lladdr = h->lladdr},
+                                     .by = GW_SEEN_NETLINK,
+                                     .seen = sim_node_now(s, &s->node[node]).mono}};
+
+    sim_node_input(s, &s->node[node], &in);
+}
+
+static void leave(struct sim *s, struct sim_station *h, bool told)
+{
+    size_t node = h->at;
+
+    if (node == 0)
+        return;
+    sim_station_leave(s, h);
+    if (told)
+        tell_detached(s, h, node);
+}
+
+void sim_farewell(struct sim *s, struct sim_station *h)
+{
+    if (h->at != 0)
+        sim_station_leave(s, h);
+    for (size_t i = 1; i < s->nnodes; i++) /* also where it left in silence */
+        tell_detached(s, h, i);
+}
+
+static void attach(struct sim *s, struct sim_station *h, const struct sim_op *op)
+{
+    if (h->at == op->node)
+        return;
+    s->tally.handovers += h->at != 0;
+    leave(s, h, op->more != 0);
+    sim_station_attach(s, h, op->node, op->flag);
+}
+
+static void flow(struct sim *s, struct sim_station *h, const struct sim_op *op)
+{
+    const struct sim_haddr *a = sim_station_newest(s, h);
+
+    if (a != NULL)
+        sim_flow_start(s, sim_flow_new(s, h, &a->addr, op->amount * 1000, op->span));
+}
+
+static void impair(struct sim *s, const struct sim_op *op)
+{
+    struct sim_link *one = sim_link(s, op->node, op->other),
+                    *two = sim_link(s, op->other, op->node);
+
+    one->loss = two->loss = (uint32_t)op->amount;
+    one->dup = two->dup = one->reorder = two->reorder = op->more;
+    lasting(s, op);
+}
+
+static void replay(struct sim *s, const struct sim_op *op, bool change)
+{
+    size_t n = sizeof s->seen / sizeof *s->seen;
+    uint64_t x = (uint64_t)op->more * 0x9e3779b97f4a7c15u;
+
+    if (s->nseen == 0)
+        return;
+    struct sim_seen m = s->seen[(uint64_t)op->amount % (s->nseen < n ? s->nseen : n)];
+    if (change) /* its own checksum is wrong then, and if it were not, its authentication */
+        m.data[x % m.len] ^= (uint8_t)(1u << (x >> 32 & 7));
+    sim_node_input(s, &s->node[m.to],
+                   &(struct gw_input){.kind = GW_IN_MH,
+                                      .mh = {.addrs = m.addrs, .data = m.data, .len = m.len}});
+}
+
+static void crash(struct sim *s, struct sim_node *n, const struct sim_op *op)
+{
+    if (n->node == NULL)
+        return;
+    sim_trace(s, "%s %s", n->name, op->flag ? "loses power" : "is killed");
+    sim_node_crash(s, n, op->flag);
+    lasting(s, op);
+}
+
+static void disk(struct sim *s, struct sim_node *n, const struct sim_op *op)
+{
+    sim_disk_full(n->disk, op->flag);
+    if (!op->flag)
+        n->commit_ns = op->amount * 1000;
+    lasting(s, op);
+}
+
+static bool known(const struct sim *s, const struct sim_op *op)
+{
+    return op->mn < s->nstations && op->node < s->nnodes && op->other < s->nnodes &&
+           (op->kind != SIM_ATTACH || op->node != 0);
+}
+
+void sim_apply(struct sim *s, const struct sim_op *op)
+{
+    struct sim_station *h = &s->station[op->mn];
+    struct sim_node *n = &s->node[op->node];
+
+    if (!known(s, op))
+        return; /* a shorter domain than the schedule was written for */
+    switch (op->kind) {
+    case SIM_ATTACH:
+        attach(s, h, op);
+        break;
+    case SIM_LEAVE:
+        leave(s, h, op->flag);
+        break;
+    case SIM_FLOW:
+        flow(s, h, op);
+        break;
+    case SIM_CRASH:
+        crash(s, n, op);
+        break;
+    case SIM_PAUSE:
+        sim_node_pause(s, n, true);
+        lasting(s, op);
+        break;
+    case SIM_LINK:
+        impair(s, op);
+        break;
+    case SIM_CUT:
+        sim_link(s, op->node, op->other)->cut = true;
+        lasting(s, op);
+        break;
+    case SIM_CLOCK:
+        sim_node_step_clock(n, op->amount * SIM_MS);
+        break;
+    case SIM_DRIFT:
+        sim_node_drift(s, n, op->amount);
+        break;
+    case SIM_NOMEM:
+        n->alloc_fails = (uint32_t)op->amount;
+        break;
+    case SIM_DISK:
+        disk(s, n, op);
+        break;
+    case SIM_REPLAY:
+    case SIM_HOSTILE:
+        replay(s, op, op->kind == SIM_HOSTILE);
+        break;
+    case SIM_MODE:
+        (void)sim_node_reload(s, &s->node[0], (enum gw_cmd_mode)op->amount);
+        break;
+    case SIM_OPS:
+        break;
+    }
+}

@@ -1,0 +1,186 @@
+/* main.c: godwit-sim: a domain on a simulated network. See doc/simulator.md.
+ *
+ *   godwit-sim --seed 7                    one run; prints what it came to and its trace hash
+ *   godwit-sim --seed 1 --count 1000       many; a failing one leaves its schedule behind
+ *   godwit-sim --schedule FILE [--shrink]  runs what a file says; makes it shorter
+ *
+ * Exit status: 0, 2 usage, 10 an invariant broken, 11 no convergence, 128 + n killed by signal n,
+ * else what a sanitizer ends with.
+ */
+#include "shrink.h"
+#include "sim.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct options {
+    uint64_t seed, count;
+    const char *schedule, *out;
+    bool trace, shrink, print;
+    struct sim_mix mix;
+};
+
+static void usage(FILE *f)
+{
+    (void)fputs("godwit-sim [--seed N] [--count N] [--maars N] [--stations N] [--ops N]\n"
+                "           [--seconds N] [--calm] [--out DIR]\n"
+                "godwit-sim --schedule FILE [--shrink]\n"
+                "  --trace prints every step; --print writes the schedule and runs nothing\n",
+                f);
+}
+
+static uint64_t number(const char *option, const char *text)
+{
+    char *end;
+    uint64_t v = strtoull(text, &end, 10);
+
+    if (end != text && *end == 0 && *text != '-')
+        return v;
+    (void)fprintf(stderr, "godwit-sim: --%s takes a number, not \"%s\"\n", option, text);
+    exit(2);
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+    static const struct option list[] = {{"seed", 1, NULL, 's'},     {"count", 1, NULL, 'c'},
+                                         {"maars", 1, NULL, 'm'},    {"stations", 1, NULL, 'n'},
+                                         {"ops", 1, NULL, 'p'},      {"seconds", 1, NULL, 't'},
+                                         {"calm", 0, NULL, 'q'},     {"out", 1, NULL, 'o'},
+                                         {"schedule", 1, NULL, 'f'}, {"shrink", 0, NULL, 'S'},
+                                         {"trace", 0, NULL, 'T'},    {"print", 0, NULL, 'P'},
+                                         {"help", 0, NULL, 'h'},     {0}};
+    int index = 0;
+
+    for (int c; (c = getopt_long(argc, argv, "h", list, &index)) != -1;) {
+        const char *name = list[index].name;
+        if (c == 's')
+            o->seed = number(name, optarg);
+        else if (c == 'c')
+            o->count = number(name, optarg);
+        else if (c == 'm')
+            o->mix.maars = (uint32_t)number(name, optarg);
+        else if (c == 'n')
+            o->mix.stations = (uint32_t)number(name, optarg);
+        else if (c == 'p')
+            o->mix.ops = (uint32_t)number(name, optarg);
+        else if (c == 't')
+            o->mix.span = (int64_t)number(name, optarg) * SIM_S;
+        else if (c == 'q')
+            o->mix.calm = true;
+        else if (c == 'o')
+            o->out = optarg;
+        else if (c == 'f')
+            o->schedule = optarg;
+        else if (c == 'S')
+            o->shrink = true;
+        else if (c == 'T')
+            o->trace = true;
+        else if (c == 'P')
+            o->print = true;
+        else {
+            usage(c == 'h' ? stdout : stderr);
+            exit(c == 'h' ? 0 : 2);
+        }
+    }
+}
+
+static struct sim_schedule *read_schedule(const char *file)
+{
+    char why[256];
+    FILE *f = fopen(file, "r");
+
+    if (f == NULL) {
+        perror(file);
+        exit(2);
+    }
+    struct sim_schedule *s = sim_schedule_read(f, file, why, sizeof why);
+    (void)fclose(f);
+    if (s == NULL) {
+        (void)fprintf(stderr, "godwit-sim: %s\n", why);
+        exit(2);
+    }
+    return s;
+}
+
+static int run_one(const struct options *o, struct sim_schedule *sched)
+{
+    struct sim *s = sim_new(sched, o->trace);
+    int result = (int)sim_run(s);
+
+    (void)printf("events %" PRIu64 " handovers %" PRIu64 " messages %" PRIu64 " packets %" PRIu64
+                 " answered %" PRIu64 " hash %016" PRIx64 "\n",
+                 s->tally.events, s->tally.handovers, s->tally.messages, s->tally.packets,
+                 s->tally.delivered, s->hash);
+    if (result != SIM_OK)
+        (void)printf("FAILED %s: %s\n", s->invariant, s->why);
+    sim_free(s);
+    return result;
+}
+
+static void keep(const struct options *o, const struct sim_schedule *s, uint64_t seed)
+{
+    char name[512];
+
+    (void)snprintf(name, sizeof name, "%s/seed-%" PRIu64 ".sim", o->out, seed);
+    FILE *f = fopen(name, "w");
+    if (f == NULL) {
+        perror(name);
+        return;
+    }
+    sim_schedule_write(s, f);
+    (void)fclose(f);
+    (void)printf("  schedule: %s\n", name);
+}
+
+/* The worst exit status of all; each run is a process, so that a crash is one run's. */
+static int run_many(const struct options *o)
+{
+    uint64_t failed = 0, events = 0, handovers = 0;
+    int worst = 0;
+
+    for (uint64_t i = 0; i < o->count; i++) {
+        struct sim_schedule *s = sim_draw(o->seed + i, &o->mix);
+        struct sim_outcome r = sim_try(s);
+        events += r.events;
+        handovers += r.handovers;
+        if (r.exit != 0) {
+            failed++;
+            worst = r.exit > worst ? r.exit : worst;
+            (void)printf("seed %" PRIu64 ": exit %d, %s: %s\n", o->seed + i, r.exit, r.invariant,
+                         r.why);
+            keep(o, s, o->seed + i);
+        }
+        sim_schedule_free(s);
+        if ((i + 1) % 100 == 0)
+            (void)fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed ", i + 1,
+                          o->count, failed);
+    }
+    (void)printf("\n%" PRIu64 " events, %" PRIu64 " handovers\n", events, handovers);
+    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", o->count - failed, failed);
+    return worst;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.seed = 1, .count = 1, .out = "."};
+    int result = 0;
+
+    parse(argc, argv, &o);
+    if (o.schedule == NULL && o.count > 1)
+        return run_many(&o);
+    struct sim_schedule *s =
+        o.schedule != NULL ? read_schedule(o.schedule) : sim_draw(o.seed, &o.mix);
+    if (o.shrink) {
+        struct sim_schedule *less = sim_shrink(s, 2000);
+        sim_schedule_write(less, stdout);
+        sim_schedule_free(less);
+    } else if (o.print) {
+        sim_schedule_write(s, stdout);
+    } else {
+        result = run_one(&o, s);
+    }
+    sim_schedule_free(s);
+    return result;
+}

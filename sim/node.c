@@ -1,0 +1,466 @@
+/* node.c: one machine with one Godwit process on it: its clock, what comes in, what it wants done,
+ * how it dies and starts again. A stand-in for src/daemon and the kernel around it, over the same
+ * node, packet path and store front.
+ *
+ * As in the daemon, what one input writes is one batch, and messages wait until it is committed;
+ * meanwhile (and while the process is paused) inputs wait in a bounded queue.
+ */
+#include "sim.h"
+
+#include <stdlib.h>
+
+#define INPUTS_MAX 4096         /* as a socket's buffer: more are lost */
+#define BOOT_MONO  (10 * SIM_S) /* a machine has been up for a moment when the process starts */
+
+static void drain(struct sim *s, struct sim_node *n);
+static void feed(struct sim *s, struct sim_node *n);
+
+static struct sim_node *of_event(struct sim_event *e, size_t offset)
+{
+    return (struct sim_node *)(void *)((uint8_t *)e - offset);
+}
+
+/* -- clock --------------------------------------------------------------------------------------
+ */
+
+static int64_t mono(const struct sim *s, const struct sim_node *n)
+{
+    int64_t past = s->now - n->clock.from;
+    return n->clock.mono + past + past / 1000000 * n->clock.drift +
+           past % 1000000 * n->clock.drift / 1000000;
+}
+
+struct gw_now sim_node_now(const struct sim *s, const struct sim_node *n)
+{
+    int64_t m = mono(s, n);
+    return (struct gw_now){{m}, m + n->clock.wall};
+}
+
+/* When the node's clock shows `at`, or a little later. */
+static int64_t when(const struct sim *s, const struct sim_node *n, int64_t at)
+{
+    int64_t left = at - mono(s, n);
+    if (left <= 0)
+        return s->now;
+    return s->now + left + (n->clock.drift < 0 ? left / 999000 * -n->clock.drift + 1000 : 0);
+}
+
+void sim_node_step_clock(struct sim_node *n, int64_t by)
+{
+    n->clock.wall += by;
+}
+
+static void arm(struct sim *s, struct sim_node *n);
+
+void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm)
+{
+    n->clock.mono = mono(s, n);
+    n->clock.from = s->now;
+    n->clock.drift = ppm;
+    arm(s, n);
+}
+
+static void arm(struct sim *s, struct sim_node *n)
+{
+    struct gw_time at = n->node != NULL ? gw_node_deadline(n->node) : GW_NEVER;
+
+    if (at.ns == GW_NEVER.ns)
+        sim_cancel(s, &n->deadline);
+    else
+        sim_post(s, &n->deadline, when(s, n, at.ns));
+}
+
+static bool stalled(const struct sim_node *n)
+{
+    return n->paused || n->committing;
+}
+
+static void deadline(struct sim *s, struct sim_event *e)
+{
+    struct sim_node *n = of_event(e, offsetof(struct sim_node, deadline));
+
+    if (stalled(n))
+        return; /* armed again when it goes on */
+    gw_node_expire(n->node, sim_node_now(s, n));
+    drain(s, n);
+}
+
+/* -- memory -------------------------------------------------------------------------------------
+ */
+
+static void *resize(void *user, void *ptr, size_t old_size, size_t size)
+{
+    struct sim_node *n = user;
+
+    if (size > old_size && n->alloc_fails > 0) {
+        n->alloc_fails--;
+        return NULL;
+    }
+    return gw_alloc_libc.resize(gw_alloc_libc.user, ptr, old_size, size);
+}
+
+/* -- what it wants done -------------------------------------------------------------------------
+ */
+
+static void said(struct sim *s, struct sim_node *n, const struct gw_mh_addrs *a,
+                 const uint8_t *data, size_t len)
+{
+    if (n->index == 0) /* what a full disk has not taken may go */
+        sim_ledger_note(s, a, data, len, gw_store_staged(n->store) == 0);
+    sim_core_mh(s, n->index, a, data, len);
+}
+
+static void say(struct sim *s, struct sim_node *n, const struct gw_action *a)
+{
+    if (n->out == NULL && gw_store_staged(n->store) == 0) {
+        said(s, n, &a->mh.addrs, a->mh.data, a->mh.len);
+        return;
+    }
+    struct sim_out *o = sim_new_memory(sizeof *o + a->mh.len);
+    o->addrs = a->mh.addrs;
+    o->len = a->mh.len;
+    memcpy(o->data, a->mh.data, o->len);
+    *n->out_last = o;
+    n->out_last = &o->next;
+}
+
+static void silence(struct sim_node *n)
+{
+    for (struct sim_out *o = n->out; o != NULL; o = n->out) {
+        n->out = o->next;
+        free(o);
+    }
+    n->out_last = &n->out;
+}
+
+static void commit(struct sim *s, struct sim_event *e)
+{
+    struct sim_node *n = of_event(e, offsetof(struct sim_node, commit));
+    struct gw_store_why why;
+
+    n->committing = false;
+    if (gw_store_commit(n->store, &why) == 0 &&
+        n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_EACH)
+        (void)gw_store_sync(n->store, &why);
+    struct sim_out *out = n->out;
+    n->out = NULL;
+    n->out_last = &n->out;
+    while (out != NULL) { /* also when it failed, as the daemon does */
+        struct sim_out *next = out->next;
+        said(s, n, &out->addrs, out->data, out->len);
+        free(out);
+        out = next;
+    }
+    feed(s, n);
+}
+
+/* Results go back when the queue of actions is empty: its views end with the next input. */
+static void later(struct sim_node *n, const struct gw_input *in)
+{
+    if (n->ndone == n->done_size) {
+        n->done_size = n->done_size > 0 ? 2 * n->done_size : 64;
+        n->done = realloc(n->done, n->done_size * sizeof *n->done);
+        if (n->done == NULL)
+            abort();
+    }
+    n->done[n->ndone++] = *in;
+}
+
+static void trace_station(struct sim_node *n, const struct gw_intent *i)
+{
+    char lladdr[GW_TEXT_MAX];
+
+    sim_trace(n->sim, "%s: %s %s", n->name, gw_fmt_lladdr(&i->station.key.lladdr, lladdr),
+              i->kind == GW_INTENT_STATION_SET ? "may send" : "may not send");
+}
+
+static void trace_prefix(struct sim_node *n, const struct gw_intent *i)
+{
+    static const char *const kinds[] = {"local", "served", "moved"};
+    char prefix[GW_TEXT_MAX], peer[GW_TEXT_MAX];
+
+    sim_trace(n->sim, "%s: %s is %s %s", n->name, gw_fmt_prefix(&i->prefix.prefix, prefix),
+              i->kind == GW_INTENT_PREFIX_SET ? kinds[i->prefix.kind] : "gone",
+              i->kind == GW_INTENT_PREFIX_SET && i->prefix.kind != GW_PFX_LOCAL
+                  ? gw_fmt_addr(&i->prefix.peer, peer)
+                  : "");
+}
+
+static void intent(struct sim_node *n, const struct gw_intent *i)
+{
+    int err = gw_native_apply(n->plane, i);
+
+    if (i->kind == GW_INTENT_PREFIX_SET || i->kind == GW_INTENT_PREFIX_DEL)
+        trace_prefix(n, i);
+    if (i->kind == GW_INTENT_STATION_SET || i->kind == GW_INTENT_STATION_DEL)
+        trace_station(n, i);
+
+    if (i->tag != 0)
+        later(n, &(struct gw_input){.kind = GW_IN_PLANE_DONE,
+                                    .plane = {.tag = i->tag, .result = err}});
+}
+
+static void read_use(struct sim_node *n, const struct gw_prefix *p)
+{
+    const struct gw_t_prefix *t = gw_native_prefix(n->plane, p);
+    uint64_t up = t != NULL ? t->up.last_ns : 0, down = t != NULL ? t->down.last_ns : 0;
+
+    later(n, &(struct gw_input){.kind = GW_IN_USE,
+                                .use = {.prefix = *p, .last = {(int64_t)(up > down ? up : down)}}});
+}
+
+static void act(struct sim *s, struct sim_node *n, const struct gw_action *a)
+{
+    switch (a->kind) {
+    case GW_ACT_SEND_MH:
+        say(s, n, a);
+        break;
+    case GW_ACT_SEND_ND:
+        sim_station_nd(s, n->index, &a->nd.src, &a->nd.dst, a->nd.data, a->nd.len);
+        break;
+    case GW_ACT_INTENT:
+        intent(n, &a->intent);
+        break;
+    case GW_ACT_STORE_PUT:
+        (void)gw_store_put(n->store, a->store.key, a->store.key_len, a->store.value,
+                           a->store.value_len);
+        break;
+    case GW_ACT_STORE_DEL:
+        (void)gw_store_del(n->store, a->store.key, a->store.key_len);
+        break;
+    case GW_ACT_USE:
+        read_use(n, &a->use);
+        break;
+    case GW_ACT_PARAM_PROBLEM:
+        break; /* to whoever sent it, who counts it at most */
+    }
+}
+
+static void drain_actions(struct sim *s, struct sim_node *n)
+{
+    struct gw_action a;
+
+    while (gw_node_next_action(n->node, &a))
+        act(s, n, &a);
+}
+
+static void drain(struct sim *s, struct sim_node *n)
+{
+    drain_actions(s, n);
+    for (size_t i = 0; i < n->ndone; i++) { /* which may grow */
+        struct gw_input in = n->done[i];
+        (void)gw_node_input(n->node, &in, sim_node_now(s, n));
+        drain_actions(s, n);
+    }
+    n->ndone = 0;
+    if (gw_store_staged(n->store) > 0 && !n->committing) {
+        n->committing = true;
+        sim_post(s, &n->commit, s->now + n->commit_ns);
+    }
+    arm(s, n);
+}
+
+/* -- what comes in ------------------------------------------------------------------------------
+ */
+
+static void keep(struct sim_node *n, const struct gw_input *in)
+{
+    const uint8_t *data = NULL;
+    size_t len = 0;
+
+    if (n->nin == INPUTS_MAX)
+        return;
+    if (in->kind == GW_IN_MH) {
+        data = in->mh.data;
+        len = in->mh.len;
+    } else if (in->kind == GW_IN_ND) {
+        data = in->nd.data;
+        len = in->nd.len;
+    }
+    struct sim_input *i = sim_new_memory(sizeof *i + len);
+    i->in = *in;
+    if (len > 0)
+        memcpy(i->data, data, len);
+    if (in->kind == GW_IN_MH)
+        i->in.mh.data = i->data;
+    else if (in->kind == GW_IN_ND)
+        i->in.nd.data = i->data;
+    *n->in_last = i;
+    n->in_last = &i->next;
+    n->nin++;
+}
+
+static void forget_inputs(struct sim_node *n)
+{
+    for (struct sim_input *i = n->in; i != NULL; i = n->in) {
+        n->in = i->next;
+        free(i);
+    }
+    n->in_last = &n->in;
+    n->nin = 0;
+}
+
+void sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in)
+{
+    if (n->node == NULL)
+        return;
+    if (stalled(n) || n->in != NULL) {
+        keep(n, in);
+        return;
+    }
+    (void)gw_node_input(n->node, in, sim_node_now(s, n));
+    drain(s, n);
+}
+
+/* What has waited. */
+static void feed(struct sim *s, struct sim_node *n)
+{
+    while (n->in != NULL && !stalled(n)) {
+        struct sim_input *i = n->in;
+        n->in = i->next;
+        if (n->in == NULL)
+            n->in_last = &n->in;
+        n->nin--;
+        (void)gw_node_input(n->node, &i->in, sim_node_now(s, n));
+        free(i);
+        drain(s, n);
+    }
+    if (!stalled(n))
+        arm(s, n);
+}
+
+void sim_node_pause(struct sim *s, struct sim_node *n, bool paused)
+{
+    n->paused = paused;
+    if (n->node != NULL && !paused)
+        feed(s, n);
+}
+
+int sim_node_reload(struct sim *s, struct sim_node *n, enum gw_cmd_mode mode)
+{
+    unsigned next = !n->cfg_now;
+
+    n->cfg[next] = n->cfg[n->cfg_now];
+    n->cfg[next].mobility.cmd_mode = mode;
+    if (n->node != NULL) {
+        int err = gw_node_reload(n->node, &n->cfg[next], NULL, NULL, sim_node_now(s, n));
+        if (err != 0)
+            return err;
+        drain(s, n);
+    }
+    n->cfg_now = next;
+    return 0;
+}
+
+/* -- life and death -----------------------------------------------------------------------------
+ */
+
+static int restore(void *user, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    struct sim_node *n = user;
+    struct gw_input in = {.kind = GW_IN_RESTORE,
+                          .restore = {key, value, .key_len = key_len, .value_len = value_len}};
+
+    (void)gw_node_input(n->node, &in, sim_node_now(n->sim, n));
+    return 0;
+}
+
+static void make_plane(struct sim *s, struct sim_node *n)
+{
+    static const struct gw_native_if ifs[] = {{SIM_IF_ACCESS, 1500, true},
+                                              {SIM_IF_CORE, 1500, false}};
+    struct gw_native_conf c = {.addr = n->cfg[0].addr,
+                               .nifs = 2,
+                               .ifs = ifs,
+                               .stations = s->nstations + 16,
+                               .prefixes = 8 * s->nstations + 64,
+                               .peers = s->nnodes,
+                               .seed = s->sched->seed + n->index};
+
+    if (n->plane != NULL) {
+        gw_native_restart(n->plane);
+        return;
+    }
+    n->plane = gw_native_new(&c, &sim_plane_ops, n, &gw_alloc_libc);
+    if (n->plane == NULL)
+        abort();
+}
+
+static void prepare(struct sim *s, struct sim_node *n)
+{
+    n->sim = s;
+    n->al = (struct gw_alloc){resize, n};
+    n->disk = sim_disk_new();
+    n->in_last = &n->in;
+    n->out_last = &n->out;
+    n->deadline.fire = deadline;
+    n->commit.fire = commit;
+    n->commit_ns = 20000;
+    n->clock = (struct sim_clock){
+        .from = s->now, .mono = BOOT_MONO, .wall = SIM_WALL_START + s->now - BOOT_MONO};
+}
+
+void sim_node_boot(struct sim *s, struct sim_node *n)
+{
+    struct gw_store_why why;
+    const void *disk;
+
+    if (n->disk == NULL)
+        prepare(s, n);
+    disk = n->disk;
+    n->boots++;
+    n->alloc_fails = 0;
+    n->paused = n->committing = false;
+    if (gw_store_open(&sim_disk_ops, disk, &gw_alloc_libc, &n->store, &why) != 0)
+        abort();
+    make_plane(s, n);
+    n->node = gw_node_new(&n->cfg[n->cfg_now], &n->al, NULL, s->sched->seed * 31 + n->index,
+                          sim_node_now(s, n));
+    if (n->node == NULL)
+        abort();
+    (void)gw_store_load(n->store, restore, n, &why);
+    sim_trace(s, "%s starts", n->name);
+    (void)gw_node_input(n->node, &(struct gw_input){.kind = GW_IN_START}, sim_node_now(s, n));
+    drain(s, n);
+    if (n->index == 0 && n->boots > 1)
+        sim_ledger_check(s);
+}
+
+void sim_node_crash(struct sim *s, struct sim_node *n, bool power)
+{
+    if (n->node != NULL) {
+        gw_node_free(n->node);
+        n->node = NULL;
+        gw_store_close(n->store);
+        n->store = NULL;
+    }
+    forget_inputs(n);
+    silence(n);
+    n->ndone = 0;
+    n->paused = n->committing = false;
+    sim_cancel(s, &n->deadline);
+    sim_cancel(s, &n->commit);
+    if (!power)
+        return;
+    sim_disk_power(n->disk);
+    if (n->plane != NULL)
+        gw_native_free(n->plane);
+    n->plane = NULL;
+    int64_t wall = sim_node_now(s, n).wall_ns;
+    n->clock.from = s->now;
+    n->clock.mono = BOOT_MONO;
+    n->clock.wall = wall - BOOT_MONO;
+}
+
+void sim_node_free(struct sim *s, struct sim_node *n)
+{
+    sim_node_crash(s, n, false);
+    sim_cancel(s, &n->restart);
+    if (n->plane != NULL)
+        gw_native_free(n->plane);
+    if (n->disk != NULL)
+        sim_disk_free(n->disk);
+    free(n->done);
+    free(n->peers);
+    free(n->pools);
+}

@@ -1,0 +1,186 @@
+/* run.c: one run: the schedule under faults, then healed and given time to settle, then everybody
+ * leaves. The trace hash takes in every message delivered and every line of the trace.
+ */
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOOK       (250 * SIM_MS) /* between looks at the whole domain */
+#define SETTLE_MAX (300 * SIM_S)  /* liveness: the longest back-off is 32 s, a lifetime 60 s */
+#define PROBE      (2 * SIM_S)
+#define GONE_AFTER (400 * SIM_S)
+#define EVENTS_MAX UINT64_C(200000000) /* of one run: more is a livelock */
+
+void *sim_new_memory(size_t size)
+{
+    void *p = calloc(1, size);
+
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+void sim_mix(struct sim *s, const void *data, size_t len)
+{
+    s->hash = gw_hash(data, len, s->hash ^ (uint64_t)s->now);
+}
+
+void sim_trace(struct sim *s, const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    int len = vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    if (len < 0)
+        return;
+    sim_mix(s, line, strlen(line));
+    if (s->trace)
+        (void)printf("%11.6f %s\n", (double)s->now / 1e9, line);
+}
+
+static void next_op(struct sim *s, struct sim_event *e)
+{
+    (void)e;
+    while (s->op < s->sched->nops && s->sched->op[s->op].at <= s->now)
+        sim_apply(s, &s->sched->op[s->op++]);
+    if (s->op < s->sched->nops)
+        sim_post(s, &s->next_op, s->sched->op[s->op].at);
+}
+
+static void look(struct sim *s, struct sim_event *e)
+{
+    sim_invariants(s);
+    sim_post(s, e, s->now + LOOK);
+}
+
+static void make_stations(struct sim *s)
+{
+    s->station = sim_new_memory((s->nstations + 1) * sizeof *s->station);
+    s->ledger = sim_new_memory((s->nstations + 1) * sizeof *s->ledger);
+    for (size_t i = 0; i < s->nstations; i++) {
+        struct sim_station *h = &s->station[i];
+        h->index = i;
+        h->lladdr = (struct gw_lladdr){6, {2, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}};
+        h->ll = (struct gw_addr){{0xfe, 0x80}};
+        memcpy(h->ll.b + 8,
+               (const uint8_t[]){0, 0, 0, 0xff, 0xfe, 0, h->lladdr.b[4], h->lladdr.b[5]}, 8);
+    }
+}
+
+struct sim *sim_new(struct sim_schedule *sched, bool trace)
+{
+    struct sim *s = sim_new_memory(sizeof *s);
+
+    s->sched = sched;
+    s->trace = trace;
+    s->nnodes = sched->maars + 1;
+    s->nstations = sched->stations;
+    gw_prng_seed(&s->prng, sched->seed);
+    s->normal = (struct sim_link){.delay = sched->delay, .jitter = sched->delay / 10};
+    s->links = sim_new_memory((s->nnodes + 1) * (s->nnodes + 1) * sizeof *s->links);
+    for (size_t i = 0; i < (s->nnodes + 1) * (s->nnodes + 1); i++)
+        s->links[i] = s->normal;
+    s->node = sim_new_memory(s->nnodes * sizeof *s->node);
+    make_stations(s);
+    sim_configure(s);
+    for (size_t i = 0; i < s->nnodes; i++)
+        sim_node_boot(s, &s->node[i]);
+    s->next_op.fire = next_op;
+    s->look.fire = look;
+    sim_post(s, &s->next_op, 0);
+    sim_post(s, &s->look, LOOK);
+    return s;
+}
+
+static void until(struct sim *s, int64_t end)
+{
+    while (!s->failed && s->queue.used > 0 && s->queue.heap[0]->at <= end) {
+        struct sim_event *e = sim_next(s);
+        s->now = e->at;
+        if (++s->tally.events > EVENTS_MAX)
+            sim_fail(s, "settles", "the run does not come to an end");
+        e->fire(s, e);
+    }
+    if (!s->failed && s->now < end)
+        s->now = end;
+}
+
+/* Every station shows now and then that it is there. */
+static void keep_talking(struct sim *s)
+{
+    for (size_t i = 0; i < s->nstations; i++) {
+        struct sim_station *h = &s->station[i];
+        const struct sim_haddr *a = h->at != 0 ? sim_station_newest(s, h) : NULL;
+        if (a != NULL)
+            sim_flow_start(s, sim_flow_new(s, h, &a->addr, SIM_S / 4, SIM_S / 2));
+    }
+}
+
+static void settle(struct sim *s)
+{
+    int64_t end = s->now + SETTLE_MAX;
+
+    while (!s->failed && s->now < end) {
+        keep_talking(s);
+        until(s, s->now + SIM_S);
+        if (!s->failed && sim_settled(s, false))
+            return;
+    }
+    if (!s->failed)
+        (void)sim_settled(s, true);
+}
+
+static void farewell(struct sim *s)
+{
+    for (size_t i = 0; i < s->nstations; i++)
+        sim_farewell(s, &s->station[i]);
+    until(s, s->now + GONE_AFTER);
+    if (!s->failed)
+        sim_gone(s);
+}
+
+enum sim_result sim_run(struct sim *s)
+{
+    until(s, s->sched->span);
+    if (!s->failed)
+        sim_heal(s);
+    settle(s);
+    if (!s->failed) {
+        sim_trace(s, "settled");
+        sim_probe_begin(s);
+        until(s, s->now + PROBE);
+        if (!s->failed)
+            sim_probe_end(s);
+    }
+    if (!s->failed)
+        farewell(s);
+    if (!s->failed)
+        return SIM_OK;
+    return strcmp(s->invariant, "settles") == 0 ? SIM_NOT_SETTLED : SIM_BROKEN;
+}
+
+void sim_free(struct sim *s)
+{
+    for (size_t i = 0; i < s->nstations; i++)
+        while (s->station[i].flows != NULL)
+            sim_flow_free(s, s->station[i].flows);
+    for (size_t i = 0; i < s->nnodes; i++)
+        sim_node_free(s, &s->node[i]);
+    for (size_t i = 0; i < s->nstations; i++)
+        sim_cancel(s, &s->station[i].rs);
+    sim_cancel(s, &s->next_op);
+    sim_cancel(s, &s->look);
+    for (struct sim_event *e; (e = sim_next(s)) != NULL;)
+        free(e); /* parcels, frames, reports, undo: the event is their head */
+    free(s->queue.heap);
+    free(s->flows);
+    free(s->links);
+    free(s->station);
+    free(s->ledger);
+    free(s->node);
+    free(s);
+}

@@ -1,0 +1,292 @@
+/* sim.h: a domain in one process and one thread: real nodes (src/node) with the native packet path
+ * (src/plane), on a simulated network, clock, disk and set of mobile nodes. What happens is a
+ * function of a schedule (schedule.h), which is drawn from a seed (draw.c) or read from a file.
+ *
+ *   event.c     what comes next               node.c    a process: clock, inputs, actions, crashes
+ *   core.c      links between nodes           store.c   a disk
+ *   host.c      ND and SLAAC of a station     flow.c    traffic that checks itself
+ *   apply.c     the operations of a schedule  ledger.c  what has been acknowledged
+ *   invariant.c what must hold all the time   settle.c  what must hold in the end
+ *
+ * Time is in nanoseconds since the start of the run. Nothing here reads a clock or draws entropy;
+ * trace hashes of two runs with the same schedule are equal whatever the compiler.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "base/text.h"
+#include "node/node_int.h"
+#include "plane/native.h"
+#include "schedule.h"
+#include "store/store.h"
+
+#define SIM_MS        INT64_C(1000000)
+#define SIM_S         INT64_C(1000000000)
+#define SIM_ADDRS     32 /* a station's addresses and routers */
+#define SIM_HEADROOM  64
+#define SIM_HOPS_MAX  10 /* nodes that one packet passes; more is a loop */
+#define SIM_IF_ACCESS 1u /* interface indices of every node */
+#define SIM_IF_CORE   2u
+
+struct sim;
+
+/* -- event.c ------------------------------------------------------------------------------------
+ */
+
+/* Embedded in what it happens to. Ties are broken by the seed. */
+struct sim_event {
+    int64_t at;
+    uint64_t tie;
+    size_t pos; /* in the heap, from 1; 0: not posted */
+    void (*fire)(struct sim *s, struct sim_event *e);
+};
+struct sim_queue {
+    struct sim_event **heap;
+    size_t used, size;
+    uint64_t order;
+};
+void sim_post(struct sim *s, struct sim_event *e, int64_t at); /* or moves it */
+void sim_cancel(struct sim *s, struct sim_event *e);
+struct sim_event *sim_next(struct sim *s); /* taken out; NULL when there is none */
+
+/* -- store.c ------------------------------------------------------------------------------------
+ */
+
+/* A back end of store.h. Opening it again after a crash finds what was committed, after a power
+ * failure (sim_disk_power) what was synced. */
+struct sim_disk;
+struct sim_disk *sim_disk_new(void);
+void sim_disk_free(struct sim_disk *d);
+void sim_disk_power(struct sim_disk *d);
+void sim_disk_full(struct sim_disk *d, bool full);
+extern const struct gw_store_ops sim_disk_ops; /* where: the struct sim_disk */
+
+/* -- node.c -------------------------------------------------------------------------------------
+ */
+
+struct sim_clock {
+    int64_t from;  /* of the simulation, when mono was `mono` */
+    int64_t mono;  /* since the machine's start */
+    int64_t wall;  /* the wall clock is ahead of mono by this */
+    int64_t drift; /* parts per million */
+};
+
+struct sim_input { /* waits for a process that is paused or busy */
+    struct sim_input *next;
+    struct gw_input in; /* views point into data */
+    uint8_t data[];
+};
+struct sim_out { /* a message that waits for the store */
+    struct sim_out *next;
+    struct gw_mh_addrs addrs;
+    size_t len;
+    uint8_t data[];
+};
+
+struct sim_node {
+    size_t index;
+    char name[32];
+    struct gw_config cfg[2]; /* the one in force, and the next */
+    unsigned cfg_now;
+    struct gw_cfg_if ifs[2];
+    struct gw_cfg_pool pool;
+    struct gw_cfg_policy policy;
+    struct gw_cfg_peer *peers;
+    struct gw_prefix *pools;
+    struct sim *sim;
+    struct gw_alloc al;
+    uint32_t alloc_fails;    /* so many allocations from now on are refused */
+    struct gw_node *node;    /* NULL: no process */
+    struct gw_native *plane; /* survives the process, not the machine */
+    struct sim_disk *disk;
+    struct gw_store *store;
+    struct sim_clock clock;
+    bool paused;
+    int64_t commit_ns; /* what a commit takes */
+    bool committing;
+    struct sim_event deadline, commit, restart;
+    struct sim_input *in, **in_last;
+    size_t nin;
+    struct sim_out *out, **out_last;
+    struct gw_input *done; /* results for the node, when its actions are carried out */
+    size_t ndone, done_size;
+    unsigned boots;
+};
+
+void sim_node_boot(struct sim *s, struct sim_node *n);
+void sim_node_crash(struct sim *s, struct sim_node *n, bool power);
+void sim_node_pause(struct sim *s, struct sim_node *n, bool paused);
+void sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in);
+#define SIM_WALL_START INT64_C(1700000000000000000) /* at time 0 */
+void sim_node_step_clock(struct sim_node *n, int64_t by);
+void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm);
+int sim_node_reload(struct sim *s, struct sim_node *n, enum gw_cmd_mode mode);
+struct gw_now sim_node_now(const struct sim *s, const struct sim_node *n);
+void sim_node_free(struct sim *s, struct sim_node *n);
+void sim_configure(struct sim *s); /* config.c */
+struct gw_prefix sim_pool(size_t node);
+struct gw_addr sim_server(void);
+
+/* -- core.c -------------------------------------------------------------------------------------
+ */
+
+struct sim_link { /* from one end to another */
+    int64_t delay, jitter;
+    uint32_t loss, dup, reorder; /* of 1000 */
+    bool cut;
+};
+/* The ends are the nodes and, behind them, the server. */
+struct sim_link *sim_link(struct sim *s, size_t from, size_t to);
+void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const uint8_t *data,
+                 size_t len);
+/* An IPv6 packet behind an Ethernet header. */
+void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t len, unsigned hops);
+/* What has been sent lately, for replays: NULL when nothing. */
+struct sim_seen {
+    size_t to, len;
+    struct gw_mh_addrs addrs;
+    uint8_t data[GW_MH_MAX];
+};
+/* A frame at a node, from a station (core: false) or from another node. */
+void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t *frame, size_t len,
+                     unsigned hops);
+extern const struct gw_native_ops sim_plane_ops;
+
+/* -- host.c -------------------------------------------------------------------------------------
+ */
+
+struct sim_haddr {
+    struct gw_prefix prefix;
+    struct gw_addr addr;
+    int64_t valid, preferred, since;
+};
+struct sim_router {
+    struct gw_addr ll;
+    struct gw_lladdr lladdr;
+    int64_t until;
+};
+struct sim_station {
+    size_t index;
+    struct gw_lladdr lladdr;
+    struct gw_addr ll;
+    size_t at; /* node; 0: nowhere */
+    int64_t since;
+    unsigned moves;
+    struct sim_haddr addr[SIM_ADDRS];
+    struct sim_router router[SIM_ADDRS];
+    size_t naddr, nrouter;
+    struct sim_event rs;
+    int64_t rs_wait; /* until the next solicitation; 0: it has its answer */
+    struct sim_flow *flows;
+};
+void sim_station_attach(struct sim *s, struct sim_station *h, size_t node, bool carrier);
+void sim_station_leave(struct sim *s, struct sim_station *h);
+/* An ND packet out of a node's access link. */
+void sim_station_nd(struct sim *s, size_t node, const struct gw_lladdr *src,
+                    const struct gw_lladdr *dst, const uint8_t *data, size_t len);
+/* An Ethernet frame of a node towards a station. */
+void sim_station_frame(struct sim *s, size_t node, const uint8_t *frame, size_t len);
+/* A packet of the station's, into the access link where it is. */
+void sim_station_send(struct sim *s, struct sim_station *h, const uint8_t *packet, size_t len);
+/* Its address in a prefix, or NULL; and the newest preferred one. */
+struct sim_haddr *sim_station_addr(struct sim_station *h, const struct gw_prefix *p);
+struct sim_haddr *sim_station_newest(struct sim *s, struct sim_station *h);
+
+/* -- flow.c -------------------------------------------------------------------------------------
+ */
+
+struct sim_flow {
+    struct sim_flow *next;
+    struct sim_event event;
+    struct sim_station *station;
+    struct gw_addr addr; /* of the station */
+    uint32_t id, sent, echoed;
+    int64_t interval, until;
+    bool probe; /* of settle.c, which frees it */
+};
+struct sim_flow *sim_flow_new(struct sim *s, struct sim_station *h, const struct gw_addr *addr,
+                              int64_t interval, int64_t span);
+void sim_flow_start(struct sim *s, struct sim_flow *f);
+void sim_flow_free(struct sim *s, struct sim_flow *f);
+void sim_server_packet(struct sim *s, const uint8_t *packet, size_t len);
+void sim_flow_arrived(struct sim *s, struct sim_station *h, const uint8_t *packet, size_t len);
+
+/* -- ledger.c, invariant.c, settle.c ------------------------------------------------------------
+ */
+
+struct sim_ledger { /* of one station: what the CMD has acknowledged last */
+    bool held;
+    int64_t until;
+    uint8_t nprefix;
+    struct gw_prefix prefix[4];
+};
+/* committed: a crash must not lose what is acknowledged here. */
+void sim_ledger_note(struct sim *s, const struct gw_mh_addrs *a, const uint8_t *data, size_t len,
+                     bool committed);
+void sim_ledger_check(struct sim *s); /* the CMD has restarted */
+
+void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...) GW_PRINTF(3, 4);
+void sim_invariants(struct sim *s); /* over the whole domain */
+/* Is all as it must be when nothing has gone wrong for a while? Else, when say is true, the failure
+ * says who waits for what. */
+bool sim_settled(struct sim *s, bool say);
+/* Every live prefix of every station works both ways: begin, and see some time later. */
+void sim_probe_begin(struct sim *s);
+void sim_probe_end(struct sim *s);
+void sim_gone(struct sim *s); /* after everybody has left */
+/* The MN-ID of a station. */
+struct gw_mnid sim_mnid(const struct sim_station *h);
+struct sim_station *sim_station_of(struct sim *s, const struct gw_mnid *id);
+
+/* -- the run ------------------------------------------------------------------------------------
+ */
+
+struct sim {
+    struct sim_schedule *sched;
+    int64_t now;
+    struct sim_queue queue;
+    struct gw_prng prng; /* of links and ties */
+    uint64_t hash;       /* of all that has happened */
+    bool trace;          /* say it too */
+    size_t nnodes;       /* 0 is the CMD */
+    struct sim_node *node;
+    size_t nstations;
+    struct sim_station *station;
+    struct sim_ledger *ledger;
+    struct sim_link *links, normal;
+    struct sim_event next_op, look;
+    struct undo *undo; /* apply.c */
+    size_t op;
+    bool healed, leaving;
+    uint32_t last_flow;
+    struct sim_flow **flows; /* by id - 1; NULL: over */
+    size_t nflows;
+    struct sim_seen seen[16];
+    size_t nseen;
+    struct gw_mh mh; /* scratch */
+    struct sim_tally {
+        uint64_t events, messages, packets, handovers, delivered;
+    } tally;
+    /* The first failure ends the run. */
+    bool failed;
+    char invariant[32], why[512];
+};
+
+/* Runs a schedule to its end; the answer is sim_exit. */
+enum sim_result { SIM_OK = 0, SIM_BROKEN = 10, SIM_NOT_SETTLED = 11 };
+struct sim *sim_new(struct sim_schedule *sched, bool trace);
+enum sim_result sim_run(struct sim *s);
+void sim_free(struct sim *s);
+void sim_apply(struct sim *s, const struct sim_op *op);
+void sim_heal(struct sim *s);
+void sim_farewell(struct sim *s, struct sim_station *h); /* for good; everybody is told */
+
+/* Into the trace: what, and where it matters octets. */
+void sim_trace(struct sim *s, const char *fmt, ...) GW_PRINTF(2, 3);
+void sim_mix(struct sim *s, const void *data, size_t len);
+bool sim_chance(struct sim *s, uint32_t of_1000);
+
+/* Memory of the simulator itself; it ends the process when there is none. */
+void *sim_new_memory(size_t size);
+
+#endif

@@ -1,0 +1,45 @@
+"""A run of the simulator is a function of its schedule: the same trace hash the second time, and from
+every build there is (compilers, optimised or with sanitizers)."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("GODWIT_BIN", ROOT / "build/release/bin"))
+
+
+def run(bin_dir, *arguments):
+    return subprocess.run([bin_dir / "godwit-sim", *arguments], capture_output=True, text=True,
+                          check=False)
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_same_hash_everywhere(seed):
+    builds = sorted(d for d in ROOT.glob("build/*/bin") if (d / "godwit-sim").exists())
+    said = {str(d): run(d, "--seed", seed).stdout for d in [BIN, *builds]}
+    again = run(BIN, "--seed", seed).stdout
+    assert "hash" in again
+    assert set(said.values()) == {again}, said
+
+
+def test_schedule_written_and_read_is_the_same_run(tmp_path):
+    drawn = run(BIN, "--seed", "5", "--print").stdout
+    (tmp_path / "five.sim").write_text(drawn)
+    assert run(BIN, "--schedule", tmp_path / "five.sim").stdout == run(BIN, "--seed", "5").stdout
+
+
+@pytest.mark.parametrize("text, why", [
+    ("", "no \"domain\" line"),
+    ("domain maars=0\n", ":1: \"maars=0\""),
+    ("domain maars=2 stations=1\n1.000000 jump mn=0\n", ":2: \"jump\""),
+    ("domain maars=2 stations=1\n1.000000 attach mn=x node=1\n", ":2: \"mn=x\""),
+    ("domain maars=2 stations=1\n2.000000 leave mn=0\n1.000000 leave mn=0\n", ":3: \"1.000000\""),
+])
+def test_bad_schedule_is_refused_by_line(tmp_path, text, why):
+    file = tmp_path / "bad.sim"
+    file.write_text(text)
+    said = run(BIN, "--schedule", file)
+    assert said.returncode == 2
+    assert f"{file}" in said.stderr and why in said.stderr
