@@ -128,7 +128,8 @@ static int take_in(struct gw_node *n, const struct gw_station_key *st, const str
     if (by != GW_SEEN_MANUAL && !gw_limit_station(n, &st->lladdr))
         return GW_EFULL;
     struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
-    if (mag != NULL && (mag->seen_by & 1u << by) != 0)
+    /* A bridge or a neighbour cache repeats itself. */
+    if (mag != NULL && (mag->seen_by & 1u << by) != 0 && by != GW_SEEN_NETLINK)
         gw_mag_reattached(&n->mag, st, seen);
     int err = gw_attach(n, st, mn, seen);
     struct gw_maar_mn *here = gw_table_get(&n->maar.by_station, st);

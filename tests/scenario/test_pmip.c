@@ -216,6 +216,32 @@ static int no_revocations(struct world *w, struct w_event *e)
     return e->data[2] == GW_MH_REVOCATION;
 }
 
+/* What a bridge says again is no new attachment; what hostapd says again is one. */
+static void seen_twice(void **state)
+{
+    (void)state;
+    struct world *w = w_new_pmip(1, 16);
+    static const enum gw_seen_by by[] = {GW_SEEN_NETLINK, GW_SEEN_HOSTAPD};
+
+    (void)settle_at(w, 1, 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct gw_input in = {.kind = GW_IN_ATTACH,
+                              .attach = {.station = w_station(1), .by = by[i]}};
+        w_run(w, GW_SEC(1));
+        in.attach.seen = w->now.mono;
+        unsigned messages = w->messages;
+        assert_int_equal(w_input(w, 1, &in), 0); /* another source, the same attachment */
+        w_run(w, GW_SEC(1));
+        assert_int_equal(w->messages, messages);
+        in.attach.seen = w->now.mono;
+        assert_int_equal(w_input(w, 1, &in), 0);
+        w_run(w, GW_SEC(1));
+        assert_int_equal(w->messages, messages + (i == 0 ? 0 : 2));
+    }
+    check_at(w, 1, 1, 1);
+    w_free(w);
+}
+
 /* The same with an LMA that revokes nothing, and without a sign of any of it: the first MAG serves
  * it again when it extends, and the second one notices that it has gone. A node that never shows an
  * address is not fetched back. */
@@ -577,13 +603,14 @@ static void maar_as_mag(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attach_and_move), cmocka_unit_test(several_prefixes),
-        cmocka_unit_test(refresh),         cmocka_unit_test(leaving),
-        cmocka_unit_test(ping_pong),       cmocka_unit_test(lossy),
-        cmocka_unit_test(lma_restarts),    cmocka_unit_test(state_is_lost),
-        cmocka_unit_test(maar_as_mag),     cmocka_unit_test(silently),
-        cmocka_unit_test(two_interfaces),  cmocka_unit_test(local_routing),
-        cmocka_unit_test(left_behind),     cmocka_unit_test(router_collision),
+        cmocka_unit_test(attach_and_move),  cmocka_unit_test(several_prefixes),
+        cmocka_unit_test(refresh),          cmocka_unit_test(leaving),
+        cmocka_unit_test(ping_pong),        cmocka_unit_test(lossy),
+        cmocka_unit_test(lma_restarts),     cmocka_unit_test(state_is_lost),
+        cmocka_unit_test(maar_as_mag),      cmocka_unit_test(silently),
+        cmocka_unit_test(two_interfaces),   cmocka_unit_test(local_routing),
+        cmocka_unit_test(left_behind),      cmocka_unit_test(seen_twice),
+        cmocka_unit_test(router_collision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
