@@ -77,6 +77,21 @@ static void send_nd(void *user, uint32_t iface, const struct gw_lladdr *src,
                 .nd = {.iface = iface, .src = *src, .dst = *dst, .data = copy, .len = len}});
 }
 
+/* By the default of its address: what another has in its configuration is not known here. */
+static bool other_anchor(void *user, const struct gw_addr *link_local, struct gw_lladdr *lladdr)
+{
+    struct gw_node *n = user;
+    struct gw_addr ll;
+    const struct gw_peer *p;
+
+    for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
+        gw_dlif_default(&p->addr, &ll, lladdr);
+        if ((p->cfg->roles & GW_ROLE_MAAR) != 0 && gw_addr_eq(&ll, link_local))
+            return true;
+    }
+    return false;
+}
+
 /* The node as a peer of itself, with its own pools. */
 static int make_self(struct gw_node *n, const struct gw_config *c)
 {
@@ -94,8 +109,12 @@ static int make_self(struct gw_node *n, const struct gw_config *c)
 
 static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
 {
-    struct gw_access_env env = {
-        .al = n->al, .timers = &n->timers, .now = &n->lm.now.mono, .send = send_nd, .user = n};
+    struct gw_access_env env = {.al = n->al,
+                                .timers = &n->timers,
+                                .now = &n->lm.now.mono,
+                                .send = send_nd,
+                                .user = n,
+                                .other_anchor = other_anchor};
 
     gw_awaits_init(&n->lm, seed ^ 0x6177u);
     gw_access_init(&n->access, c, &env, seed ^ 0x6e64u);

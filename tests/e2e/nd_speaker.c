@@ -159,7 +159,7 @@ int main(int argc, char **argv)
 {
     struct gw_config cfg = {.access_mtu = 1460, .limits.stations = 100};
     struct speaker s = {0};
-    struct gw_access_env env = {&gw_alloc_libc, &s.timers, &s.now, send_frame, &s};
+    struct gw_access_env env = {&gw_alloc_libc, &s.timers, &s.now, send_frame, &s, NULL};
     struct pollfd p[2] = {{.fd = 0, .events = POLLIN}};
     char line[4096];
 

@@ -47,6 +47,9 @@ struct gw_access_env {
     void (*send)(void *user, uint32_t iface, const struct gw_lladdr *src,
                  const struct gw_lladdr *dst, const uint8_t *data, size_t len);
     void *user;
+    /* Is this the link-local address of another anchor's DLIF? Then also its link-layer address.
+     * May be NULL: there are none. */
+    bool (*other_anchor)(void *user, const struct gw_addr *link_local, struct gw_lladdr *lladdr);
 };
 
 /* station_key.c. The hash is as struct gw_table_ops wants it. */

@@ -1,7 +1,9 @@
 /* hear.c: what stations say, and the answers (RFC 4861 §6.2.6, §7.2.3-7.2.4; RFC 4862 §5.4). A
  * station that asks for a DLIF of its own is answered from it, so that neighbour unreachability
  * detection finds every anchor wherever the station is. Anything else on the link (the station's
- * own duplicate address detection, other addresses) is not ours to answer.
+ * own duplicate address detection, other addresses) is not ours to answer, except for the DLIF of
+ * an anchor that the station has no more: a host whose session ended while it was away still has
+ * that router, for router-lifetime, and would go on trying it. It is told that it is none any more.
  */
 #include "fn/access/station.h"
 
@@ -63,14 +65,32 @@ static bool na_allowed(struct gw_access_station *st)
     return true;
 }
 
+/* An RA with Router Lifetime 0 (RFC 4861 §6.2.5) from a router of an earlier session. */
+static void retire_router(struct gw_access_station *st, const struct gw_nd *ns)
+{
+    const struct gw_access_env *env = &st->access->env;
+    struct gw_nd ra = {.type = GW_ND_RA, .src = ns->target, .dst = ns->src, .pref = GW_PREF_MEDIUM};
+    struct gw_lladdr from;
+
+    if (env->other_anchor == NULL || gw_addr_is_zero(&ns->src) ||
+        !gw_addr_is_link_local(&ns->target))
+        return;
+    if (!na_allowed(st))
+        st->access->count.limited++;
+    else if (env->other_anchor(env->user, &ns->target, &from))
+        access_send(st, &from, &ra);
+}
+
 static enum gw_access_seen hear_ns(struct gw_access_station *st, const struct gw_nd *ns)
 {
     const struct gw_access_dlif *d = access_dlif(st, &ns->target);
     bool dad = gw_addr_is_zero(&ns->src);
     struct gw_nd na = {.type = GW_ND_NA, .router = true, .override = true};
 
-    if (d == NULL)
+    if (d == NULL) {
+        retire_router(st, ns);
         return GW_ACCESS_SEEN;
+    }
     if (!na_allowed(st)) {
         st->access->count.limited++;
         return GW_ACCESS_SEEN;

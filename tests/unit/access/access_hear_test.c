@@ -118,6 +118,31 @@ static void strangers_get_nothing(void **state)
     rig_free(r);
 }
 
+/* A host that was away when its session ended still has that session's router. */
+static void former_router_is_retired(void **state)
+{
+    struct rig *r = served();
+    struct gw_access_dlif former = rig_dlif(9, false), unheard = rig_dlif(10, false);
+
+    (void)state;
+    rig_run(r, GW_SEC(20));
+    rig_clear(r);
+    assert_int_equal(rig_ns(r, &rig_mn_ll, &unheard.link_local), GW_ACCESS_SEEN);
+    assert_int_equal(rig_ns(r, &nobody, &former.link_local), GW_ACCESS_SEEN);
+    assert_int_equal(r->n, 0);
+    assert_int_equal(rig_ns(r, &rig_mn_ll, &former.link_local), GW_ACCESS_SEEN);
+    assert_int_equal(r->n, 1);
+    assert_int_equal(r->frame[0].nd.type, GW_ND_RA);
+    assert_int_equal(r->frame[0].nd.router_lifetime_s, 0);
+    assert_int_equal(r->frame[0].nd.npio, 0);
+    assert_true(gw_addr_eq(&r->frame[0].nd.src, &former.link_local));
+    assert_memory_equal(r->frame[0].src.b, former.lladdr.b, 6);
+    for (unsigned i = 0; i < 100; i++)
+        (void)rig_ns(r, &rig_mn_ll, &former.link_local);
+    assert_in_range(r->total, 1, 40); /* and not at any rate */
+    rig_free(r);
+}
+
 static void rs_brings_every_ra(void **state)
 {
     struct rig *r = served();
@@ -243,12 +268,13 @@ static void floods_are_bounded(void **state)
 int access_hear_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_dlif_answers),       cmocka_unit_test(global_source_is_answered),
-        cmocka_unit_test(dad_for_ours_is_defended), cmocka_unit_test(other_targets_are_not_ours),
-        cmocka_unit_test(withdrawn_dlif_is_silent), cmocka_unit_test(strangers_get_nothing),
-        cmocka_unit_test(rs_brings_every_ra),       cmocka_unit_test(hasty_rs_is_answered_later),
-        cmocka_unit_test(presence_is_told),         cmocka_unit_test(dlif_address_is_not_learnt),
-        cmocka_unit_test(bad_packets_are_ignored),  cmocka_unit_test(floods_are_bounded),
+        cmocka_unit_test(every_dlif_answers),         cmocka_unit_test(global_source_is_answered),
+        cmocka_unit_test(dad_for_ours_is_defended),   cmocka_unit_test(other_targets_are_not_ours),
+        cmocka_unit_test(withdrawn_dlif_is_silent),   cmocka_unit_test(strangers_get_nothing),
+        cmocka_unit_test(former_router_is_retired),   cmocka_unit_test(rs_brings_every_ra),
+        cmocka_unit_test(hasty_rs_is_answered_later), cmocka_unit_test(presence_is_told),
+        cmocka_unit_test(dlif_address_is_not_learnt), cmocka_unit_test(bad_packets_are_ignored),
+        cmocka_unit_test(floods_are_bounded),
     };
     return cmocka_run_group_tests_name("access: asked", tests, NULL, NULL);
 }

@@ -52,6 +52,16 @@ static void take_frame(void *user, uint32_t iface, const struct gw_lladdr *src,
     assert_int_equal(gw_nd_parse(f->data, len, &f->nd).code, GW_PARSE_OK);
 }
 
+/* Numbers from 9 on: of other anchors. */
+static bool other_anchor(void *user, const struct gw_addr *link_local, struct gw_lladdr *lladdr)
+{
+    struct gw_access_dlif d = rig_dlif(9, false);
+
+    (void)user;
+    *lladdr = d.lladdr;
+    return gw_addr_eq(link_local, &d.link_local);
+}
+
 struct rig *rig_new(long credit)
 {
     struct rig *r = calloc(1, sizeof *r);
@@ -68,7 +78,7 @@ struct rig *rig_new(long credit)
     r->cfg.timers.router_lifetime_s = 1800;
     r->cfg.timers.ra_interval = GW_SEC(40);
     gw_timers_init(&r->timers, &r->al);
-    env = (struct gw_access_env){&r->al, &r->timers, &r->now, take_frame, r};
+    env = (struct gw_access_env){&r->al, &r->timers, &r->now, take_frame, r, other_anchor};
     gw_access_init(&r->a, &r->cfg, &env, 77);
     return r;
 }
