@@ -16,6 +16,7 @@ from scapy.layers.inet6 import IPv6, in6_chksum
 from scapy.utils import PcapReader
 
 ECHO_PORT = 7007
+IN_FLIGHT_NS = 100_000_000  # a packet and its answer, on a loaded machine
 PBU, PBA = 5, 6
 # Mobility options (IANA); those that RFC 8885 adds are LOCAL_PREFIX to DLIF_LL.
 MNID, AUTH, MESG_ID, HNP, HI, ATT, MN_LL, TIMESTAMP = 8, 9, 10, 22, 23, 24, 25, 27
@@ -69,6 +70,7 @@ class Domain:
         made.update(maar=maar, previous=len(self.visited) - 1)
         self.moves.append(made)
         wait_for(f"{maar} serves {MN}", lambda: self.serves(maar, made["begin_ns"]), 10)
+        made["served_ns"] = time.monotonic_ns()
         self.quiet()
         return made
 
@@ -79,6 +81,13 @@ class Domain:
 
     def quiet(self, seconds=0.4):
         signalling.until_quiet(self.file, seconds)
+
+    def lost_while_served(self, records):
+        """When packets of the echo were sent that nobody answered although no handover was under
+        way. How many a handover costs is a figure (lab/measure-handover), and depends on the load."""
+        away = [(m["begin_ns"] - IN_FLIGHT_NS, m["served_ns"] + IN_FLIGHT_NS) for m in self.moves]
+        return [sent for sent, answers in records
+                if answers == 0 and not any(a <= sent <= b for a, b in away)]
 
     def stop_capture(self):
         self.lab.stop(f"capture-{CMD}-core", signal.SIGINT)

@@ -3,7 +3,6 @@ nodes notice of it."""
 import ipaddress
 import os
 import signal
-import statistics
 import time
 
 import pytest
@@ -162,10 +161,8 @@ def test_connections_survive_and_new_ones_take_the_new_prefix(domain, tmp_path, 
     for one in (download, *later):
         assert one.finish(90) == {"ok": True, "bytes": size, "sha256_ok": True, "error": ""}
     records = d.echo.finish()
-    counts = [measure.udp_counts(records, w) for w in measure.windows(d.moves, time.monotonic_ns())]
-    # The median: what is lost is time, and one machine plays all nodes.
-    assert statistics.median(lost for lost, _ in counts) <= UDP_LOST_MAX, counts
-    assert all(duplicated == 0 for _, duplicated in counts), counts
+    assert d.lost_while_served(records) == []
+    assert all(answers <= 1 for _, answers in records), "a packet came twice"
 
 
 def test_a_carrier_flap_is_survived(domain, tmp_path):
@@ -289,4 +286,4 @@ def test_several_mobile_nodes(domain, second_moves):
                              d.address(SERVER)], check=False)
     assert ping.returncode == 0, ping.stdout
     records = d.echo.finish()
-    assert sum(a == 0 for _, a in records) <= UDP_LOST_MAX * len(d.moves)
+    assert d.lost_while_served(records) == []
