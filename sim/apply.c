@@ -174,7 +174,9 @@ static void replay(struct sim *s, const struct sim_op *op, bool change)
 
 static void crash(struct sim *s, struct sim_node *n, const struct sim_op *op)
 {
-    if (n->node == NULL)
+    /* While its disk is full a node speaks of what a crash would make it forget (doc/daemon.md):
+     * both at once are more than it promises to survive. */
+    if (n->node == NULL || sim_disk_is_full(n->disk))
         return;
     sim_trace(s, "%s %s", n->name, op->flag ? "loses power" : "is killed");
     sim_node_crash(s, n, op->flag);

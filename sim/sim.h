@@ -59,6 +59,7 @@ struct sim_disk *sim_disk_new(void);
 void sim_disk_free(struct sim_disk *d);
 void sim_disk_power(struct sim_disk *d);
 void sim_disk_full(struct sim_disk *d, bool full);
+bool sim_disk_is_full(const struct sim_disk *d);
 extern const struct gw_store_ops sim_disk_ops; /* where: the struct sim_disk */
 
 /* -- node.c -------------------------------------------------------------------------------------

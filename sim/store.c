@@ -237,6 +237,11 @@ void sim_disk_full(struct sim_disk *d, bool full)
     d->full = full;
 }
 
+bool sim_disk_is_full(const struct sim_disk *d)
+{
+    return d->full;
+}
+
 void sim_disk_free(struct sim_disk *d)
 {
     struct record *r;

@@ -298,7 +298,7 @@ def examples():
 
 @pytest.mark.parametrize("text", examples())
 def test_examples_in_the_documents_are_good(text, tmp_path):
-    for name in ("cmd", "cmd-maar1", "cmd-maar2", "maar1-maar2"):
+    for name in ("cmd", "cmd-maar1", "cmd-maar2", "maar1-maar2", "lma-mag1"):
         key = tmp_path / f"{name}.key"
         key.write_text(SECRET + "\n")
         key.chmod(0o600)
