@@ -266,7 +266,7 @@ def test_flood_is_bounded(link):
     time.sleep(0.5)
     after, spent = link.command("count"), time.monotonic() - start
     heard = after[1] - before[1] + after[0] - before[0]
-    assert heard > 1000
+    assert heard > 200  # of 6000, many more than may be answered
     assert after[4] - before[4] <= 21 + 20 * spent
     assert after[3] - before[3] <= 3 + 2 * spent
     assert link.command("probe", MN)[0] == 0  # service goes on
