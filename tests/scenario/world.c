@@ -493,6 +493,20 @@ struct gw_opt *w_find(struct gw_mh *m, uint8_t type)
     return NULL;
 }
 
+void w_spoil(struct gw_mh *m, unsigned mended)
+{
+    if (mended < 6)
+        w_find(m, GW_OPT_TIMESTAMP)->u64 += 2 * 65536;
+    if (mended < 10)
+        w_find(m, GW_OPT_HNP)->prefix = (struct gw_prefix){{{0x3f, 0xff}}, 64};
+    if (mended < 7)
+        w_without(m, GW_OPT_HNP);
+    if (mended < 8)
+        w_without(m, GW_OPT_HI);
+    if (mended < 9)
+        w_without(m, GW_OPT_ATT);
+}
+
 int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const struct gw_key *key)
 {
     struct gw_mh_addrs addrs = {.src = w->n[from].cfg.addr, .dst = w->n[to].cfg.addr};

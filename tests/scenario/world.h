@@ -121,6 +121,9 @@ int w_inject(struct world *w, size_t from, size_t to, struct gw_mh *m, const str
 /* Options of a message that a test makes: takes all of a type out; the first of a type, or NULL. */
 void w_without(struct gw_mh *m, uint8_t type);
 struct gw_opt *w_find(struct gw_mh *m, uint8_t type);
+/* For the order of checks of a registration (RFC 5213 §5.3.1): what step 7 and later ones refuse,
+ * but for the first `mended` steps. */
+void w_spoil(struct gw_mh *m, unsigned mended);
 
 /* world_use.c. A packet of this prefix, if `serving` still forwards it; else false. */
 bool w_packet(struct world *w, size_t serving, const struct gw_prefix *p);
