@@ -396,16 +396,16 @@ static int release(struct request *q)
     struct gw_lm *lm = q->cmd->lm;
     struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &q->hnp->prefix);
 
+    if (a == NULL || a->state == GW_ANCHOR_RELEASING) { /* whoever says it once more */
+        accept_leaving(q, NULL);
+        return 0;
+    }
     if (!gw_addr_eq(&mn->b.serving, &q->peer->addr)) {
         accept_leaving(q, &mn->b);
         return 0;
     }
-    if (a != NULL && gw_addr_eq(&a->maar, &mn->b.serving))
+    if (gw_addr_eq(&a->maar, &mn->b.serving))
         return reject(q, GW_ST_HNP_NOT_AUTHORISED, GW_CNT_REFUSED_PREFIX);
-    if (a == NULL || a->state == GW_ANCHOR_RELEASING) {
-        accept_leaving(q, NULL);
-        return 0;
-    }
     if (!a->ex.pending && !gw_lm_room(lm, 1))
         return reject(q, GW_ST_NO_RESOURCES, GW_CNT_REFUSED_RESOURCES);
     lm->count[GW_CNT_IDLE_RELEASED]++;
