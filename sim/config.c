@@ -57,8 +57,8 @@ static void values(const struct sim_schedule *d, struct gw_config *c)
 {
     c->access_mtu = 1460;
     c->core_mtu = 1500;
-    c->limits = (struct gw_cfg_limits){.stations = d->stations + 16,
-                                       .bindings = d->stations + 16,
+    c->limits = (struct gw_cfg_limits){.stations = 4 * (d->stations + 16),
+                                       .bindings = 4 * (d->stations + 16),
                                        .previous_maars = 8,
                                        .pending = 8 * d->stations + 64};
     c->timers = (struct gw_cfg_timers){.lifetime = GW_SEC(60),

@@ -140,6 +140,9 @@ void sim_flow_arrived(struct sim *s, struct sim_station *h, const uint8_t *packe
     if (f == NULL)
         return;
     s->tally.delivered++;
+    struct gw_addr server = sim_server();
+    if (!gw_addr_eq(&x.src, &server) || !gw_addr_eq(&x.dst, &f->addr))
+        sim_fail(s, "source-kept", "flow %u reached mn%zu with other addresses", x.id, h->index);
     if (f->station != h)
         sim_fail(s, "owner-only", "mn%zu got a packet of mn%zu", h->index, f->station->index);
     if (x.seq > f->sent)

@@ -166,6 +166,17 @@ void sim_probe_end(struct sim *s)
     }
 }
 
+/* Of the prefixes that stations have had: those that a packet path still knows. */
+static size_t path_keeps(const struct sim *s, const struct sim_node *n)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < s->nstations; i++)
+        for (size_t k = 0; k < s->station[i].naddr; k++)
+            left += gw_native_prefix(n->plane, &s->station[i].addr[k].prefix) != NULL;
+    return left;
+}
+
 void sim_gone(struct sim *s)
 {
     for (size_t i = 0; i < s->nnodes; i++) {
@@ -181,6 +192,13 @@ void sim_gone(struct sim *s)
                      "prefixes, %zu stations",
                      s->node[i].name, left, gw_table_count(&n->maar.bs.by_mnid),
                      gw_pools_count(&n->maar.pools), gw_table_count(&n->maar.by_station));
+        size_t path = path_keeps(s, &s->node[i]);
+        size_t records =
+            sim_disk_count(s->node[i].disk, 'M') + sim_disk_count(s->node[i].disk, 'C');
+        if (path > 0 || records > 0)
+            sim_fail(s, "all-gone",
+                     "everybody has left, %s keeps %zu prefixes in its path, %zu records",
+                     s->node[i].name, path, records);
         if (n->lm.pending > 0)
             sim_fail(s, "all-gone", "everybody has left, %s waits for %u answers", s->node[i].name,
                      n->lm.pending);

@@ -60,7 +60,8 @@ void sim_disk_free(struct sim_disk *d);
 void sim_disk_power(struct sim_disk *d);
 void sim_disk_full(struct sim_disk *d, bool full);
 bool sim_disk_is_full(const struct sim_disk *d);
-extern const struct gw_store_ops sim_disk_ops; /* where: the struct sim_disk */
+size_t sim_disk_count(const struct sim_disk *d, uint8_t first); /* records, by their first octet */
+extern const struct gw_store_ops sim_disk_ops;                  /* where: the struct sim_disk */
 
 /* -- node.c -------------------------------------------------------------------------------------
  */

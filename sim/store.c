@@ -242,6 +242,16 @@ bool sim_disk_is_full(const struct sim_disk *d)
     return d->full;
 }
 
+size_t sim_disk_count(const struct sim_disk *d, uint8_t first)
+{
+    const struct record *r;
+    size_t n = 0;
+
+    for (size_t i = 0; (r = gw_table_next(&d->records, &i)) != NULL;)
+        n += r->key.len > 0 && r->key.data[0] == first;
+    return n;
+}
+
 void sim_disk_free(struct sim_disk *d)
 {
     struct record *r;

@@ -55,6 +55,8 @@ static void take_clock(struct gw_node *n, struct gw_peer *p, uint64_t id)
     int64_t ahead = (int64_t)(id - gw_ntp_time(n->lm.now.wall_ns));
 
     p->probe.waiting = false;
+    if (gw_addr_eq(&p->addr, &n->cfg->cmd))
+        n->maar.forgot = 0; /* of another time */
     p->replay = (struct gw_replay){.ahead = ahead, .floor = id};
     p->last_in = n->lm.now.mono;
     p->in++;
@@ -68,10 +70,13 @@ static void ask(struct gw_node *n, struct gw_peer *p)
 {
     struct gw_time now = n->lm.now.mono;
 
-    if (p->hb.unsupported || gw_time_sub(now, p->probe.asked).ns < PROBE_PACE.ns)
+    if (p->hb.unsupported || gw_time_sub(now, p->probe.said).ns < PROBE_PACE.ns)
         return;
-    p->probe.asked = now;
-    p->probe.seq = (uint32_t)gw_hash(&now, sizeof now, n->lm.seed ^ 0x636bu);
+    p->probe.said = now;
+    if (!p->probe.waiting || gw_time_sub(now, p->probe.asked).ns > PROBE_VALID.ns) {
+        p->probe.asked = now; /* else the same question again: its answer may be under way */
+        p->probe.seq = (uint32_t)gw_hash(&now, sizeof now, n->lm.seed ^ 0x636bu);
+    }
     p->probe.waiting = gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.seq = p->probe.seq});
 }
 

@@ -245,8 +245,10 @@ static int start(struct gw_node *n)
         gw_maar_resume(&n->maar);
     if ((n->cfg->roles & GW_ROLE_MAG) != 0)
         gw_mag_resume(&n->mag);
-    if ((n->cfg->roles & GW_ROLE_CMD) != 0)
+    if ((n->cfg->roles & GW_ROLE_CMD) != 0) {
+        gw_cmd_review(&n->cmd);
         gw_cmd_resume(&n->cmd);
+    }
     if (gw_heartbeat_start(n))
         ask_stations(n);
     if ((n->cfg->roles & GW_ROLE_LMA) != 0)

@@ -60,7 +60,8 @@ struct gw_said {
 struct gw_probe {
     bool waiting;
     uint32_t seq;
-    struct gw_time asked, answer_at; /* answer_at: gw_limit_take, of answers to doubtful ones */
+    struct gw_time asked, said; /* when it was made, and sent last */
+    struct gw_time answer_at;   /* gw_limit_take, of answers to doubtful questions */
 };
 
 /* A configured peer, or this node itself. */

@@ -47,6 +47,12 @@ static void remember(const struct gw_node *n, struct gw_said *s, uint16_t seq, u
         .known = true, .seq = seq, .print = print, .status = status, .at = n->lm.now.mono};
 }
 
+/* Is it an LMA, and this node a MAG of it? */
+static bool is_lma(const struct gw_node *n, const struct gw_peer *p)
+{
+    return (n->cfg->roles & GW_ROLE_MAG) != 0 && (p->cfg->roles & GW_ROLE_LMA) != 0;
+}
+
 /* In which role a revocation of this peer is for this node; 0: it has no business with it. */
 static enum gw_role told_as(const struct gw_node *n, const struct gw_peer *p, unsigned to)
 {
@@ -104,8 +110,10 @@ static bool anybody(const struct gw_node *n, const struct gw_revocation *r, enum
 static uint8_t obey(struct gw_node *n, struct gw_peer *p, enum gw_role as, struct gw_revocation *r,
                     bool *later)
 {
+    uint8_t status;
+
     if (r->global) {
-        uint8_t status = check_global(p, as, r);
+        status = check_global(p, as, r);
         if (status != GW_BRA_SUCCESS)
             return status;
         if (!anybody(n, r, as))
@@ -115,7 +123,10 @@ static uint8_t obey(struct gw_node *n, struct gw_peer *p, enum gw_role as, struc
     }
     switch (as) {
     case GW_ROLE_MAAR:
-        return gw_maar_revoke(&n->maar, r);
+        status = gw_maar_revoke(&n->maar, r);
+        if (status != GW_BRA_NO_BINDING || !is_lma(n, p))
+            return status;
+        return gw_mag_revoke(&n->mag, &p->addr, r); /* it is both CMD and LMA */
     case GW_ROLE_MAG:
         return gw_mag_revoke(&n->mag, &p->addr, r);
     case GW_ROLE_LMA:
@@ -200,7 +211,10 @@ static uint8_t act_on(struct gw_node *n, const struct gw_peer *p, enum gw_role a
 {
     switch (n->in.upn.reason) {
     case GW_UPN_REREGISTER:
-        return reregister(n, p, as) ? GW_UPA_SUCCESS : GW_UPA_FAILED;
+        return reregister(n, p, as) ||
+                       (as == GW_ROLE_MAAR && is_lma(n, p) && reregister(n, p, GW_ROLE_MAG))
+                   ? GW_UPA_SUCCESS
+                   : GW_UPA_FAILED;
     case GW_UPN_VENDOR:
         return gw_lm_opt(&n->in, GW_OPT_VENDOR) != NULL ? GW_UPA_FAILED : GW_UPA_VENDOR_MISSING;
     default: /* a value of the wire */
@@ -278,7 +292,7 @@ int gw_node_operate(struct gw_node *n, const struct gw_operate *o, struct gw_now
     int err = GW_EINVAL;
 
     *number = 0;
-    n->lm.now = now;
+    gw_clock_set(n, now);
     gw_queue_recycle(&n->queue);
     if (!n->started)
         return GW_EINVAL;

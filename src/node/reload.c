@@ -119,6 +119,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     if ((c->roles & GW_ROLES_FORWARDING) != 0)
         gw_route_peers(&n->lm);
     gw_route_own_nets(&n->lm, before);
+    gw_cmd_review(&n->cmd);
     gw_attach_review(n);
     return 0;
 }

@@ -47,14 +47,14 @@ void r_hear(struct world *w)
     w->tap = listen_in;
 }
 
-static struct gw_now now_of(const struct world *w)
+static struct gw_now now_of(const struct world *w, size_t node)
 {
-    return w->now;
+    return (struct gw_now){w->now.mono, w->now.wall_ns + w->n[node].skew_ns};
 }
 
 int r_operate(struct world *w, size_t node, const struct gw_operate *o, uint64_t *number)
 {
-    int err = gw_node_operate(w->n[node].node, o, now_of(w), number);
+    int err = gw_node_operate(w->n[node].node, o, now_of(w, node), number);
 
     w_drain(w, node);
     return err;

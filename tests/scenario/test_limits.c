@@ -563,9 +563,49 @@ static void shown(void **state)
     w_free(w);
 }
 
+/* A MAAR that is a peer no more, by reload or restart of the CMD: nobody waits for its answers, and
+ * whom it served is served by nobody. */
+static void peer_removed(bool restart)
+{
+    struct world *w = w_new(3, 21);
+    struct gw_config c = w->n[0].cfg;
+
+    assert_int_equal(w_attach(w, 3, 1), 0);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    assert_int_equal(w_attach(w, 3, 2), 0);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_bce(w, 1)->b.nanchors, 2);
+    c.npeers--; /* maar3 */
+    if (restart) {
+        w_crash(w, 0);
+        w->n[0].cfg = c;
+        w_boot(w, 0);
+    } else {
+        assert_int_equal(gw_node_reload(w->n[0].node, &c, refuse, NULL, w->now), 0);
+        w_drain(w, 0);
+    }
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_bce(w, 1)->b.nanchors, 1);
+    assert_true(w_bce(w, 2) == NULL || w_bce(w, 2)->b.anchors == NULL);
+    assert_int_equal(w_attach(w, 2, 1), 0);
+    w_run(w, GW_SEC(3));
+    assert_int_equal(w_bce(w, 1)->b.nanchors, 2);
+    assert_int_equal(w->n[0].node->lm.pending, 0);
+    w_free(w);
+}
+
+static void peer_gone(void **state)
+{
+    (void)state;
+    peer_removed(false);
+    peer_removed(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(peer_gone),
         cmocka_unit_test(policy),
         cmocka_unit_test(pool),
         cmocka_unit_test(limits),

@@ -55,14 +55,16 @@ static void expired(struct gw_timer *t, void *user)
     (void)user;
     struct gw_cmd_mn *mn = t->owner;
     struct gw_lm *lm = mn->cmd->lm;
+    const struct gw_addr nobody = {0};
 
     if (mn->b.anchors == NULL) {
         gw_binding_free(&mn->cmd->bs, &mn->b);
     } else if (gw_addr_is_zero(&mn->b.serving)) {
         if (gw_cmd_retell(mn))
             gw_cmd_arm(mn);
-    } else if (gw_lm_room(lm, gw_cmd_notices(mn, &mn->b.serving))) {
+    } else if (gw_lm_room(lm, gw_cmd_notices(mn, &nobody))) {
         lm->count[GW_CNT_EXPIRED]++;
+        mn->b.serving = nobody; /* its anchor has not said that it lets go: it is told, too */
         gw_cmd_end(mn);
     } else {
         (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));

@@ -54,6 +54,8 @@ int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len);
 /* After restoring: every binding has its full lifetime again, so that its serving MAAR can
  * refresh it; what anchors had not acknowledged is sent again, paced. */
 void gw_cmd_resume(struct gw_cmd *c);
+/* After restoring and after a reload: what MAARs anchored that are peers no more is forgotten. */
+void gw_cmd_review(struct gw_cmd *c);
 /* A MAAR has lost its bindings: it is told again, paced, of every prefix that it anchors for a node
  * that is served elsewhere. */
 void gw_cmd_resync(struct gw_cmd *c, const struct gw_addr *maar);

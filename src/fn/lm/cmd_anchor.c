@@ -5,6 +5,7 @@
 #include "fn/lm/cmd.h"
 
 #define VERSION 1
+#define REVOKED 1 /* behind the binding: its last session is not to be rebuilt */
 
 /* The previous MAARs in a circle: the one after this; alone, it is its own next. Each tells the
  * serving MAAR of the next, so that it knows when one is missing (doc/protocol.md). */
@@ -110,6 +111,46 @@ void gw_cmd_notify(struct gw_cmd_mn *mn)
     }
 }
 
+static bool is_maar(const struct gw_lm *lm, const struct gw_addr *a)
+{
+    const struct gw_cfg_peer *p = lm->ops->peer(lm->user, a);
+    return p != NULL && (p->roles & GW_ROLE_MAAR) != 0;
+}
+
+/* The anchors of MAARs that are peers no more: nobody will ever answer for them. */
+static void forget_strangers(struct gw_cmd_mn *mn)
+{
+    struct gw_lm *lm = mn->cmd->lm;
+    bool changed = false, waited = false;
+
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (is_maar(lm, &a->maar))
+            continue;
+        changed = true;
+        waited |= a->state == GW_ANCHOR_UPDATING;
+        gw_exchange_stop(&a->ex);
+        lm->count[GW_CNT_ANCHOR_LOST]++;
+        gw_anchor_del(&mn->cmd->bs, a);
+    }
+    if (!gw_addr_is_zero(&mn->b.serving) && !is_maar(lm, &mn->b.serving)) {
+        gw_cmd_end(mn); /* may be the end of mn */
+        return;
+    }
+    if (waited)
+        gw_cmd_round_gathered(mn, false);
+    if (changed)
+        gw_cmd_settle(mn);
+}
+
+void gw_cmd_review(struct gw_cmd *c)
+{
+    struct gw_binding *b;
+
+    for (size_t i = 0; (b = gw_table_next(&c->bs.by_mnid, &i)) != NULL;)
+        forget_strangers(gw_cmd_mn(b));
+}
+
 void gw_cmd_end(struct gw_cmd_mn *mn)
 {
     struct gw_binding *b = &mn->b;
@@ -145,7 +186,8 @@ bool gw_cmd_retell(struct gw_cmd_mn *mn)
     return left;
 }
 
-/* Everything an anchor can say but "yes" and "not now" means that it does not have the prefix. */
+/* Everything an anchor can say but "yes" and "not now" means that it does not have the prefix; or
+ * that it does not know that serving MAAR, and then it is told to let go of it. */
 static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
 {
     struct gw_lm *lm = mn->cmd->lm;
@@ -157,9 +199,13 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
     bool waited = a->state == GW_ANCHOR_UPDATING, updated = status < GW_ST_UNSPECIFIED;
 
     gw_exchange_stop(&a->ex);
-    if (a->state == GW_ANCHOR_RELEASING || status >= GW_ST_UNSPECIFIED) {
-        if (a->state != GW_ANCHOR_RELEASING)
-            lm->count[GW_CNT_ANCHOR_LOST]++;
+    if (waited && !updated)
+        lm->count[GW_CNT_ANCHOR_LOST]++;
+    if (waited && status == GW_ST_UNSPECIFIED) {
+        a->state = GW_ANCHOR_RELEASING;
+        mn->b.seq++;
+        gw_cmd_tell(mn, a);
+    } else if (!waited || !updated) {
         gw_anchor_del(&mn->cmd->bs, a);
     } else {
         a->state = GW_ANCHOR_SETTLED;
@@ -222,6 +268,8 @@ void gw_cmd_put(struct gw_cmd_mn *mn)
 
     gw_wr_u8(&w, VERSION);
     gw_binding_write(&w, &mn->b);
+    if (mn->revoked)
+        gw_wr_u8(&w, REVOKED);
     if (!w.bad)
         lm->ops->put(lm->user, key, gw_record_key('C', &mn->b.mnid, key), value, gw_wr_len(&w));
 }
@@ -251,6 +299,8 @@ int gw_cmd_restore(struct gw_cmd *c, const void *value, size_t len)
         return err;
     gw_cmd_mn(b)->cmd = c;
     err = gw_binding_read(&r, &c->bs, b);
+    if (err == 0 && gw_rd_left(&r) == 1)
+        gw_cmd_mn(b)->revoked = gw_rd_u8(&r) == REVOKED;
     if (err == 0 && (gw_rd_left(&r) != 0 || b->anchors == NULL))
         err = GW_EFORMAT;
     if (err != 0)

@@ -220,6 +220,7 @@ int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given)
         return err;
     }
     if (mn->own != NULL) {
+        gw_route_drop_prefix(m->lm, &mn->own->prefix, 0);
         (void)gw_pools_release(&m->pools, &mn->own->prefix);
         gw_anchor_del(&m->bs, mn->own);
     }
@@ -322,7 +323,7 @@ int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
     struct gw_lm *lm = mn->maar->lm;
     enum gw_mn_state before = mn->state;
     uint64_t attached = mn->b.attached;
-    bool was_here = mn->on_link;
+    bool was_here = mn->on_link, was_previous = mn->was_previous, outdated = mn->outdated;
     int err = gw_mn_set_station(mn, st);
 
     if (err != 0)
@@ -348,6 +349,8 @@ int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
         if (!was_here)
             clear_station(mn);
         mn->state = before;
+        mn->was_previous = was_previous;
+        mn->outdated = outdated;
         mn->b.attached = attached;
         if (before == GW_MN_DEREGISTERING && !mn->ex.pending)
             gw_mn_guard(mn, lm->cfg->timers.initial_ack);

@@ -441,10 +441,7 @@ static int accept_prefix(struct gw_maar_mn *mn, const struct gw_mh *mh)
         return GW_EINVAL;
     if (gw_prefix_eq(&hnp->prefix, &mn->own->prefix))
         return 0;
-    struct gw_prefix old = mn->own->prefix;
     int err = gw_mn_take_prefix(mn, &hnp->prefix);
-    if (err == 0)
-        gw_route_drop_prefix(mn->maar->lm, &old, 0);
     return err != 0 ? err : 1;
 }
 

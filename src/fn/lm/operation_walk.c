@@ -176,11 +176,10 @@ void gw_operation_walk(struct gw_operation *op, bool gone)
 
     op->walk.gone = gone;
     op->walk.tables = tables(op->all, &op->peer);
-    if (op->kind == GW_OP_OBEY) /* in the role that it was told in */
-        op->walk.tables &= op->as == GW_ROLE_CMD    ? 1u << GW_OP_CMD
-                           : op->as == GW_ROLE_LMA  ? 1u << GW_OP_LMA
-                           : op->as == GW_ROLE_MAAR ? 1u << GW_OP_MAAR
-                                                    : 1u << GW_OP_MAG;
+    if (op->kind == GW_OP_OBEY) /* on the side that it was told on */
+        op->walk.tables &= op->as == GW_ROLE_CMD || op->as == GW_ROLE_LMA
+                               ? 1u << GW_OP_CMD | 1u << GW_OP_LMA
+                               : 1u << GW_OP_MAAR | 1u << GW_OP_MAG;
     op->walk.pass = 0;
     op->walk.at = 0;
     op->walk.table = GW_OP_CMD;
