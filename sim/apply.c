@@ -39,6 +39,7 @@ static void undo(struct sim *s, const struct sim_op *op)
     case SIM_DISK:
         sim_disk_full(n->disk, false);
         n->commit_ns = 20000;
+        sim_node_flush(s, n); /* the daemon tries every second */
         break;
     case SIM_ATTACH:
     case SIM_LEAVE:

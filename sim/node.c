@@ -236,6 +236,14 @@ static void act(struct sim *s, struct sim_node *n, const struct gw_action *a)
     }
 }
 
+void sim_node_flush(struct sim *s, struct sim_node *n)
+{
+    if (n->node == NULL || n->committing || gw_store_staged(n->store) == 0)
+        return;
+    n->committing = true;
+    sim_post(s, &n->commit, s->now + n->commit_ns);
+}
+
 static void drain_actions(struct sim *s, struct sim_node *n)
 {
     struct gw_action a;
@@ -253,10 +261,7 @@ static void drain(struct sim *s, struct sim_node *n)
         drain_actions(s, n);
     }
     n->ndone = 0;
-    if (gw_store_staged(n->store) > 0 && !n->committing) {
-        n->committing = true;
-        sim_post(s, &n->commit, s->now + n->commit_ns);
-    }
+    sim_node_flush(s, n);
     arm(s, n);
 }
 

@@ -119,7 +119,8 @@ void sim_node_boot(struct sim *s, struct sim_node *n);
 void sim_node_crash(struct sim *s, struct sim_node *n, bool power);
 void sim_node_pause(struct sim *s, struct sim_node *n, bool paused);
 void sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in);
-#define SIM_WALL_START INT64_C(1700000000000000000) /* at time 0 */
+#define SIM_WALL_START INT64_C(1700000000000000000)     /* at time 0 */
+void sim_node_flush(struct sim *s, struct sim_node *n); /* commits what is staged */
 void sim_node_step_clock(struct sim_node *n, int64_t by);
 void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm);
 int sim_node_reload(struct sim *s, struct sim_node *n, enum gw_cmd_mode mode);
