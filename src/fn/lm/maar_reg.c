@@ -705,6 +705,7 @@ static bool leave_again(struct gw_maar_mn *mn, const struct gw_mh *mh)
     if (mh->ba.status != GW_ST_TIMESTAMP_MISMATCH || ts == NULL || mn->corrected)
         return false;
     mn->corrected = true;
+    mn->maar->lm->count[GW_CNT_REFUSED_BY_PEER]++;
     return correct(mn, ts->u64) && ask(mn, (struct gw_time){0}) == 0;
 }
 
@@ -713,8 +714,8 @@ static void rejected(struct gw_maar_mn *mn, const struct gw_mh *mh)
     uint8_t status = mh->ba.status;
 
     if (mn->state == GW_MN_DEREGISTERING && leave_again(mn, mh))
-        mn->maar->lm->count[GW_CNT_REFUSED_BY_PEER]++;
-    else if (mn->state == GW_MN_DEREGISTERING && status != GW_ST_NO_RESOURCES)
+        return;
+    if (mn->state == GW_MN_DEREGISTERING && status != GW_ST_NO_RESOURCES)
         gw_mn_forget(mn); /* there is nothing to end */
     else if (status == GW_ST_TIMESTAMP_LOWER || status == GW_ST_TIMESTAMP_MISMATCH)
         outdated(mn, mh);
