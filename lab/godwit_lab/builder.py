@@ -86,6 +86,9 @@ class Builder:
                 f"link set dev {iface} addrgenmode none",
                 f"link set dev {iface} up",
                 f"addr add {link_local(index, end)}/64 dev {iface} nodad"])
+            if link.emulated:  # else a message waits now and then for the link-layer address
+                netns.batch(namespace, [f"neigh replace {link_local(index, 1 - end)} lladdr "
+                                        f"{port_lladdr(index, 1 - end)} dev {iface} nud permanent"])
             self._as_cards(namespace, iface)
 
     def _hidden(self, target, node):
