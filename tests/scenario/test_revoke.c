@@ -183,6 +183,42 @@ static void cmd_crashes(void **state)
     w_free(w);
 }
 
+/* Without a hold, too, a restart of the CMD does not bring a session back that its MAAR, which was
+ * down, refreshes later. */
+static void not_rebuilt_after_a_restart(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 31);
+
+    r_walk(w, 1);
+    w_crash(w, 2);
+    assert_int_equal(r_revoke(w, 0, 1, (struct gw_time){0}), 0);
+    w_run(w, GW_SEC(4));
+    w_crash(w, 0);
+    w_boot(w, 0);
+    w_run(w, GW_SEC(4)); /* the next repetition of the release is later than the refresh */
+    w_boot(w, 2);
+    w_run(w, GW_SEC(100));
+    r_check_revoked(w, 1);
+    w_free(w);
+}
+
+/* What the operator asks for after the machine's clock was set is said in the node's time. */
+static void clock_was_set(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 32);
+
+    r_walk(w, 1);
+    w->n[0].skew_ns += 3600 * INT64_C(1000000000);
+    assert_int_equal(r_notify(w, 0, 1), 0);
+    w_run(w, GW_SEC(2));
+    r_check(w, 0, 1, 1);
+    assert_true(w->n[0].node->last_mesgid < gw_ntp_time(w->now.wall_ns));
+    assert_int_equal(w_count(w, 2, GW_CNT_REPLAY), 0);
+    w_free(w);
+}
+
 /* Everything that a network does to messages, many times. */
 static void weather(void **state)
 {
@@ -458,14 +494,24 @@ static void at_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_node),     cmocka_unit_test(held),
-        cmocka_unit_test(overtaken),    cmocka_unit_test(refresh_in_flight),
-        cmocka_unit_test(lost),         cmocka_unit_test(cmd_crashes),
-        cmocka_unit_test(weather),      cmocka_unit_test(whole_peer),
-        cmocka_unit_test(peer_is_down), cmocka_unit_test(lma_node),
-        cmocka_unit_test(lma_alone),    cmocka_unit_test(lma_peer),
-        cmocka_unit_test(bulk),         cmocka_unit_test(limits),
-        cmocka_unit_test(no_memory),    cmocka_unit_test(at_itself),
+        cmocka_unit_test(one_node),
+        cmocka_unit_test(held),
+        cmocka_unit_test(overtaken),
+        cmocka_unit_test(refresh_in_flight),
+        cmocka_unit_test(lost),
+        cmocka_unit_test(cmd_crashes),
+        cmocka_unit_test(not_rebuilt_after_a_restart),
+        cmocka_unit_test(clock_was_set),
+        cmocka_unit_test(weather),
+        cmocka_unit_test(whole_peer),
+        cmocka_unit_test(peer_is_down),
+        cmocka_unit_test(lma_node),
+        cmocka_unit_test(lma_alone),
+        cmocka_unit_test(lma_peer),
+        cmocka_unit_test(bulk),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(at_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
  *   non-zero lifetime and the Serving MAAR option (§3.5, second solution). Unless its attachment
  *   is the later one: then its registration was lost, and it was the serving MAAR.
  * - A previous MAAR keeps being told (at max_ack) until it answers: it has no timer of its own.
+ * When a binding expires the MAAR believed to serve it is told, too.
  */
 #ifndef GW_FN_LM_CMD_H
 #define GW_FN_LM_CMD_H
