@@ -1,14 +1,27 @@
-/* config.c: the configurations of a simulated domain: node 0 is the CMD, the others are MAARs with
- * one access link each, and all know each other. Addresses follow from the index.
+/* config.c: the configurations of a simulated domain: each node has the roles it was made with, and
+ * all know each other; the first CMD and the first LMA are everybody's. Names, addresses, pools and
+ * keys follow from the index.
  */
 #include "sim.h"
 
 #include <stdio.h>
 
+/* Roles that have prefixes of their own to give. */
+#define ANCHORS ((unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA))
+
 static struct gw_addr address(size_t node)
 {
     return (struct gw_addr){{0x20, 0x01, 0x0d, 0xb8, 0xff,
-                             0xff, [14] = (uint8_t)(node >> 8), [15] = (uint8_t)(node + 1)}};
+                             0xff, [14] = (uint8_t)((node + 1) >> 8), [15] = (uint8_t)(node + 1)}};
+}
+
+/* The address of the first node with a role; zero when there is none. */
+static struct gw_addr first(const struct sim *s, unsigned role)
+{
+    for (size_t i = 0; i < s->nnodes; i++)
+        if ((s->node[i].roles & role) != 0)
+            return address(i);
+    return (struct gw_addr){0};
 }
 
 struct gw_addr sim_server(void)
@@ -22,7 +35,7 @@ struct gw_prefix sim_pool(size_t node)
     return gw_prefix_mask(a, 48);
 }
 
-static struct gw_key key(size_t a, size_t b)
+struct gw_key sim_key(size_t a, size_t b)
 {
     struct gw_key k = {.spi = 256, .alg = GW_AUTH_HMAC_SHA256_128, .len = 16};
     size_t low = a < b ? a : b, high = a < b ? b : a;
@@ -32,6 +45,11 @@ static struct gw_key key(size_t a, size_t b)
     k.secret[2] = (uint8_t)high;
     k.secret[3] = (uint8_t)(high >> 8);
     return k;
+}
+
+bool sim_anchors(const struct sim_node *n)
+{
+    return (n->roles & ANCHORS) != 0;
 }
 
 static void peers(struct sim *s, struct sim_node *n, struct gw_config *c)
@@ -45,11 +63,11 @@ static void peers(struct sim *s, struct sim_node *n, struct gw_config *c)
         n->pools[j] = sim_pool(j);
         n->peers[c->npeers++] = (struct gw_cfg_peer){.name = s->node[j].name,
                                                      .addr = address(j),
-                                                     .roles = j == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR,
-                                                     .npools = j == 0 ? 0 : 1,
+                                                     .roles = s->node[j].roles,
+                                                     .npools = sim_anchors(&s->node[j]) ? 1 : 0,
                                                      .pools = &n->pools[j],
                                                      .nkeys = 1,
-                                                     .keys = {key(n->index, j)}};
+                                                     .keys = {sim_key(n->index, j)}};
     }
 }
 
@@ -75,8 +93,29 @@ static void values(const struct sim_schedule *d, struct gw_config *c)
                                        .max_update_rate = 3};
     c->mobility = (struct gw_cfg_mobility){
         .cmd_mode = d->mode, .relay_timeout = GW_SEC(2), .idle_release = {d->idle}};
+    c->revocation = (struct gw_cfg_revocation){1, GW_SEC(1), GW_SEC(2), GW_SEC(300)};
+    c->notification = (struct gw_cfg_notification){1, GW_SEC(1)};
+    c->pmip.min_before_delete = GW_SEC(10);
+    c->pmip.max_before_assign = GW_MSEC(1500);
+    c->pmip.timestamp_validity = GW_MSEC(300);
     c->heartbeat = (struct gw_cfg_heartbeat){.interval = GW_SEC(30), .missing_allowed = 3};
     c->daemon.durability = d->durability;
+}
+
+/* Whose a node's mobile nodes are. */
+static void anchoring(const struct sim *s, struct sim_node *n, struct gw_config *c)
+{
+    n->policy = (struct gw_cfg_policy){.match = GW_MATCH_ANY, .allow = true, .prefixes = 1};
+    if ((n->roles & GW_ROLE_MAAR) != 0) {
+        c->cmd = first(s, GW_ROLE_CMD);
+        n->policy.anchoring = GW_ANCHORING_HERE;
+    }
+    if ((n->roles & GW_ROLE_MAG) != 0) {
+        c->lma = first(s, GW_ROLE_LMA);
+        n->policy.lma = c->lma;
+        if ((n->roles & GW_ROLE_MAAR) == 0)
+            n->policy.anchoring = GW_ANCHORING_LMA;
+    }
 }
 
 static void configure(struct sim *s, struct sim_node *n)
@@ -86,33 +125,40 @@ static void configure(struct sim *s, struct sim_node *n)
     n->ifs[0] = (struct gw_cfg_if){.name = "ap0", .side = GW_IF_ACCESS};
     n->ifs[1] = (struct gw_cfg_if){.name = "core0", .side = GW_IF_CORE};
     n->pool = (struct gw_cfg_pool){.prefix = sim_pool(n->index), .node_len = 64};
-    n->policy = (struct gw_cfg_policy){
-        .match = GW_MATCH_ANY, .allow = true, .prefixes = 1, .anchoring = GW_ANCHORING_HERE};
     *c = (struct gw_config){.name = n->name,
-                            .roles = n->index == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR,
+                            .roles = n->roles,
                             .addr = address(n->index),
                             .codec = gw_mh_codec_default,
                             .nifs = 2,
                             .ifs = n->ifs,
-                            .npools = n->index == 0 ? 0 : 1,
+                            .npools = sim_anchors(n) ? 1 : 0,
                             .pools = &n->pool,
                             .npolicy = 1,
                             .policy = &n->policy};
-    if (n->index != 0)
-        c->cmd = address(0);
+    anchoring(s, n, c);
     gw_dlif_default(&c->addr, &c->dlif.link_local, &c->dlif.lladdr);
     values(s->sched, c);
     peers(s, n, c);
 }
 
-void sim_configure(struct sim *s)
+static void name(struct sim_node *n)
+{
+    const char *role = (n->roles & GW_ROLE_MAAR) != 0  ? "maar"
+                       : (n->roles & GW_ROLE_LMA) != 0 ? "lma"
+                                                       : "mag";
+
+    if (n->roles == GW_ROLE_CMD)
+        (void)snprintf(n->name, sizeof n->name, "cmd");
+    else
+        (void)snprintf(n->name, sizeof n->name, "%s%zu", role, n->index);
+}
+
+void sim_configure(struct sim *s, const unsigned *roles)
 {
     for (size_t i = 0; i < s->nnodes; i++) {
         s->node[i].index = i;
-        if (i == 0)
-            (void)snprintf(s->node[i].name, sizeof s->node[i].name, "cmd");
-        else
-            (void)snprintf(s->node[i].name, sizeof s->node[i].name, "maar%zu", i);
+        s->node[i].roles = roles != NULL ? roles[i] : i == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR;
+        name(&s->node[i]);
     }
     for (size_t i = 0; i < s->nnodes; i++)
         configure(s, &s->node[i]);

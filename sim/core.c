@@ -38,11 +38,11 @@ static size_t end_of(const struct sim *s, const struct gw_addr *a)
 
     if (gw_addr_eq(a, &server))
         return s->nnodes;
-    size_t node = (size_t)a->b[14] << 8 | a->b[15];
+    size_t node = (size_t)a->b[14] << 8 | a->b[15]; /* config.c */
     if (node > 0 && node <= s->nnodes && gw_addr_eq(a, &s->node[node - 1].cfg[0].addr))
         return node - 1;
     node = (size_t)a->b[4] << 8 | a->b[5];
-    if (node > 0 && node < s->nnodes) {
+    if (node < s->nnodes && sim_anchors(&s->node[node])) {
         struct gw_prefix pool = sim_pool(node);
         if (gw_prefix_contains(&pool, a))
             return node;

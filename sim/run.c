@@ -71,7 +71,7 @@ static void make_stations(struct sim *s)
     }
 }
 
-struct sim *sim_new(struct sim_schedule *sched, bool trace)
+struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool trace)
 {
     struct sim *s = sim_new_memory(sizeof *s);
 
@@ -86,17 +86,29 @@ struct sim *sim_new(struct sim_schedule *sched, bool trace)
         s->links[i] = s->normal;
     s->node = sim_new_memory(s->nnodes * sizeof *s->node);
     make_stations(s);
-    sim_configure(s);
-    for (size_t i = 0; i < s->nnodes; i++)
-        sim_node_boot(s, &s->node[i]);
+    sim_configure(s, roles);
     s->next_op.fire = next_op;
     s->look.fire = look;
-    sim_post(s, &s->next_op, 0);
-    sim_post(s, &s->look, LOOK);
     return s;
 }
 
-static void until(struct sim *s, int64_t end)
+void sim_start(struct sim *s)
+{
+    for (size_t i = 0; i < s->nnodes; i++)
+        sim_node_boot(s, &s->node[i]);
+    sim_post(s, &s->next_op, 0);
+    sim_post(s, &s->look, LOOK);
+}
+
+struct sim *sim_new(struct sim_schedule *sched, bool trace)
+{
+    struct sim *s = sim_make(sched, NULL, trace);
+
+    sim_start(s);
+    return s;
+}
+
+void sim_until(struct sim *s, int64_t end)
 {
     while (!s->failed && s->queue.used > 0 && s->queue.heap[0]->at <= end) {
         struct sim_event *e = sim_next(s);
@@ -126,7 +138,7 @@ static void settle(struct sim *s)
 
     while (!s->failed && s->now < end) {
         keep_talking(s);
-        until(s, s->now + SIM_S);
+        sim_until(s, s->now + SIM_S);
         if (!s->failed && sim_settled(s, false))
             return;
     }
@@ -138,21 +150,21 @@ static void farewell(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++)
         sim_farewell(s, &s->station[i]);
-    until(s, s->now + GONE_AFTER);
+    sim_until(s, s->now + GONE_AFTER);
     if (!s->failed)
         sim_gone(s);
 }
 
 enum sim_result sim_run(struct sim *s)
 {
-    until(s, s->sched->span);
+    sim_until(s, s->sched->span);
     if (!s->failed)
         sim_heal(s);
     settle(s);
     if (!s->failed) {
         sim_trace(s, "settled");
         sim_probe_begin(s);
-        until(s, s->now + PROBE);
+        sim_until(s, s->now + PROBE);
         if (!s->failed)
             sim_probe_end(s);
     }

@@ -88,6 +88,7 @@ struct sim_out { /* a message that waits for the store */
 struct sim_node {
     size_t index;
     char name[32];
+    unsigned roles;
     struct gw_config cfg[2]; /* the one in force, and the next */
     unsigned cfg_now;
     struct gw_cfg_if ifs[2];
@@ -126,8 +127,11 @@ void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm);
 int sim_node_reload(struct sim *s, struct sim_node *n, enum gw_cmd_mode mode);
 struct gw_now sim_node_now(const struct sim *s, const struct sim_node *n);
 void sim_node_free(struct sim *s, struct sim_node *n);
-void sim_configure(struct sim *s); /* config.c */
+/* config.c. roles: of each node; NULL: a CMD, which is node 0, and MAARs. */
+void sim_configure(struct sim *s, const unsigned *roles);
+bool sim_anchors(const struct sim_node *n); /* it has a pool of its own: */
 struct gw_prefix sim_pool(size_t node);
+struct gw_key sim_key(size_t a, size_t b); /* between two nodes */
 struct gw_addr sim_server(void);
 
 /* -- core.c -------------------------------------------------------------------------------------
@@ -275,9 +279,15 @@ struct sim {
     char invariant[32], why[512];
 };
 
-/* Runs a schedule to its end; the answer is sim_exit. */
+/* Runs a schedule to its end; the answer is the exit status. */
 enum sim_result { SIM_OK = 0, SIM_BROKEN = 10, SIM_NOT_SETTLED = 11 };
-struct sim *sim_new(struct sim_schedule *sched, bool trace);
+/* Configured and not started, so that configurations may be changed still. roles: of each of the
+ * maars + 1 nodes, as for sim_configure. */
+struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool trace);
+void sim_start(struct sim *s);
+struct sim *sim_new(struct sim_schedule *sched, bool trace); /* both */
+/* All that is due until then. */
+void sim_until(struct sim *s, int64_t end);
 enum sim_result sim_run(struct sim *s);
 void sim_free(struct sim *s);
 void sim_apply(struct sim *s, const struct sim_op *op);
