@@ -135,7 +135,7 @@ static void attach(struct sim *s, struct sim_station *h, const struct sim_op *op
 {
     if (h->at == op->node)
         return;
-    s->tally.handovers += h->at != 0;
+    s->tally.moves += h->at != 0;
     leave(s, h, op->more != 0);
     sim_station_attach(s, h, op->node, op->flag);
 }

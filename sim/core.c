@@ -93,9 +93,11 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
 {
     size_t to = end_of(s, &a->dst);
 
-    sim_trace(s, data[2] == GW_MH_BA ? "%s sends %s to %s, status %u" : "%s sends %s to %s",
-              s->node[from].name, gw_mh_type_name(data[2]),
-              to < s->nnodes ? s->node[to].name : "nobody", data[6]);
+    sim_note(s, SIM_NOTE_SENT, from, to, (uint64_t)data[2] << 8 | data[6]);
+    if (s->trace)
+        sim_say(s, data[2] == GW_MH_BA ? "%s sends %s to %s, status %u" : "%s sends %s to %s",
+                s->node[from].name, gw_mh_type_name(data[2]),
+                to < s->nnodes ? s->node[to].name : "nobody", data[6]);
     if (to >= s->nnodes)
         return;
     struct sim_seen *seen = &s->seen[s->nseen++ % (sizeof s->seen / sizeof *s->seen)];

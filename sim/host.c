@@ -32,6 +32,19 @@ static struct gw_addr with_iid(const struct gw_addr *net, const struct gw_lladdr
     return a;
 }
 
+struct gw_lladdr sim_station_mac(size_t i)
+{
+    return (struct gw_lladdr){
+        6, {2, 0, (uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
+}
+
+struct sim_station *sim_station_by_mac(const struct sim *s, const uint8_t mac[static 6])
+{
+    size_t i = (size_t)mac[2] << 24 | (size_t)mac[3] << 16 | (size_t)mac[4] << 8 | mac[5];
+
+    return mac[0] == 2 && mac[1] == 0 && i < s->nstations ? &s->station[i] : NULL;
+}
+
 /* -- what it sends ------------------------------------------------------------------------------
  */
 
@@ -103,13 +116,25 @@ static void detect(struct sim *s, struct sim_station *h, const struct gw_addr *a
     send_nd(s, h, mac, &ns);
 }
 
+static void enter(struct sim_station *h, struct sim_node *n)
+{
+    h->at = n->index;
+    h->prev = &n->stations;
+    h->next = n->stations;
+    if (h->next != NULL)
+        h->next->prev = &h->next;
+    n->stations = h;
+}
+
 void sim_station_attach(struct sim *s, struct sim_station *h, size_t node, bool carrier)
 {
     h->rs.fire = solicit;
-    h->at = node;
+    enter(h, &s->node[node]);
     h->since = s->now;
     h->moves++;
-    sim_trace(s, "mn%zu attaches to %s", h->index, s->node[node].name);
+    sim_note(s, SIM_NOTE_ATTACH, h->index, node, 0);
+    if (s->trace)
+        sim_say(s, "mn%zu attaches to %s", h->index, s->node[node].name);
     if (!carrier && h->nrouter > 0)
         return; /* it has noticed nothing; its next packet gives it away */
     h->rs_wait = RS_WAIT;
@@ -119,7 +144,14 @@ void sim_station_attach(struct sim *s, struct sim_station *h, size_t node, bool 
 
 void sim_station_leave(struct sim *s, struct sim_station *h)
 {
-    sim_trace(s, "mn%zu leaves", h->index);
+    sim_note(s, SIM_NOTE_LEAVE, h->index, h->at, 0);
+    if (s->trace)
+        sim_say(s, "mn%zu leaves", h->index);
+    if (h->at != 0) {
+        *h->prev = h->next;
+        if (h->next != NULL)
+            h->next->prev = h->prev;
+    }
     h->at = 0;
     h->rs_wait = 0;
 }
@@ -260,18 +292,26 @@ static void downlink(struct sim *s, struct sim_event *e)
     free(f);
 }
 
+static void deliver(struct sim *s, struct sim_station *h, const uint8_t *frame, size_t len)
+{
+    struct airframe *f = sim_new_memory(sizeof *f + len);
+
+    *f = (struct airframe){
+        .event = {.fire = downlink}, .station = h, .node = h->at, .len = len, .moves = h->moves};
+    memcpy(f->data, frame, len);
+    sim_post(s, &f->event, s->now + RADIO);
+}
+
 void sim_station_frame(struct sim *s, size_t node, const uint8_t *frame, size_t len)
 {
-    for (size_t i = 0; i < s->nstations; i++) {
-        struct sim_station *h = &s->station[i];
-        if (h->at != node || ((frame[0] & 1) == 0 && memcmp(frame, h->lladdr.b, 6) != 0))
-            continue;
-        struct airframe *f = sim_new_memory(sizeof *f + len);
-        *f = (struct airframe){
-            .event = {.fire = downlink}, .station = h, .node = node, .len = len, .moves = h->moves};
-        memcpy(f->data, frame, len);
-        sim_post(s, &f->event, s->now + RADIO);
+    if ((frame[0] & 1) != 0) {
+        for (struct sim_station *h = s->node[node].stations; h != NULL; h = h->next)
+            deliver(s, h, frame, len);
+        return;
     }
+    struct sim_station *h = sim_station_by_mac(s, frame);
+    if (h != NULL && h->at == node)
+        deliver(s, h, frame, len);
 }
 
 void sim_station_nd(struct sim *s, size_t node, const struct gw_lladdr *src,

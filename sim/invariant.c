@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)
 {
@@ -32,8 +33,53 @@ static void differ(struct sim *s, const struct sim_node *n, const struct gw_pref
              x != NULL ? x->index : 0, n->name, y != NULL ? y->index : 0, m->name);
 }
 
-/* What a MAAR gave to a node is nobody else's: at the CMD, and where it is forwarded. */
-static void owners(struct sim *s, struct sim_node *n)
+/* What MAARs have given out, by prefix: filled at each look, so that a look costs as much as there
+ * are anchors, however many nodes there are. */
+struct sim_given {
+    uint32_t look; /* the number of the look that has filled it; others: empty */
+    uint32_t node;
+    struct gw_prefix prefix;
+    struct gw_mnid mnid;
+};
+
+static struct sim_given *given(struct sim *s, const struct gw_prefix *p)
+{
+    uint64_t net;
+
+    memcpy(&net, p->addr.b, sizeof net);
+    size_t i = (size_t)(net * 0x9e3779b97f4a7c15u >> 32);
+    for (;; i++) {
+        struct sim_given *g = &s->given[i & s->given_mask];
+        if (g->look != s->looks || gw_prefix_eq(&g->prefix, p))
+            return g;
+    }
+}
+
+static size_t anchors_at_most(const struct sim *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 1; i < s->nnodes; i++)
+        if (s->node[i].node != NULL)
+            n += gw_table_count(&s->node[i].node->maar.bs.by_mnid);
+    return n;
+}
+
+static void begin_look(struct sim *s)
+{
+    size_t want = 2 * anchors_at_most(s) + 2, size = 64;
+
+    while (size < want)
+        size *= 2;
+    s->looks++;
+    if (s->given != NULL && size - 1 <= s->given_mask)
+        return;
+    free(s->given);
+    s->given = sim_new_memory(size * sizeof *s->given);
+    s->given_mask = size - 1;
+}
+
+static void give(struct sim *s, const struct sim_node *n)
 {
     const struct gw_binding *b;
 
@@ -41,16 +87,25 @@ static void owners(struct sim *s, struct sim_node *n)
         const struct gw_maar_mn *mn = gw_maar_mn((struct gw_binding *)(uintptr_t)b);
         if (mn->own == NULL || mn->state == GW_MN_RELEASING)
             continue;
-        for (size_t j = 0; j < s->nnodes; j++) {
-            struct sim_node *m = &s->node[j];
-            if (m == n || m->node == NULL)
-                continue;
-            const struct gw_anchor *a =
-                gw_anchor_get(j == 0 ? &m->node->cmd.bs : &m->node->maar.bs, &mn->own->prefix);
-            if (a != NULL && a->state == GW_ANCHOR_SETTLED &&
-                !gw_mnid_eq(&a->binding->mnid, &b->mnid))
-                differ(s, n, &mn->own->prefix, &b->mnid, m, &a->binding->mnid);
-        }
+        struct sim_given *g = given(s, &mn->own->prefix);
+        if (g->look == s->looks && !gw_mnid_eq(&g->mnid, &b->mnid))
+            differ(s, n, &mn->own->prefix, &b->mnid, &s->node[g->node], &g->mnid);
+        *g = (struct sim_given){s->looks, (uint32_t)n->index, mn->own->prefix, b->mnid};
+    }
+}
+
+/* What a MAAR gave to a node is nobody else's: at the CMD, and where it is forwarded. */
+static void owners(struct sim *s, const struct sim_node *n)
+{
+    const struct gw_bindings *bs = n->index == 0 ? &n->node->cmd.bs : &n->node->maar.bs;
+    const struct gw_anchor *a;
+
+    for (size_t i = 0; (a = gw_table_next(&bs->by_prefix, &i)) != NULL;) {
+        if (a->state != GW_ANCHOR_SETTLED)
+            continue;
+        const struct sim_given *g = given(s, &a->prefix);
+        if (g->look == s->looks && g->node != n->index && !gw_mnid_eq(&g->mnid, &a->binding->mnid))
+            differ(s, &s->node[g->node], &a->prefix, &g->mnid, n, &a->binding->mnid);
     }
 }
 
@@ -68,11 +123,14 @@ static void bounded(struct sim *s, const struct sim_node *n)
 
 void sim_invariants(struct sim *s)
 {
+    begin_look(s);
+    for (size_t i = 1; i < s->nnodes; i++)
+        if (s->node[i].node != NULL)
+            give(s, &s->node[i]);
     for (size_t i = 0; i < s->nnodes && !s->failed; i++) {
         if (s->node[i].node == NULL)
             continue;
         bounded(s, &s->node[i]);
-        if (i > 0)
-            owners(s, &s->node[i]);
+        owners(s, &s->node[i]);
     }
 }

@@ -3,13 +3,9 @@
  */
 #include "sim.h"
 
-struct sim_station *sim_station_of(struct sim *s, const struct gw_mnid *id)
+struct sim_station *sim_station_of(const struct sim *s, const struct gw_mnid *id)
 {
-    for (size_t i = 0; i < s->nstations; i++)
-        if (id->subtype == GW_MNID_EUI48 && id->len == 6 &&
-            memcmp(id->id, s->station[i].lladdr.b, 6) == 0)
-            return &s->station[i];
-    return NULL;
+    return id->subtype == GW_MNID_EUI48 && id->len == 6 ? sim_station_by_mac(s, id->id) : NULL;
 }
 
 struct gw_mnid sim_mnid(const struct sim_station *h)

@@ -64,10 +64,13 @@ static void arm(struct sim *s, struct sim_node *n)
 {
     struct gw_time at = n->node != NULL ? gw_node_deadline(n->node) : GW_NEVER;
 
-    if (at.ns == GW_NEVER.ns)
+    if (at.ns == GW_NEVER.ns) {
         sim_cancel(s, &n->deadline);
-    else
-        sim_post(s, &n->deadline, when(s, n, at.ns));
+        return;
+    }
+    int64_t next = when(s, n, at.ns);
+    if (n->deadline.pos == 0 || n->deadline.at != next)
+        sim_post(s, &n->deadline, next);
 }
 
 static bool stalled(const struct sim_node *n)
@@ -169,21 +172,35 @@ static void later(struct sim_node *n, const struct gw_input *in)
 static void trace_station(struct sim_node *n, const struct gw_intent *i)
 {
     char lladdr[GW_TEXT_MAX];
+    uint64_t mac = 0;
 
-    sim_trace(n->sim, "%s: %s %s", n->name, gw_fmt_lladdr(&i->station.key.lladdr, lladdr),
-              i->kind == GW_INTENT_STATION_SET ? "may send" : "may not send");
+    memcpy(&mac, i->station.key.lladdr.b, 6);
+    sim_note(n->sim, SIM_NOTE_STATION, n->index, mac, i->kind == GW_INTENT_STATION_SET);
+    if (!n->sim->trace)
+        return;
+    sim_say(n->sim, "%s: %s %s", n->name, gw_fmt_lladdr(&i->station.key.lladdr, lladdr),
+            i->kind == GW_INTENT_STATION_SET ? "may send" : "may not send");
 }
 
 static void trace_prefix(struct sim_node *n, const struct gw_intent *i)
 {
     static const char *const kinds[] = {"local", "served", "moved"};
     char prefix[GW_TEXT_MAX], peer[GW_TEXT_MAX];
+    bool set = i->kind == GW_INTENT_PREFIX_SET;
+    uint64_t net, to = 0;
 
-    sim_trace(n->sim, "%s: %s is %s %s", n->name, gw_fmt_prefix(&i->prefix.prefix, prefix),
-              i->kind == GW_INTENT_PREFIX_SET ? kinds[i->prefix.kind] : "gone",
-              i->kind == GW_INTENT_PREFIX_SET && i->prefix.kind != GW_PFX_LOCAL
-                  ? gw_fmt_addr(&i->prefix.peer, peer)
-                  : "");
+    memcpy(&net, i->prefix.prefix.addr.b, 8);
+    if (set && i->prefix.kind != GW_PFX_LOCAL)
+        memcpy(&to, i->prefix.peer.b + 8, 8);
+    sim_note(n->sim, SIM_NOTE_PREFIX, n->index << 8 | (set ? 1u + (unsigned)i->prefix.kind : 0),
+             net, to);
+    if (!n->sim->trace)
+        return;
+    sim_say(n->sim, "%s: %s is %s %s", n->name, gw_fmt_prefix(&i->prefix.prefix, prefix),
+            i->kind == GW_INTENT_PREFIX_SET ? kinds[i->prefix.kind] : "gone",
+            i->kind == GW_INTENT_PREFIX_SET && i->prefix.kind != GW_PFX_LOCAL
+                ? gw_fmt_addr(&i->prefix.peer, peer)
+                : "");
 }
 
 static void intent(struct sim_node *n, const struct gw_intent *i)
@@ -305,6 +322,24 @@ static void forget_inputs(struct sim_node *n)
     n->nin = 0;
 }
 
+/* A MAAR has taken a station over from another, and the station is there. */
+static void handed_over(struct sim *s, const struct sim_node *n)
+{
+    const struct gw_opt *id = gw_lm_opt(&n->node->in, GW_OPT_MNID);
+    const struct sim_station *h = id != NULL ? sim_station_of(s, &id->mnid) : NULL;
+
+    s->tally.handovers += h != NULL && h->at == n->index;
+}
+
+static void take(struct sim *s, struct sim_node *n, const struct gw_input *in)
+{
+    uint64_t before = n->node->lm.count[GW_CNT_HANDOVER];
+
+    (void)gw_node_input(n->node, in, sim_node_now(s, n));
+    if (n->index != 0 && n->node->lm.count[GW_CNT_HANDOVER] != before)
+        handed_over(s, n);
+}
+
 void sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in)
 {
     if (n->node == NULL)
@@ -313,7 +348,7 @@ void sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in
         keep(n, in);
         return;
     }
-    (void)gw_node_input(n->node, in, sim_node_now(s, n));
+    take(s, n, in);
     drain(s, n);
 }
 
@@ -326,7 +361,7 @@ static void feed(struct sim *s, struct sim_node *n)
         if (n->in == NULL)
             n->in_last = &n->in;
         n->nin--;
-        (void)gw_node_input(n->node, &i->in, sim_node_now(s, n));
+        take(s, n, &i->in);
         free(i);
         drain(s, n);
     }

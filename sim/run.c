@@ -27,6 +27,25 @@ void sim_mix(struct sim *s, const void *data, size_t len)
     s->hash = gw_hash(data, len, s->hash ^ (uint64_t)s->now);
 }
 
+static uint64_t stir(uint64_t hash, uint64_t x)
+{
+    hash = (hash ^ x) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+void sim_note(struct sim *s, enum sim_note what, uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t h = stir(s->hash, (uint64_t)s->now);
+
+    h = stir(h, a << 8 | (uint64_t)what);
+    s->hash = stir(stir(h, b), c);
+}
+
+static void print(const struct sim *s, const char *line)
+{
+    (void)printf("%11.6f %s\n", (double)s->now / 1e9, line);
+}
+
 void sim_trace(struct sim *s, const char *fmt, ...)
 {
     char line[512];
@@ -39,7 +58,18 @@ void sim_trace(struct sim *s, const char *fmt, ...)
         return;
     sim_mix(s, line, strlen(line));
     if (s->trace)
-        (void)printf("%11.6f %s\n", (double)s->now / 1e9, line);
+        print(s, line);
+}
+
+void sim_say(struct sim *s, const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    print(s, line);
 }
 
 static void next_op(struct sim *s, struct sim_event *e)
@@ -64,10 +94,12 @@ static void make_stations(struct sim *s)
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
         h->index = i;
-        h->lladdr = (struct gw_lladdr){6, {2, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}};
+        h->lladdr = sim_station_mac(i);
         h->ll = (struct gw_addr){{0xfe, 0x80}};
         memcpy(h->ll.b + 8,
-               (const uint8_t[]){0, 0, 0, 0xff, 0xfe, 0, h->lladdr.b[4], h->lladdr.b[5]}, 8);
+               (const uint8_t[]){0, 0, h->lladdr.b[2], 0xff, 0xfe, h->lladdr.b[3], h->lladdr.b[4],
+                                 h->lladdr.b[5]},
+               8);
     }
 }
 
@@ -191,6 +223,7 @@ void sim_free(struct sim *s)
     free(s->queue.heap);
     free(s->flows);
     free(s->links);
+    free(s->given);
     free(s->station);
     free(s->ledger);
     free(s->node);

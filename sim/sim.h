@@ -108,6 +108,7 @@ struct sim_node {
     int64_t commit_ns; /* what a commit takes */
     bool committing;
     struct sim_event deadline, commit, restart;
+    struct sim_station *stations; /* those at its access link */
     struct sim_input *in, **in_last;
     size_t nin;
     struct sim_out *out, **out_last;
@@ -176,7 +177,8 @@ struct sim_station {
     size_t index;
     struct gw_lladdr lladdr;
     struct gw_addr ll;
-    size_t at; /* node; 0: nowhere */
+    size_t at;                        /* node; 0: nowhere */
+    struct sim_station *next, **prev; /* of those at that node */
     int64_t since;
     unsigned moves;
     struct sim_haddr addr[SIM_ADDRS];
@@ -243,7 +245,10 @@ void sim_probe_end(struct sim *s);
 void sim_gone(struct sim *s); /* after everybody has left */
 /* The MN-ID of a station. */
 struct gw_mnid sim_mnid(const struct sim_station *h);
-struct sim_station *sim_station_of(struct sim *s, const struct gw_mnid *id);
+struct sim_station *sim_station_of(const struct sim *s, const struct gw_mnid *id);
+/* By its link-layer address: six octets; NULL: nobody's. */
+struct sim_station *sim_station_by_mac(const struct sim *s, const uint8_t mac[static 6]);
+struct gw_lladdr sim_station_mac(size_t index);
 
 /* -- the run ------------------------------------------------------------------------------------
  */
@@ -261,6 +266,9 @@ struct sim {
     struct sim_station *station;
     struct sim_ledger *ledger;
     struct sim_link *links, normal;
+    struct sim_given *given; /* invariant.c */
+    size_t given_mask;
+    uint32_t looks;
     struct sim_event next_op, look;
     struct undo *undo; /* apply.c */
     size_t op;
@@ -272,7 +280,9 @@ struct sim {
     size_t nseen;
     struct gw_mh mh; /* scratch */
     struct sim_tally {
-        uint64_t events, messages, packets, handovers, delivered;
+        uint64_t events, messages, packets, delivered;
+        uint64_t moves;     /* from one node to another */
+        uint64_t handovers; /* of those: acknowledged, and the node serves while it is there */
     } tally;
     /* The first failure ends the run. */
     bool failed;
@@ -294,9 +304,20 @@ void sim_apply(struct sim *s, const struct sim_op *op);
 void sim_heal(struct sim *s);
 void sim_farewell(struct sim *s, struct sim_station *h); /* for good; everybody is told */
 
-/* Into the trace: what, and where it matters octets. */
+/* Into the trace and its hash: what, and where it matters octets. */
 void sim_trace(struct sim *s, const char *fmt, ...) GW_PRINTF(2, 3);
 void sim_mix(struct sim *s, const void *data, size_t len);
+/* What happens often: its values go into the hash, and the text (sim_say) is put together only when
+ * somebody reads the trace. */
+enum sim_note {
+    SIM_NOTE_SENT = 1,
+    SIM_NOTE_PREFIX,
+    SIM_NOTE_STATION,
+    SIM_NOTE_ATTACH,
+    SIM_NOTE_LEAVE
+};
+void sim_note(struct sim *s, enum sim_note what, uint64_t a, uint64_t b, uint64_t c);
+void sim_say(struct sim *s, const char *fmt, ...) GW_PRINTF(2, 3);
 bool sim_chance(struct sim *s, uint32_t of_1000);
 
 /* Memory of the simulator itself; it ends the process when there is none. */
