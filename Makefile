@@ -5,7 +5,7 @@ KILLS ?= 200
 SEEDS ?= 2000
 SEED ?= 8885
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference simulate soak-moves storm clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference simulate canary soak-moves storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -35,6 +35,10 @@ storm: build
 simulate: build
 	mkdir -p build/sim
 	build/release/bin/godwit-sim --seed $(SEED) --count $(SEEDS) --out build/sim
+
+# Plants faults, one at a time, each of which the simulator must find (sim/canary/faults.toml).
+canary: build
+	sim/canary/run --table
 
 lint: deps
 	tools/lint
