@@ -1,12 +1,14 @@
 /* main.c: godwit-sim: a domain on a simulated network. See doc/simulator.md.
  *
  *   godwit-sim --seed 7                    one run; prints what it came to and its trace hash
- *   godwit-sim --seed 1 --count 1000       many; a failing one leaves its schedule behind
+ *   godwit-sim --seed 1 --count 1000       many, on all cores (--jobs); a failing one leaves its
+ *                                          schedule behind
  *   godwit-sim --schedule FILE [--shrink]  runs what a file says; makes it shorter
  *
  * Exit status: 0, 2 usage, 10 an invariant broken, 11 no convergence, 128 + n killed by signal n,
  * else what a sanitizer ends with.
  */
+#include "many.h"
 #include "shrink.h"
 #include "sim.h"
 
@@ -14,9 +16,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#define JOBS_MAX 1024u
 
 struct options {
-    uint64_t seed, count;
+    uint64_t seed, count, jobs;
     const char *schedule, *out;
     bool trace, shrink, print;
     struct sim_mix mix;
@@ -25,7 +30,7 @@ struct options {
 static void usage(FILE *f)
 {
     (void)fputs("godwit-sim [--seed N] [--count N] [--maars N] [--stations N] [--ops N]\n"
-                "           [--seconds N] [--calm] [--out DIR]\n"
+                "           [--seconds N] [--calm] [--out DIR] [--jobs N]\n"
                 "godwit-sim --schedule FILE [--shrink]\n"
                 "  --trace prints every step; --print writes the schedule and runs nothing\n",
                 f);
@@ -44,13 +49,12 @@ static uint64_t number(const char *option, const char *text)
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    static const struct option list[] = {{"seed", 1, NULL, 's'},     {"count", 1, NULL, 'c'},
-                                         {"maars", 1, NULL, 'm'},    {"stations", 1, NULL, 'n'},
-                                         {"ops", 1, NULL, 'p'},      {"seconds", 1, NULL, 't'},
-                                         {"calm", 0, NULL, 'q'},     {"out", 1, NULL, 'o'},
-                                         {"schedule", 1, NULL, 'f'}, {"shrink", 0, NULL, 'S'},
-                                         {"trace", 0, NULL, 'T'},    {"print", 0, NULL, 'P'},
-                                         {"help", 0, NULL, 'h'},     {0}};
+    static const struct option list[] = {
+        {"seed", 1, NULL, 's'},     {"count", 1, NULL, 'c'}, {"maars", 1, NULL, 'm'},
+        {"stations", 1, NULL, 'n'}, {"ops", 1, NULL, 'p'},   {"seconds", 1, NULL, 't'},
+        {"calm", 0, NULL, 'q'},     {"out", 1, NULL, 'o'},   {"schedule", 1, NULL, 'f'},
+        {"shrink", 0, NULL, 'S'},   {"trace", 0, NULL, 'T'}, {"print", 0, NULL, 'P'},
+        {"jobs", 1, NULL, 'j'},     {"help", 0, NULL, 'h'},  {0}};
     int index = 0;
 
     for (int c; (c = getopt_long(argc, argv, "h", list, &index)) != -1;) {
@@ -59,6 +63,8 @@ static void parse(int argc, char **argv, struct options *o)
             o->seed = number(name, optarg);
         else if (c == 'c')
             o->count = number(name, optarg);
+        else if (c == 'j')
+            o->jobs = number(name, optarg);
         else if (c == 'm')
             o->mix.maars = (uint32_t)number(name, optarg);
         else if (c == 'n')
@@ -109,57 +115,26 @@ static int run_one(const struct options *o, struct sim_schedule *sched)
     struct sim *s = sim_new(sched, o->trace);
     int result = (int)sim_run(s);
 
-    (void)printf("events %" PRIu64 " handovers %" PRIu64 " messages %" PRIu64 " packets %" PRIu64
-                 " answered %" PRIu64 " hash %016" PRIx64 "\n",
-                 s->tally.events, s->tally.handovers, s->tally.messages, s->tally.packets,
-                 s->tally.delivered, s->hash);
+    (void)printf("events %" PRIu64 " moves %" PRIu64 " handovers %" PRIu64 " messages %" PRIu64
+                 " packets %" PRIu64 " answered %" PRIu64 " hash %016" PRIx64 "\n",
+                 s->tally.events, s->tally.moves, s->tally.handovers, s->tally.messages,
+                 s->tally.packets, s->tally.delivered, s->hash);
     if (result != SIM_OK)
         (void)printf("FAILED %s: %s\n", s->invariant, s->why);
     sim_free(s);
     return result;
 }
 
-static void keep(const struct options *o, const struct sim_schedule *s, uint64_t seed)
-{
-    char name[512];
-
-    (void)snprintf(name, sizeof name, "%s/seed-%" PRIu64 ".sim", o->out, seed);
-    FILE *f = fopen(name, "w");
-    if (f == NULL) {
-        perror(name);
-        return;
-    }
-    sim_schedule_write(s, f);
-    (void)fclose(f);
-    (void)printf("  schedule: %s\n", name);
-}
-
-/* The worst exit status of all; each run is a process, so that a crash is one run's. */
 static int run_many(const struct options *o)
 {
-    uint64_t failed = 0, events = 0, handovers = 0;
-    int worst = 0;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t jobs = o->jobs != 0 ? o->jobs : cores > 0 ? (uint64_t)cores : 1;
 
-    for (uint64_t i = 0; i < o->count; i++) {
-        struct sim_schedule *s = sim_draw(o->seed + i, &o->mix);
-        struct sim_outcome r = sim_try(s);
-        events += r.events;
-        handovers += r.handovers;
-        if (r.exit != 0) {
-            failed++;
-            worst = r.exit > worst ? r.exit : worst;
-            (void)printf("seed %" PRIu64 ": exit %d, %s: %s\n", o->seed + i, r.exit, r.invariant,
-                         r.why);
-            keep(o, s, o->seed + i);
-        }
-        sim_schedule_free(s);
-        if ((i + 1) % 100 == 0)
-            (void)fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed ", i + 1,
-                          o->count, failed);
-    }
-    (void)printf("\n%" PRIu64 " events, %" PRIu64 " handovers\n", events, handovers);
-    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", o->count - failed, failed);
-    return worst;
+    return sim_many(&(struct sim_many){.seed = o->seed,
+                                       .count = o->count,
+                                       .jobs = (uint32_t)(jobs < JOBS_MAX ? jobs : JOBS_MAX),
+                                       .out = o->out,
+                                       .mix = o->mix});
 }
 
 int main(int argc, char **argv)
@@ -168,7 +143,7 @@ int main(int argc, char **argv)
     int result = 0;
 
     parse(argc, argv, &o);
-    if (o.schedule == NULL && o.count > 1)
+    if (o.schedule == NULL && o.count > 1 && !o.print && !o.shrink)
         return run_many(&o);
     struct sim_schedule *s =
         o.schedule != NULL ? read_schedule(o.schedule) : sim_draw(o.seed, &o.mix);

@@ -4,58 +4,8 @@
  */
 #include "shrink.h"
 
-#include "sim.h"
-
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static void run_child(const struct sim_schedule *sched, int fd)
-{
-    struct sim_schedule *c = sim_schedule_copy(sched);
-    struct sim *s = sim_new(c, false);
-    struct sim_outcome o = {.exit = (int)sim_run(s)};
-
-    o.hash = s->hash;
-    o.events = s->tally.events;
-    o.handovers = s->tally.handovers;
-    memcpy(o.invariant, s->invariant, sizeof o.invariant);
-    memcpy(o.why, s->why, sizeof o.why);
-    ssize_t n = write(fd, &o, sizeof o);
-    sim_free(s);
-    sim_schedule_free(c);
-    _exit(n == (ssize_t)sizeof o ? o.exit : 1);
-}
-
-struct sim_outcome sim_try(const struct sim_schedule *sched)
-{
-    struct sim_outcome o = {.exit = 1};
-    int fd[2], status;
-
-    (void)fflush(stdout);
-    if (pipe(fd) != 0)
-        abort();
-    pid_t pid = fork();
-    if (pid < 0)
-        abort();
-    if (pid == 0) {
-        (void)close(fd[0]);
-        run_child(sched, fd[1]);
-    }
-    (void)close(fd[1]);
-    if (read(fd[0], &o, sizeof o) != (ssize_t)sizeof o)
-        (void)strcpy(o.invariant, "crash");
-    (void)close(fd[0]);
-    if (waitpid(pid, &status, 0) != pid)
-        abort();
-    if (WIFSIGNALED(status))
-        o.exit = 128 + WTERMSIG(status);
-    else if (WEXITSTATUS(status) != o.exit) { /* a sanitizer's, after or instead of the result */
-        o.exit = WEXITSTATUS(status);
-        (void)strcpy(o.invariant, "crash");
-    }
-    return o;
-}
+#include <stdio.h>
+#include <string.h>
 
 static bool same(const struct sim_outcome *a, const struct sim_outcome *b)
 {

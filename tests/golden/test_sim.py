@@ -2,7 +2,9 @@
 every build there is (compilers, optimised or with sanitizers)."""
 import os
 import pathlib
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -44,3 +46,30 @@ def test_bad_schedule_is_refused_by_line(tmp_path, text, why):
     said = run(BIN, "--schedule", file)
     assert said.returncode == 2
     assert f"{file}" in said.stderr and why in said.stderr
+
+
+def test_many_seeds_are_reported_alike_by_any_number_of_jobs():
+    one, three = (run(BIN, "--seed", "1", "--count", "12", "--jobs", jobs).stdout for jobs in "13")
+    assert "12 seeds from 1: " in one and "12 passed, 0 failed" in one
+    assert one == three
+
+
+def children(pid):
+    try:
+        return [int(c) for c in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def test_a_crash_is_one_seeds_and_the_others_go_on(tmp_path):
+    many = subprocess.Popen([BIN / "godwit-sim", "--seed", "1", "--count", "6", "--ops", "2000",
+                             "--out", tmp_path],
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    while many.poll() is None and not children(many.pid):
+        time.sleep(0.001)
+    os.kill(children(many.pid)[0], signal.SIGKILL)
+    said, _ = many.communicate()
+    assert many.returncode == 128 + signal.SIGKILL
+    assert f"exit {128 + signal.SIGKILL}, crash" in said
+    assert "5 passed, 1 failed" in said
+    assert len(list(tmp_path.glob("seed-*.sim"))) == 1
