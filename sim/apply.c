@@ -31,7 +31,7 @@ static void undo(struct sim *s, const struct sim_op *op)
         break;
     case SIM_CRASH:
         if (n->node == NULL)
-            sim_node_boot(s, n);
+            (void)sim_node_boot(s, n);
         break;
     case SIM_PAUSE:
         sim_node_pause(s, n, false);
@@ -109,7 +109,7 @@ static void tell_detached(struct sim *s, const struct sim_station *h, size_t nod
                                      .by = GW_SEEN_NETLINK,
                                      .seen = sim_node_now(s, &s->node[node]).mono}};
 
-    sim_node_input(s, &s->node[node], &in);
+    (void)sim_node_input(s, &s->node[node], &in);
 }
 
 static void leave(struct sim *s, struct sim_station *h, bool told)
@@ -168,9 +168,10 @@ static void replay(struct sim *s, const struct sim_op *op, bool change)
     struct sim_seen m = s->seen[(uint64_t)op->amount % (s->nseen < n ? s->nseen : n)];
     if (change) /* its own checksum is wrong then, and if it were not, its authentication */
         m.data[x % m.len] ^= (uint8_t)(1u << (x >> 32 & 7));
-    sim_node_input(s, &s->node[m.to],
-                   &(struct gw_input){.kind = GW_IN_MH,
-                                      .mh = {.addrs = m.addrs, .data = m.data, .len = m.len}});
+    (void)sim_node_input(
+        s, &s->node[m.to],
+        &(struct gw_input){.kind = GW_IN_MH,
+                           .mh = {.addrs = m.addrs, .data = m.data, .len = m.len}});
 }
 
 static void crash(struct sim *s, struct sim_node *n, const struct sim_op *op)

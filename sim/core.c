@@ -57,7 +57,7 @@ static void arrive(struct sim *s, struct sim_event *e)
     if (p->mh) {
         s->tally.messages++;
         sim_mix(s, p->data, p->len);
-        sim_node_input(
+        (void)sim_node_input(
             s, &s->node[p->to],
             &(struct gw_input){.kind = GW_IN_MH,
                                .mh = {.addrs = p->addrs, .data = p->data, .len = p->len}});
@@ -69,13 +69,14 @@ static void arrive(struct sim *s, struct sim_event *e)
     free(p);
 }
 
-static void carry(struct sim *s, size_t from, const struct parcel *head, const uint8_t *data)
+static void carry(struct sim *s, size_t from, const struct parcel *head, const uint8_t *data,
+                  int64_t later)
 {
     const struct sim_link *l = sim_link(s, from, head->to);
     unsigned copies = l->cut || sim_chance(s, l->loss) ? 0 : sim_chance(s, l->dup) ? 2 : 1;
 
     while (copies-- > 0) {
-        int64_t at = s->now + l->delay;
+        int64_t at = s->now + l->delay + later;
         if (l->jitter > 0)
             at += (int64_t)gw_prng_below(&s->prng, (uint64_t)l->jitter);
         if (sim_chance(s, l->reorder))
@@ -98,12 +99,15 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
         sim_say(s, data[2] == GW_MH_BA ? "%s sends %s to %s, status %u" : "%s sends %s to %s",
                 s->node[from].name, gw_mh_type_name(data[2]),
                 to < s->nnodes ? s->node[to].name : "nobody", data[6]);
+    struct sim_message m = {from, to, a, data, len, 0};
+    if (s->hooks.message != NULL && !s->hooks.message(s->hooks.user, &m))
+        return;
     if (to >= s->nnodes)
         return;
     struct sim_seen *seen = &s->seen[s->nseen++ % (sizeof s->seen / sizeof *s->seen)];
     *seen = (struct sim_seen){.to = to, .len = len, .addrs = *a};
     memcpy(seen->data, data, len);
-    carry(s, from, &(struct parcel){.to = to, .mh = true, .addrs = *a, .len = len}, data);
+    carry(s, from, &(struct parcel){.to = to, .mh = true, .addrs = *a, .len = len}, data, m.later);
 }
 
 void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t len, unsigned hops)
@@ -117,7 +121,7 @@ void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t le
                  from < s->nnodes ? s->node[from].name : "the server");
     if (to == SIZE_MAX || to == from || len > MTU + ETH)
         return;
-    carry(s, from, &(struct parcel){.to = to, .hops = hops, .len = len}, frame);
+    carry(s, from, &(struct parcel){.to = to, .hops = hops, .len = len}, frame, 0);
 }
 
 /* -- the packet path's surroundings -------------------------------------------------------------
@@ -143,28 +147,9 @@ static int route(void *user, const struct gw_addr *dst, uint32_t len, struct gw_
 /* What the packet path reports goes through a ring buffer, to the process of that time. */
 #define RING_DELAY (10 * INT64_C(1000))
 
-struct report {
-    struct sim_event event;
-    struct sim_node *node;
-    unsigned boot;
-    struct gw_input in;
-};
-
-static void reported(struct sim *s, struct sim_event *e)
-{
-    struct report *r = (struct report *)e;
-
-    if (r->boot == r->node->boots)
-        sim_node_input(s, r->node, &r->in);
-    free(r);
-}
-
 static void report(struct sim_node *n, const struct gw_input *in)
 {
-    struct report *r = sim_new_memory(sizeof *r);
-
-    *r = (struct report){.event = {.fire = reported}, .node = n, .boot = n->boots, .in = *in};
-    sim_post(n->sim, &r->event, n->sim->now + RING_DELAY);
+    sim_node_input_at(n->sim, n, in, n->sim->now + RING_DELAY);
 }
 
 static void new_station(void *user, const struct gw_station_key *key, struct gw_time seen)
@@ -196,7 +181,7 @@ static void hear_nd(struct sim *s, struct sim_node *n, const uint8_t *frame, siz
         .nd = {.iface = 0, .src = {.len = 6}, .data = frame + ETH, .len = len - ETH}};
 
     memcpy(in.nd.src.b, frame + 6, 6);
-    sim_node_input(s, n, &in);
+    (void)sim_node_input(s, n, &in);
 }
 
 void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t *frame, size_t len,

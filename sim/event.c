@@ -1,5 +1,6 @@
 /* event.c: what comes next: a heap by time. Events at the same time come in an order that the seed
- * decides, which is how races are found that a fixed order would hide.
+ * decides, which is how races are found that a fixed order would hide; only tests that count want
+ * a fixed one.
  */
 #include "sim.h"
 
@@ -49,7 +50,8 @@ void sim_post(struct sim *s, struct sim_event *e, int64_t at)
             abort();
     }
     e->at = at > s->now ? at : s->now;
-    e->tie = gw_prng_u64(&s->prng) << 32 | (++q->order & 0xffffffff);
+    uint64_t draw = s->in_order ? 0 : gw_prng_u64(&s->prng);
+    e->tie = draw << 32 | (++q->order & 0xffffffff);
     up(q, q->used++, e);
 }
 

@@ -8,7 +8,8 @@
 #define IP6  40u
 #define UDP  8u
 #define BODY 16u
-#define LEN  (IP6 + UDP + BODY)
+#define LEN  SIM_FLOW_PACKET
+_Static_assert(LEN == IP6 + UDP + BODY, "what a packet consists of");
 
 struct sim_flow *sim_flow_new(struct sim *s, struct sim_station *h, const struct gw_addr *addr,
                               int64_t interval, int64_t span)
@@ -46,8 +47,8 @@ void sim_flow_free(struct sim *s, struct sim_flow *f)
     free(f);
 }
 
-static void write_packet(uint8_t p[LEN], const struct gw_addr *src, const struct gw_addr *dst,
-                         uint32_t id, uint32_t seq)
+void sim_flow_write(uint8_t p[LEN], const struct gw_addr *src, const struct gw_addr *dst,
+                    uint32_t id, uint32_t seq)
 {
     struct gw_wr w = gw_wr_make(p, LEN);
 
@@ -97,7 +98,7 @@ static void tick(struct sim *s, struct sim_event *e)
         sim_flow_free(s, f);
         return;
     }
-    write_packet(p, &f->addr, &server, f->id, ++f->sent);
+    sim_flow_write(p, &f->addr, &server, f->id, ++f->sent);
     sim_station_send(s, f->station, p, sizeof p);
     sim_post(s, &f->event, s->now + f->interval);
 }
@@ -123,7 +124,7 @@ void sim_server_packet(struct sim *s, const uint8_t *packet, size_t len)
         return; /* it is over */
     if (!gw_addr_eq(&f->addr, &x.src))
         sim_fail(s, "source-kept", "flow %u reached the server from another address", x.id);
-    write_packet(p, &server, &x.src, x.id, x.seq);
+    sim_flow_write(p, &server, &x.src, x.id, x.seq);
     memcpy(frame + 14, p, LEN);
     sim_core_packet(s, s->nnodes, frame, sizeof frame, 0);
 }

@@ -250,7 +250,7 @@ static void hear_ns(struct sim *s, struct sim_station *h, const struct gw_nd *ns
                        .solicited = true,
                        .tlla = h->lladdr};
 
-    if (!gw_addr_is_zero(&ns->src) && has(h, &ns->target))
+    if (!gw_addr_is_zero(&ns->src) && (h->by_hand || has(h, &ns->target)))
         send_nd(s, h, from, &na);
 }
 
@@ -274,21 +274,29 @@ static bool hear_query(struct sim *s, struct sim_station *h, const uint8_t *pack
     return true;
 }
 
+static void hear(struct sim *s, struct sim_station *h, const struct airframe *f)
+{
+    const uint8_t *packet = f->data + ETH;
+    size_t len = f->len - ETH;
+    struct gw_nd nd;
+
+    if (!h->by_hand && hear_query(s, h, packet, len))
+        return;
+    bool is_nd = gw_nd_parse(packet, len, &nd).code == GW_PARSE_OK;
+    if (is_nd && nd.type == GW_ND_NS)
+        hear_ns(s, h, &nd, f->data + 6);
+    else if (is_nd && nd.type == GW_ND_RA && !h->by_hand)
+        hear_ra(s, h, &nd);
+    else if (!is_nd && !h->by_hand)
+        sim_flow_arrived(s, h, packet, len);
+}
+
 static void downlink(struct sim *s, struct sim_event *e)
 {
     struct airframe *f = (struct airframe *)e;
-    struct sim_station *h = f->station;
-    struct gw_nd nd;
 
-    if (h->at == f->node && h->moves == f->moves &&
-        !hear_query(s, h, f->data + ETH, f->len - ETH)) {
-        if (gw_nd_parse(f->data + ETH, f->len - ETH, &nd).code != GW_PARSE_OK)
-            sim_flow_arrived(s, h, f->data + ETH, f->len - ETH);
-        else if (nd.type == GW_ND_RA)
-            hear_ra(s, h, &nd);
-        else if (nd.type == GW_ND_NS)
-            hear_ns(s, h, &nd, f->data + 6);
-    }
+    if (f->station->at == f->node && f->station->moves == f->moves)
+        hear(s, f->station, f);
     free(f);
 }
 

@@ -9,10 +9,8 @@
 
 #include <stdlib.h>
 
-#define INPUTS_MAX 4096         /* as a socket's buffer: more are lost */
-#define BOOT_MONO  (10 * SIM_S) /* a machine has been up for a moment when the process starts */
+#define INPUTS_MAX 4096 /* as a socket's buffer: more are lost */
 
-static void drain(struct sim *s, struct sim_node *n);
 static void feed(struct sim *s, struct sim_node *n);
 
 static struct sim_node *of_event(struct sim_event *e, size_t offset)
@@ -85,20 +83,32 @@ static void deadline(struct sim *s, struct sim_event *e)
     if (stalled(n))
         return; /* armed again when it goes on */
     gw_node_expire(n->node, sim_node_now(s, n));
-    drain(s, n);
+    sim_node_drain(s, n);
 }
 
 /* -- memory -------------------------------------------------------------------------------------
  */
 
+static bool refused(struct sim_node *n)
+{
+    struct sim *s = n->sim;
+    uint64_t nth = ++s->memory.count;
+
+    if (n->alloc_fails == 0)
+        return s->memory.fail_at != 0 && nth >= s->memory.fail_at &&
+               nth - s->memory.fail_at < s->memory.fail_for;
+    n->alloc_fails--;
+    return true;
+}
+
 static void *resize(void *user, void *ptr, size_t old_size, size_t size)
 {
     struct sim_node *n = user;
 
-    if (size > old_size && n->alloc_fails > 0) {
-        n->alloc_fails--;
+    if (size > old_size && refused(n))
         return NULL;
-    }
+    n->live += ptr == NULL && size > 0;
+    n->live -= ptr != NULL && size == 0;
     return gw_alloc_libc.resize(gw_alloc_libc.user, ptr, old_size, size);
 }
 
@@ -169,6 +179,15 @@ static void later(struct sim_node *n, const struct gw_input *in)
     n->done[n->ndone++] = *in;
 }
 
+/* What the packet path has to say to the node. */
+static void answer(struct sim_node *n, const struct gw_input *in, int64_t takes)
+{
+    if (takes > 0)
+        sim_node_input_at(n->sim, n, in, n->sim->now + takes);
+    else
+        later(n, in);
+}
+
 static void trace_station(struct sim_node *n, const struct gw_intent *i)
 {
     char lladdr[GW_TEXT_MAX];
@@ -205,7 +224,7 @@ static void trace_prefix(struct sim_node *n, const struct gw_intent *i)
 
 static void intent(struct sim_node *n, const struct gw_intent *i)
 {
-    int err = gw_native_apply(n->plane, i);
+    int err = n->plane_fails ? GW_ESYS : gw_native_apply(n->plane, i);
 
     if (i->kind == GW_INTENT_PREFIX_SET || i->kind == GW_INTENT_PREFIX_DEL)
         trace_prefix(n, i);
@@ -213,8 +232,10 @@ static void intent(struct sim_node *n, const struct gw_intent *i)
         trace_station(n, i);
 
     if (i->tag != 0)
-        later(n, &(struct gw_input){.kind = GW_IN_PLANE_DONE,
-                                    .plane = {.tag = i->tag, .result = err}});
+        answer(
+            n,
+            &(struct gw_input){.kind = GW_IN_PLANE_DONE, .plane = {.tag = i->tag, .result = err}},
+            n->plane_ns);
 }
 
 static void read_use(struct sim_node *n, const struct gw_prefix *p)
@@ -222,12 +243,16 @@ static void read_use(struct sim_node *n, const struct gw_prefix *p)
     const struct gw_t_prefix *t = gw_native_prefix(n->plane, p);
     uint64_t up = t != NULL ? t->up.last_ns : 0, down = t != NULL ? t->down.last_ns : 0;
 
-    later(n, &(struct gw_input){.kind = GW_IN_USE,
-                                .use = {.prefix = *p, .last = {(int64_t)(up > down ? up : down)}}});
+    answer(n,
+           &(struct gw_input){.kind = GW_IN_USE,
+                              .use = {.prefix = *p, .last = {(int64_t)(up > down ? up : down)}}},
+           n->use_ns);
 }
 
 static void act(struct sim *s, struct sim_node *n, const struct gw_action *a)
 {
+    if (s->hooks.action != NULL)
+        s->hooks.action(s->hooks.user, n, a);
     switch (a->kind) {
     case GW_ACT_SEND_MH:
         say(s, n, a);
@@ -258,7 +283,10 @@ void sim_node_flush(struct sim *s, struct sim_node *n)
     if (n->node == NULL || n->committing || gw_store_staged(n->store) == 0)
         return;
     n->committing = true;
-    sim_post(s, &n->commit, s->now + n->commit_ns);
+    if (n->commit_ns == 0)
+        commit(s, &n->commit);
+    else
+        sim_post(s, &n->commit, s->now + n->commit_ns);
 }
 
 static void drain_actions(struct sim *s, struct sim_node *n)
@@ -269,7 +297,7 @@ static void drain_actions(struct sim *s, struct sim_node *n)
         act(s, n, &a);
 }
 
-static void drain(struct sim *s, struct sim_node *n)
+void sim_node_drain(struct sim *s, struct sim_node *n)
 {
     drain_actions(s, n);
     for (size_t i = 0; i < n->ndone; i++) { /* which may grow */
@@ -331,25 +359,51 @@ static void handed_over(struct sim *s, const struct sim_node *n)
     s->tally.handovers += h != NULL && h->at == n->index;
 }
 
-static void take(struct sim *s, struct sim_node *n, const struct gw_input *in)
+static int take(struct sim *s, struct sim_node *n, const struct gw_input *in)
 {
     uint64_t before = n->node->lm.count[GW_CNT_HANDOVER];
 
-    (void)gw_node_input(n->node, in, sim_node_now(s, n));
+    int err = gw_node_input(n->node, in, sim_node_now(s, n));
     if (n->index != 0 && n->node->lm.count[GW_CNT_HANDOVER] != before)
         handed_over(s, n);
+    return err;
 }
 
-void sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in)
+int sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in)
 {
     if (n->node == NULL)
-        return;
+        return GW_ENOENT;
     if (stalled(n) || n->in != NULL) {
         keep(n, in);
-        return;
+        return 0;
     }
-    take(s, n, in);
-    drain(s, n);
+    int err = take(s, n, in);
+    sim_node_drain(s, n);
+    return err;
+}
+
+struct notice {
+    struct sim_event event;
+    struct sim_node *node;
+    unsigned boot;
+    struct gw_input in;
+};
+
+static void noticed(struct sim *s, struct sim_event *e)
+{
+    struct notice *x = (struct notice *)e;
+
+    if (x->boot == x->node->boots)
+        (void)sim_node_input(s, x->node, &x->in);
+    free(x);
+}
+
+void sim_node_input_at(struct sim *s, struct sim_node *n, const struct gw_input *in, int64_t at)
+{
+    struct notice *x = sim_new_memory(sizeof *x);
+
+    *x = (struct notice){.event = {.fire = noticed}, .node = n, .boot = n->boots, .in = *in};
+    sim_post(s, &x->event, at);
 }
 
 /* What has waited. */
@@ -361,9 +415,9 @@ static void feed(struct sim *s, struct sim_node *n)
         if (n->in == NULL)
             n->in_last = &n->in;
         n->nin--;
-        take(s, n, &i->in);
+        (void)take(s, n, &i->in);
         free(i);
-        drain(s, n);
+        sim_node_drain(s, n);
     }
     if (!stalled(n))
         arm(s, n);
@@ -386,7 +440,7 @@ int sim_node_reload(struct sim *s, struct sim_node *n, enum gw_cmd_mode mode)
         int err = gw_node_reload(n->node, &n->cfg[next], NULL, NULL, sim_node_now(s, n));
         if (err != 0)
             return err;
-        drain(s, n);
+        sim_node_drain(s, n);
     }
     n->cfg_now = next;
     return 0;
@@ -407,10 +461,10 @@ static int restore(void *user, const void *key, size_t key_len, const void *valu
 
 static void make_plane(struct sim *s, struct sim_node *n)
 {
-    static const struct gw_native_if ifs[] = {{SIM_IF_ACCESS, 1500, true},
-                                              {SIM_IF_CORE, 1500, false}};
+    static const struct gw_native_if ifs[] = {
+        {SIM_IF_ACCESS, 1500, true}, {SIM_IF_CORE, 1500, false}, {SIM_IF_ACCESS2, 1500, true}};
     struct gw_native_conf c = {.addr = n->cfg[0].addr,
-                               .nifs = 2,
+                               .nifs = n->cfg[0].nifs,
                                .ifs = ifs,
                                .stations = s->nstations + 16,
                                .prefixes = 8 * s->nstations + 64,
@@ -437,10 +491,10 @@ static void prepare(struct sim *s, struct sim_node *n)
     n->commit.fire = commit;
     n->commit_ns = 20000;
     n->clock = (struct sim_clock){
-        .from = s->now, .mono = BOOT_MONO, .wall = SIM_WALL_START + s->now - BOOT_MONO};
+        .from = s->now, .mono = SIM_BOOT_MONO, .wall = SIM_WALL_START + s->now - SIM_BOOT_MONO};
 }
 
-void sim_node_boot(struct sim *s, struct sim_node *n)
+bool sim_node_boot(struct sim *s, struct sim_node *n)
 {
     struct gw_store_why why;
     const void *disk;
@@ -456,14 +510,18 @@ void sim_node_boot(struct sim *s, struct sim_node *n)
     make_plane(s, n);
     n->node = gw_node_new(&n->cfg[n->cfg_now], &n->al, NULL, s->sched->seed * 31 + n->index,
                           sim_node_now(s, n));
-    if (n->node == NULL)
-        abort();
+    if (n->node == NULL) {
+        gw_store_close(n->store);
+        n->store = NULL;
+        return false;
+    }
     (void)gw_store_load(n->store, restore, n, &why);
     sim_trace(s, "%s starts", n->name);
     (void)gw_node_input(n->node, &(struct gw_input){.kind = GW_IN_START}, sim_node_now(s, n));
-    drain(s, n);
+    sim_node_drain(s, n);
     if (n->index == 0 && n->boots > 1)
         sim_ledger_check(s);
+    return true;
 }
 
 void sim_node_crash(struct sim *s, struct sim_node *n, bool power)
@@ -471,6 +529,8 @@ void sim_node_crash(struct sim *s, struct sim_node *n, bool power)
     if (n->node != NULL) {
         gw_node_free(n->node);
         n->node = NULL;
+        if (n->live > 0)
+            sim_fail(s, "nothing-leaks", "%s has not freed %zu allocations", n->name, n->live);
         gw_store_close(n->store);
         n->store = NULL;
     }
@@ -488,8 +548,8 @@ void sim_node_crash(struct sim *s, struct sim_node *n, bool power)
     n->plane = NULL;
     int64_t wall = sim_node_now(s, n).wall_ns;
     n->clock.from = s->now;
-    n->clock.mono = BOOT_MONO;
-    n->clock.wall = wall - BOOT_MONO;
+    n->clock.mono = SIM_BOOT_MONO;
+    n->clock.wall = wall - SIM_BOOT_MONO;
 }
 
 void sim_node_free(struct sim *s, struct sim_node *n)

@@ -127,7 +127,7 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
 void sim_start(struct sim *s)
 {
     for (size_t i = 0; i < s->nnodes; i++)
-        sim_node_boot(s, &s->node[i]);
+        (void)sim_node_boot(s, &s->node[i]);
     sim_post(s, &s->next_op, 0);
     sim_post(s, &s->look, LOOK);
 }

@@ -8,6 +8,9 @@
  *   apply.c     the operations of a schedule  ledger.c  what has been acknowledged
  *   invariant.c what must hold all the time   settle.c  what must hold in the end
  *
+ * Scenarios that are told step by step in C (tests/scenario/world.h) drive the same domain: without
+ * a schedule, with sim_make, configurations of their own, sim_start and sim_until.
+ *
  * Time is in nanoseconds since the start of the run. Nothing here reads a clock or draws entropy;
  * trace hashes of two runs with the same schedule are equal whatever the compiler.
  */
@@ -20,13 +23,14 @@
 #include "schedule.h"
 #include "store/store.h"
 
-#define SIM_MS        INT64_C(1000000)
-#define SIM_S         INT64_C(1000000000)
-#define SIM_ADDRS     32 /* a station's addresses and routers */
-#define SIM_HEADROOM  64
-#define SIM_HOPS_MAX  10 /* nodes that one packet passes; more is a loop */
-#define SIM_IF_ACCESS 1u /* interface indices of every node */
-#define SIM_IF_CORE   2u
+#define SIM_MS         INT64_C(1000000)
+#define SIM_S          INT64_C(1000000000)
+#define SIM_ADDRS      32 /* a station's addresses and routers */
+#define SIM_HEADROOM   64
+#define SIM_HOPS_MAX   10 /* nodes that one packet passes; more is a loop */
+#define SIM_IF_ACCESS  1u /* interface indices of every node */
+#define SIM_IF_CORE    2u
+#define SIM_IF_ACCESS2 3u /* of nodes that tests give another one */
 
 struct sim;
 
@@ -91,7 +95,7 @@ struct sim_node {
     unsigned roles;
     struct gw_config cfg[2]; /* the one in force, and the next */
     unsigned cfg_now;
-    struct gw_cfg_if ifs[2];
+    struct gw_cfg_if ifs[3]; /* access, core, and perhaps another access */
     struct gw_cfg_pool pool;
     struct gw_cfg_policy policy;
     struct gw_cfg_peer *peers;
@@ -99,13 +103,17 @@ struct sim_node {
     struct sim *sim;
     struct gw_alloc al;
     uint32_t alloc_fails;    /* so many allocations from now on are refused */
+    size_t live;             /* allocations; none without a process */
     struct gw_node *node;    /* NULL: no process */
     struct gw_native *plane; /* survives the process, not the machine */
     struct sim_disk *disk;
     struct gw_store *store;
     struct sim_clock clock;
     bool paused;
-    int64_t commit_ns; /* what a commit takes */
+    int64_t commit_ns; /* what a commit takes; 0: it is over before anything else happens */
+    int64_t plane_ns;  /* what the packet path takes to confirm an intent, and to say what a */
+    int64_t use_ns;    /* prefix was used for; 0 as above */
+    bool plane_fails;  /* it refuses intents */
     bool committing;
     struct sim_event deadline, commit, restart;
     struct sim_station *stations; /* those at its access link */
@@ -117,11 +125,16 @@ struct sim_node {
     unsigned boots;
 };
 
-void sim_node_boot(struct sim *s, struct sim_node *n);
+bool sim_node_boot(struct sim *s, struct sim_node *n); /* false: there was no memory for it */
 void sim_node_crash(struct sim *s, struct sim_node *n, bool power);
 void sim_node_pause(struct sim *s, struct sim_node *n, bool paused);
-void sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in);
+/* What the node answers; 0 when it waits, GW_ENOENT when there is no process. */
+int sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in);
+/* Without views, for the process that runs now. */
+void sim_node_input_at(struct sim *s, struct sim_node *n, const struct gw_input *in, int64_t at);
+void sim_node_drain(struct sim *s, struct sim_node *n); /* carries out what it wants done */
 #define SIM_WALL_START INT64_C(1700000000000000000)     /* at time 0 */
+#define SIM_BOOT_MONO  (10 * SIM_S) /* machines have been up for a moment when processes start */
 void sim_node_flush(struct sim *s, struct sim_node *n); /* commits what is staged */
 void sim_node_step_clock(struct sim_node *n, int64_t by);
 void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm);
@@ -184,6 +197,8 @@ struct sim_station {
     struct sim_haddr addr[SIM_ADDRS];
     struct sim_router router[SIM_ADDRS];
     size_t naddr, nrouter;
+    bool
+        by_hand; /* a test speaks for it: of itself it only answers solicitations, of any address */
     struct sim_event rs;
     int64_t rs_wait; /* until the next solicitation; 0: it has its answer */
     struct sim_flow *flows;
@@ -217,6 +232,10 @@ struct sim_flow *sim_flow_new(struct sim *s, struct sim_station *h, const struct
                               int64_t interval, int64_t span);
 void sim_flow_start(struct sim *s, struct sim_flow *f);
 void sim_flow_free(struct sim *s, struct sim_flow *f);
+/* One packet; with the number of no flow nobody answers it. */
+#define SIM_FLOW_PACKET 64
+void sim_flow_write(uint8_t p[SIM_FLOW_PACKET], const struct gw_addr *src,
+                    const struct gw_addr *dst, uint32_t id, uint32_t seq);
 void sim_server_packet(struct sim *s, const uint8_t *packet, size_t len);
 void sim_flow_arrived(struct sim *s, struct sim_station *h, const uint8_t *packet, size_t len);
 
@@ -250,6 +269,25 @@ struct sim_station *sim_station_of(const struct sim *s, const struct gw_mnid *id
 struct sim_station *sim_station_by_mac(const struct sim *s, const uint8_t mac[static 6]);
 struct gw_lladdr sim_station_mac(size_t index);
 
+/* -- watching, and lending a hand ---------------------------------------------------------------
+ */
+
+struct sim_message { /* from node to node, when it leaves */
+    size_t from, to; /* SIZE_MAX: nobody has that address */
+    const struct gw_mh_addrs *addrs;
+    const uint8_t *data;
+    size_t len;
+    int64_t later; /* ns on top of what the link takes */
+};
+/* Any may be NULL. */
+struct sim_hooks {
+    void *user;
+    /* Each action of a node, before it is carried out. */
+    void (*action)(void *user, const struct sim_node *n, const struct gw_action *a);
+    /* Each message; false: it is lost. */
+    bool (*message)(void *user, struct sim_message *m);
+};
+
 /* -- the run ------------------------------------------------------------------------------------
  */
 
@@ -279,6 +317,13 @@ struct sim {
     struct sim_seen seen[16];
     size_t nseen;
     struct gw_mh mh; /* scratch */
+    struct sim_hooks hooks;
+    bool in_order; /* what is due at the same time comes in the order in which it was posted */
+    struct {
+        uint64_t count;    /* allocations of all nodes */
+        uint64_t fail_at;  /* the first that is refused; 0: none */
+        uint64_t fail_for; /* and how many in a row */
+    } memory;
     struct sim_tally {
         uint64_t events, messages, packets, delivered;
         uint64_t moves;     /* from one node to another */

@@ -561,3 +561,46 @@ const struct gw_t_prefix *gw_native_prefix(const struct gw_native *n, const stru
     const struct prefix *x = find(n, &a, p->len);
     return x ? &x->v : NULL;
 }
+
+const struct gw_t_station *gw_native_station(const struct gw_native *n,
+                                             const struct gw_station_key *key)
+{
+    struct gw_ifmap m = ifmap(n);
+    struct gw_t_station_key k;
+    const struct station *s =
+        gw_entry_station(&m, key, &k) == 0 ? gw_table_get(&n->stations, &k) : NULL;
+
+    return s ? &s->v : NULL;
+}
+
+const struct gw_t_net *gw_native_net(const struct gw_native *n,
+                                     const struct gw_station_key *station,
+                                     const struct gw_prefix *net)
+{
+    struct gw_intent in = {.net.prefix = *net};
+    struct gw_ifmap m = ifmap(n);
+    struct gw_t_net_key key;
+
+    if (station)
+        in.net.station = *station;
+    const struct net *x =
+        gw_entry_net_key(&m, &in, &key) == 0 ? gw_table_get(&n->nets, &key) : NULL;
+    return x ? &x->v : NULL;
+}
+
+const struct gw_t_prefix *gw_native_next_prefix(const struct gw_native *n, size_t *it)
+{
+    const struct prefix *x = gw_table_next(&n->prefixes, it);
+
+    return x ? &x->v : NULL;
+}
+
+size_t gw_native_stations(const struct gw_native *n)
+{
+    return gw_table_count(&n->stations);
+}
+
+size_t gw_native_nets(const struct gw_native *n)
+{
+    return gw_table_count(&n->nets);
+}

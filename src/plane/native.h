@@ -69,7 +69,17 @@ struct gw_native_result gw_native_packet(struct gw_native *n, uint32_t ifindex,
                                          struct gw_native_frame *f, struct gw_time now);
 
 struct gw_t_counter gw_native_counter(const struct gw_native *n, enum gw_reason r);
-/* The entry as the path sees it, or NULL. */
+/* The entries as the path sees them, or NULL; net: of exactly that network, station NULL: the
+ * node's own. */
 const struct gw_t_prefix *gw_native_prefix(const struct gw_native *n, const struct gw_prefix *p);
+const struct gw_t_station *gw_native_station(const struct gw_native *n,
+                                             const struct gw_station_key *key);
+const struct gw_t_net *gw_native_net(const struct gw_native *n,
+                                     const struct gw_station_key *station,
+                                     const struct gw_prefix *net);
+/* All of them, in no particular order: *it is 0 at first; NULL: no more. */
+const struct gw_t_prefix *gw_native_next_prefix(const struct gw_native *n, size_t *it);
+size_t gw_native_stations(const struct gw_native *n); /* how many */
+size_t gw_native_nets(const struct gw_native *n);
 
 #endif
