@@ -17,9 +17,43 @@ static void reset_link(struct sim *s, size_t a, size_t b)
     *sim_link(s, a, b) = s->normal;
 }
 
+static bool in_part(uint32_t bits, size_t end)
+{
+    return end < 32 && (bits >> end & 1) != 0;
+}
+
+/* From the ends (the nodes and, behind them, the server) of one set to those of another. */
+static void partition(struct sim *s, const struct sim_op *op, bool cut)
+{
+    for (size_t a = 0; a <= s->nnodes; a++)
+        for (size_t b = 0; b <= s->nnodes; b++) {
+            if (a == b || !in_part(op->node, a) || !in_part(op->other, b))
+                continue;
+            reset_link(s, a, b);
+            sim_link(s, a, b)->cut = cut;
+            if (!op->flag)
+                continue;
+            reset_link(s, b, a);
+            sim_link(s, b, a)->cut = cut;
+        }
+}
+
+/* Stations that lost their link, and did not go elsewhere meanwhile. */
+static void come_back(struct sim *s, const struct sim_op *op)
+{
+    for (size_t i = 0; i < s->nstations; i++) {
+        struct sim_station *h = &s->station[i];
+        if (h->flapped != op->node)
+            continue;
+        h->flapped = 0;
+        if (h->at == 0)
+            sim_station_attach(s, h, op->node, true);
+    }
+}
+
 static void undo(struct sim *s, const struct sim_op *op)
 {
-    struct sim_node *n = &s->node[op->node];
+    struct sim_node *n = &s->node[op->kind == SIM_PART ? 0 : op->node];
 
     switch (op->kind) {
     case SIM_LINK:
@@ -41,6 +75,12 @@ static void undo(struct sim *s, const struct sim_op *op)
         n->commit_ns = 20000;
         sim_node_flush(s, n); /* the daemon tries every second */
         break;
+    case SIM_FLAP:
+        come_back(s, op);
+        break;
+    case SIM_PART:
+        partition(s, op, false);
+        break;
     case SIM_ATTACH:
     case SIM_LEAVE:
     case SIM_FLOW:
@@ -50,6 +90,11 @@ static void undo(struct sim *s, const struct sim_op *op)
     case SIM_REPLAY:
     case SIM_HOSTILE:
     case SIM_MODE:
+    case SIM_POLICY:
+    case SIM_RELOAD:
+    case SIM_REVOKE:
+    case SIM_ALLOW:
+    case SIM_NOTIFY:
     case SIM_OPS:
         break;
     }
@@ -95,6 +140,7 @@ void sim_heal(struct sim *s)
         s->node[i].alloc_fails = 0;
         s->node[i].clock.wall += s->now - (sim_node_now(s, &s->node[i]).wall_ns - SIM_WALL_START);
     }
+    sim_admin_heal(s);
     s->healed = true;
     sim_trace(s, "healed");
 }
@@ -137,6 +183,7 @@ static void attach(struct sim *s, struct sim_station *h, const struct sim_op *op
         return;
     s->tally.moves += h->at != 0;
     leave(s, h, op->more != 0);
+    h->flapped = 0;
     sim_station_attach(s, h, op->node, op->flag);
 }
 
@@ -193,24 +240,44 @@ static void disk(struct sim *s, struct sim_node *n, const struct sim_op *op)
     lasting(s, op);
 }
 
+static void flap(struct sim *s, struct sim_node *n, const struct sim_op *op)
+{
+    struct gw_input in = {.kind = GW_IN_LINK_DOWN, .link = {.iface = 0}};
+
+    for (size_t i = 0; i < s->nstations; i++) {
+        struct sim_station *h = &s->station[i];
+        if (h->at != op->node)
+            continue;
+        sim_station_leave(s, h);
+        h->flapped = op->node;
+    }
+    sim_node_input(s, n, &in);
+    lasting(s, op);
+}
+
 static bool known(const struct sim *s, const struct sim_op *op)
 {
+    if (op->kind == SIM_PART)
+        return true;
     return op->mn < s->nstations && op->node < s->nnodes && op->other < s->nnodes &&
-           (op->kind != SIM_ATTACH || op->node != 0);
+           ((op->kind != SIM_ATTACH && op->kind != SIM_FLAP) ||
+            (s->node[op->node].roles & GW_ROLES_ACCESS) != 0);
 }
 
 void sim_apply(struct sim *s, const struct sim_op *op)
 {
     struct sim_station *h = &s->station[op->mn];
-    struct sim_node *n = &s->node[op->node];
+    struct sim_node *n;
 
     if (!known(s, op))
         return; /* a shorter domain than the schedule was written for */
+    n = &s->node[op->kind == SIM_PART ? 0 : op->node];
     switch (op->kind) {
     case SIM_ATTACH:
         attach(s, h, op);
         break;
     case SIM_LEAVE:
+        h->flapped = 0;
         leave(s, h, op->flag);
         break;
     case SIM_FLOW:
@@ -247,7 +314,21 @@ void sim_apply(struct sim *s, const struct sim_op *op)
         replay(s, op, op->kind == SIM_HOSTILE);
         break;
     case SIM_MODE:
-        (void)sim_node_reload(s, &s->node[0], (enum gw_cmd_mode)op->amount);
+    case SIM_POLICY:
+    case SIM_RELOAD:
+        sim_admin(s, op);
+        break;
+    case SIM_REVOKE:
+    case SIM_ALLOW:
+    case SIM_NOTIFY:
+        sim_node_operate(s, n, op);
+        break;
+    case SIM_FLAP:
+        flap(s, n, op);
+        break;
+    case SIM_PART:
+        partition(s, op, true);
+        lasting(s, op);
         break;
     case SIM_OPS:
         break;

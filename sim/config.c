@@ -1,10 +1,12 @@
 /* config.c: the configurations of a simulated domain: each node has the roles it was made with, and
  * all know each other; the first CMD and the first LMA are everybody's. Names, addresses, pools and
- * keys follow from the index.
+ * keys follow from the index; what a reload changes, from the domain's settings and the stations'
+ * policies.
  */
 #include "sim.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Roles that have prefixes of their own to give. */
 #define ANCHORS ((unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA))
@@ -15,13 +17,28 @@ static struct gw_addr address(size_t node)
                              0xff, [14] = (uint8_t)((node + 1) >> 8), [15] = (uint8_t)(node + 1)}};
 }
 
-/* The address of the first node with a role; zero when there is none. */
-static struct gw_addr first(const struct sim *s, unsigned role)
+static unsigned roles_of(const struct sim *s, size_t node)
+{
+    switch (s->sched->kind) {
+    case SIM_DMM:
+        return node == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR;
+    case SIM_PMIP:
+        return node == 0 ? GW_ROLE_LMA : GW_ROLE_MAG;
+    case SIM_MIXED:
+        break;
+    }
+    return node == 0               ? GW_ROLE_CMD
+           : node == s->nnodes - 1 ? GW_ROLE_LMA
+                                   : (unsigned)(GW_ROLE_MAAR | GW_ROLE_MAG);
+}
+
+/* The first node with a role; NULL when there is none. */
+static struct sim_node *first(struct sim *s, unsigned role)
 {
     for (size_t i = 0; i < s->nnodes; i++)
         if ((s->node[i].roles & role) != 0)
-            return address(i);
-    return (struct gw_addr){0};
+            return &s->node[i];
+    return NULL;
 }
 
 struct gw_addr sim_server(void)
@@ -66,9 +83,17 @@ static void peers(struct sim *s, struct sim_node *n, struct gw_config *c)
                                                      .roles = s->node[j].roles,
                                                      .npools = sim_anchors(&s->node[j]) ? 1 : 0,
                                                      .pools = &n->pools[j],
+                                                     .bulk = true,
                                                      .nkeys = 1,
                                                      .keys = {sim_key(n->index, j)}};
     }
+}
+
+/* The network behind a MAAR. */
+static struct gw_prefix local(size_t node)
+{
+    struct gw_addr a = {{0x20, 0x01, 0x0d, 0xb8, 0xdd, 0xdd, (uint8_t)(node >> 8), (uint8_t)node}};
+    return gw_prefix_mask(a, 64);
 }
 
 static void values(const struct sim_schedule *d, struct gw_config *c)
@@ -77,7 +102,6 @@ static void values(const struct sim_schedule *d, struct gw_config *c)
     c->core_mtu = 1500;
     c->limits = (struct gw_cfg_limits){.stations = 4 * (d->stations + 16),
                                        .bindings = 4 * (d->stations + 16),
-                                       .previous_maars = 8,
                                        .pending = 8 * d->stations + 64};
     c->timers = (struct gw_cfg_timers){.lifetime = GW_SEC(60),
                                        .refresh = GW_SEC(20),
@@ -91,31 +115,72 @@ static void values(const struct sim_schedule *d, struct gw_config *c)
                                        .preferred_lifetime_s = 3600,
                                        .router_lifetime_s = 1800,
                                        .max_update_rate = 3};
-    c->mobility = (struct gw_cfg_mobility){
-        .cmd_mode = d->mode, .relay_timeout = GW_SEC(2), .idle_release = {d->idle}};
     c->revocation = (struct gw_cfg_revocation){1, GW_SEC(1), GW_SEC(2), GW_SEC(300)};
     c->notification = (struct gw_cfg_notification){1, GW_SEC(1)};
     c->pmip.min_before_delete = GW_SEC(10);
     c->pmip.max_before_assign = GW_MSEC(1500);
     c->pmip.timestamp_validity = GW_MSEC(300);
     c->heartbeat = (struct gw_cfg_heartbeat){.interval = GW_SEC(30), .missing_allowed = 3};
-    c->daemon.durability = d->durability;
 }
 
-/* Whose a node's mobile nodes are. */
-static void anchoring(const struct sim *s, struct sim_node *n, struct gw_config *c)
+/* A mobile node's policy where it has none of its own; a MAAR that is a MAG too is a MAAR. */
+static unsigned usual(const struct sim_node *n)
 {
-    n->policy = (struct gw_cfg_policy){.match = GW_MATCH_ANY, .allow = true, .prefixes = 1};
-    if ((n->roles & GW_ROLE_MAAR) != 0) {
-        c->cmd = first(s, GW_ROLE_CMD);
-        n->policy.anchoring = GW_ANCHORING_HERE;
+    return (n->roles & GW_ROLE_MAAR) != 0  ? GW_ANCHORING_HERE
+           : (n->roles & GW_ROLE_MAG) != 0 ? GW_ANCHORING_LMA
+                                           : 0;
+}
+
+static struct gw_cfg_policy row(const struct sim *s, unsigned anchoring)
+{
+    struct gw_cfg_policy p = {
+        .match = GW_MATCH_ANY, .allow = true, .prefixes = 1, .anchoring = anchoring};
+
+    if (s->lma != NULL)
+        p.lma = address(s->lma->index);
+    return p;
+}
+
+/* Stations with a policy of their own have a row each; centres admit everybody. */
+static void policy(struct sim *s, struct sim_node *n, unsigned slot)
+{
+    size_t rows = 1;
+
+    for (size_t i = 0; i < s->nstations; i++)
+        rows += s->station[i].own_policy;
+    free(n->rows[slot]);
+    n->rows[slot] = sim_new_memory(rows * sizeof *n->rows[slot]);
+    struct gw_cfg_policy *p = n->rows[slot];
+    for (size_t i = 0; i < s->nstations; i++) {
+        const struct sim_station *h = &s->station[i];
+        if (!h->own_policy)
+            continue;
+        *p = row(s, h->anchoring);
+        p->match = GW_MATCH_LLADDR;
+        p->pattern = h->text;
+        p++->allow = h->anchoring != 0;
     }
-    if ((n->roles & GW_ROLE_MAG) != 0) {
-        c->lma = first(s, GW_ROLE_LMA);
-        n->policy.lma = c->lma;
-        if ((n->roles & GW_ROLE_MAAR) == 0)
-            n->policy.anchoring = GW_ANCHORING_LMA;
-    }
+    *p = n->policy;
+    n->cfg[slot].npolicy = rows;
+    n->cfg[slot].policy = n->rows[slot];
+}
+
+void sim_configure_settings(struct sim *s, struct sim_node *n, unsigned slot)
+{
+    struct gw_config *c = &n->cfg[slot];
+    const struct sim_settings *set = &s->set;
+
+    c->mobility.cmd_mode = set->mode;
+    c->mobility.relay_timeout.ns = set->relay;
+    c->mobility.dereg = set->dereg;
+    c->mobility.evict = set->evict;
+    c->mobility.idle_release.ns = set->idle;
+    c->mobility.nlocal = set->locals && (n->roles & GW_ROLE_MAAR) != 0 ? 1 : 0;
+    c->mobility.local = &n->local;
+    c->limits.previous_maars = set->previous;
+    c->daemon.durability = set->durability;
+    if (s->policies && (n->roles & GW_ROLES_ACCESS) != 0)
+        policy(s, n, slot);
 }
 
 static void configure(struct sim *s, struct sim_node *n)
@@ -126,6 +191,10 @@ static void configure(struct sim *s, struct sim_node *n)
     n->ifs[1] = (struct gw_cfg_if){.name = "core0", .side = GW_IF_CORE};
     n->ifs[2] = (struct gw_cfg_if){.name = "ap1", .side = GW_IF_ACCESS};
     n->pool = (struct gw_cfg_pool){.prefix = sim_pool(n->index), .node_len = 64};
+    n->local = local(n->index);
+    n->policy = row(s, usual(n));
+    if ((n->roles & GW_ROLE_LMA) != 0 && s->sched->prefixes != 0)
+        n->policy.prefixes = (uint8_t)s->sched->prefixes;
     *c = (struct gw_config){.name = n->name,
                             .roles = n->roles,
                             .addr = address(n->index),
@@ -136,10 +205,30 @@ static void configure(struct sim *s, struct sim_node *n)
                             .pools = &n->pool,
                             .npolicy = 1,
                             .policy = &n->policy};
-    anchoring(s, n, c);
+    if ((n->roles & GW_ROLE_MAAR) != 0 && s->cmd != NULL)
+        c->cmd = address(s->cmd->index);
+    if ((n->roles & GW_ROLE_MAG) != 0 && s->lma != NULL)
+        c->lma = address(s->lma->index);
     gw_dlif_default(&c->addr, &c->dlif.link_local, &c->dlif.lladdr);
     values(s->sched, c);
     peers(s, n, c);
+    sim_configure_settings(s, n, 0);
+}
+
+static void settings(struct sim *s)
+{
+    const struct sim_schedule *d = s->sched;
+
+    s->set = (struct sim_settings){.mode = d->mode,
+                                   .evict = d->evict,
+                                   .dereg = d->dereg,
+                                   .durability = d->durability,
+                                   .previous = d->previous != 0 ? d->previous : 8,
+                                   .idle = d->idle,
+                                   .relay = d->relay != 0 ? d->relay : 2 * SIM_S,
+                                   .locals = d->locals};
+    for (size_t i = 0; i < s->nstations; i++)
+        s->station[i].anchoring = usual(&s->node[s->nnodes > 1]);
 }
 
 static void name(struct sim_node *n)
@@ -158,9 +247,12 @@ void sim_configure(struct sim *s, const unsigned *roles)
 {
     for (size_t i = 0; i < s->nnodes; i++) {
         s->node[i].index = i;
-        s->node[i].roles = roles != NULL ? roles[i] : i == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR;
+        s->node[i].roles = roles != NULL ? roles[i] : roles_of(s, i);
         name(&s->node[i]);
     }
+    s->cmd = first(s, GW_ROLE_CMD);
+    s->lma = first(s, GW_ROLE_LMA);
+    settings(s);
     for (size_t i = 0; i < s->nnodes; i++)
         configure(s, &s->node[i]);
 }

@@ -182,9 +182,12 @@ struct sim_haddr *sim_station_newest(struct sim *s, struct sim_station *h)
     struct sim_haddr *best = NULL;
 
     expire(s, h);
-    for (size_t i = 0; i < h->naddr; i++)
-        if (h->addr[i].preferred > s->now && (best == NULL || h->addr[i].since > best->since))
-            best = &h->addr[i];
+    for (size_t i = 0; i < h->naddr; i++) {
+        struct sim_haddr *a = &h->addr[i];
+        bool better = a->preferred > s->now, good = best != NULL && best->preferred > s->now;
+        if (best == NULL || (better == good ? a->since > best->since : better))
+            best = a;
+    }
     return best;
 }
 

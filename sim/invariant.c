@@ -59,9 +59,10 @@ static size_t anchors_at_most(const struct sim *s)
 {
     size_t n = 0;
 
-    for (size_t i = 1; i < s->nnodes; i++)
+    for (size_t i = 0; i < s->nnodes; i++)
         if (s->node[i].node != NULL)
-            n += gw_table_count(&s->node[i].node->maar.bs.by_mnid);
+            n += gw_table_count(&s->node[i].node->maar.bs.by_mnid) +
+                 gw_table_count(&s->node[i].node->lma.bs.by_prefix);
     return n;
 }
 
@@ -79,25 +80,33 @@ static void begin_look(struct sim *s)
     s->given_mask = size - 1;
 }
 
-static void give(struct sim *s, const struct sim_node *n)
+static void give(struct sim *s, const struct sim_node *n, const struct gw_prefix *p,
+                 const struct gw_mnid *id)
+{
+    struct sim_given *g = given(s, p);
+
+    if (g->look == s->looks && !gw_mnid_eq(&g->mnid, id))
+        differ(s, n, p, id, &s->node[g->node], &g->mnid);
+    *g = (struct sim_given){s->looks, (uint32_t)n->index, *p, *id};
+}
+
+static void give_all(struct sim *s, const struct sim_node *n)
 {
     const struct gw_binding *b;
+    const struct gw_anchor *a;
 
     for (size_t i = 0; (b = gw_table_next(&n->node->maar.bs.by_mnid, &i)) != NULL;) {
         const struct gw_maar_mn *mn = gw_maar_mn((struct gw_binding *)(uintptr_t)b);
-        if (mn->own == NULL || mn->state == GW_MN_RELEASING)
-            continue;
-        struct sim_given *g = given(s, &mn->own->prefix);
-        if (g->look == s->looks && !gw_mnid_eq(&g->mnid, &b->mnid))
-            differ(s, n, &mn->own->prefix, &b->mnid, &s->node[g->node], &g->mnid);
-        *g = (struct sim_given){s->looks, (uint32_t)n->index, mn->own->prefix, b->mnid};
+        if (mn->own != NULL && mn->state != GW_MN_RELEASING)
+            give(s, n, &mn->own->prefix, &b->mnid);
     }
+    for (size_t i = 0; (a = gw_table_next(&n->node->lma.bs.by_prefix, &i)) != NULL;)
+        give(s, n, &a->prefix, &a->binding->mnid);
 }
 
-/* What a MAAR gave to a node is nobody else's: at the CMD, and where it is forwarded. */
-static void owners(struct sim *s, const struct sim_node *n)
+/* What a MAAR or an LMA gave to a node is nobody else's: at the CMD, and where it is forwarded. */
+static void owners(struct sim *s, const struct sim_node *n, const struct gw_bindings *bs)
 {
-    const struct gw_bindings *bs = n->index == 0 ? &n->node->cmd.bs : &n->node->maar.bs;
     const struct gw_anchor *a;
 
     for (size_t i = 0; (a = gw_table_next(&bs->by_prefix, &i)) != NULL;) {
@@ -112,11 +121,18 @@ static void owners(struct sim *s, const struct sim_node *n)
 static void bounded(struct sim *s, const struct sim_node *n)
 {
     const struct gw_node *x = n->node;
-    size_t most = s->nstations + 16;
+    /* an LMA gives several, and keeps those of a session that has ended for a while */
+    size_t pools =
+        gw_pools_count(&x->maar.pools) / ((n->roles & GW_ROLE_LMA) != 0 ? GW_LMA_PREFIXES_MAX : 1);
+    const size_t count[] = {
+        gw_table_count(&x->maar.bs.by_mnid), gw_table_count(&x->cmd.bs.by_mnid),
+        gw_table_count(&x->maar.by_station), pools,
+        gw_table_count(&x->lma.bs.by_mnid),  gw_table_count(&x->mag.bs.by_mnid),
+        gw_table_count(&x->mag.by_station),  gw_table_count(&x->access.stations)};
 
-    if (gw_table_count(&x->maar.bs.by_mnid) > most || gw_table_count(&x->cmd.bs.by_mnid) > most ||
-        gw_table_count(&x->maar.by_station) > most || gw_pools_count(&x->maar.pools) > most)
-        sim_fail(s, "bounded", "%s keeps more than there are mobile nodes", n->name);
+    for (size_t i = 0; i < sizeof count / sizeof *count; i++)
+        if (count[i] > s->nstations + 16)
+            sim_fail(s, "bounded", "%s keeps more than there are mobile nodes", n->name);
     if (x->lm.pending > n->cfg[n->cfg_now].limits.pending)
         sim_fail(s, "bounded", "%s waits for %u answers", n->name, x->lm.pending);
 }
@@ -124,13 +140,16 @@ static void bounded(struct sim *s, const struct sim_node *n)
 void sim_invariants(struct sim *s)
 {
     begin_look(s);
-    for (size_t i = 1; i < s->nnodes; i++)
+    for (size_t i = 0; i < s->nnodes; i++)
         if (s->node[i].node != NULL)
-            give(s, &s->node[i]);
+            give_all(s, &s->node[i]);
     for (size_t i = 0; i < s->nnodes && !s->failed; i++) {
-        if (s->node[i].node == NULL)
+        struct sim_node *n = &s->node[i];
+        if (n->node == NULL)
             continue;
-        bounded(s, &s->node[i]);
-        owners(s, &s->node[i]);
+        bounded(s, n);
+        owners(s, n, &n->node->cmd.bs);
+        owners(s, n, &n->node->maar.bs);
+        owners(s, n, &n->node->mag.bs);
     }
 }

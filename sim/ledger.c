@@ -1,5 +1,7 @@
-/* ledger.c: what the CMD has acknowledged, kept by reading its answers on the wire: after a restart
- * each acknowledged prefix whose lifetime has not ended must be there, with its node.
+/* ledger.c: what the CMD and the LMA have acknowledged, kept by reading their answers on the wire:
+ * after a restart each acknowledged prefix whose lifetime has not ended must be there, with its
+ * node. What operators revoke is not; neither is, after a power failure, what was not said to be on
+ * the disk (durability other than each).
  */
 #include "sim.h"
 
@@ -13,45 +15,106 @@ struct gw_mnid sim_mnid(const struct sim_station *h)
     return (struct gw_mnid){.subtype = GW_MNID_EUI48, .len = 6, .id = h->lladdr.b};
 }
 
-void sim_ledger_note(struct sim *s, const struct gw_mh_addrs *a, const uint8_t *data, size_t len,
-                     bool committed)
+/* The prefixes that a message names. */
+static uint8_t named(const struct gw_mh *m, struct gw_prefix out[static SIM_LEDGER])
 {
     const struct gw_opt *o;
-    size_t it = 0;
+    uint8_t n = 0;
 
-    if (data[2] != GW_MH_BA ||
-        gw_mh_parse(&gw_mh_codec_default, a, data, len, &s->mh).code != GW_PARSE_OK)
-        return;
-    if (s->mh.ba.status != GW_ST_ACCEPTED || (o = gw_mh_opt(&s->mh, GW_OPT_MNID, &it)) == NULL)
-        return;
-    struct sim_station *h = sim_station_of(s, &o->mnid);
-    if (h == NULL)
-        return;
-    struct sim_ledger *l = &s->ledger[h->index];
-    *l = (struct sim_ledger){.held = committed && s->mh.ba.lifetime != 0,
-                             .until = s->now + (int64_t)s->mh.ba.lifetime * 4 * SIM_S};
-    it = 0;
-    while (l->nprefix < 4 && (o = gw_mh_opt(&s->mh, GW_OPT_HNP, &it)) != NULL)
+    for (size_t it = 0; n < SIM_LEDGER && (o = gw_mh_opt(m, GW_OPT_HNP, &it)) != NULL;)
         if (!gw_addr_is_zero(&o->prefix.addr))
-            l->prefix[l->nprefix++] = o->prefix;
+            out[n++] = o->prefix;
+    return n;
 }
 
-void sim_ledger_check(struct sim *s)
+/* A CMD releases a prefix: it has forgotten it, or is about to. */
+static void released(struct sim_ledger *l, const struct gw_mh *m)
 {
-    const struct gw_cmd *c = &s->node[0].node->cmd;
+    struct gw_prefix p[SIM_LEDGER];
+
+    for (uint8_t n = named(m, p); n-- > 0;)
+        for (uint8_t i = 0; i < l->nprefix; i++)
+            if (gw_prefix_eq(&l->prefix[i], &p[n]))
+                l->prefix[i--] = l->prefix[--l->nprefix];
+}
+
+void sim_ledger_note(struct sim *s, const struct sim_node *n, const uint8_t *data, size_t len,
+                     const struct gw_mh_addrs *a, bool committed)
+{
+    const struct gw_mh *m = &s->mh;
+
+    if ((data[2] != GW_MH_BA && data[2] != GW_MH_BU) ||
+        gw_mh_parse(&gw_mh_codec_default, a, data, len, &s->mh).code != GW_PARSE_OK)
+        return;
+    const struct gw_opt *id = gw_lm_opt(m, GW_OPT_MNID);
+    struct sim_station *h = id != NULL ? sim_station_of(s, &id->mnid) : NULL;
+    if (h == NULL)
+        return;
+    if (data[2] == GW_MH_BU) {
+        if (m->bu.lifetime == 0)
+            released(&s->ledger[0][h->index], m);
+        return;
+    }
+    if (m->ba.status != GW_ST_ACCEPTED)
+        return;
+    struct sim_ledger *l = &s->ledger[(m->ba.flags & GW_BA_D) == 0][h->index];
+    *l = (struct sim_ledger){.held = committed && m->ba.lifetime != 0,
+                             .synced = n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_EACH,
+                             .until = s->now + (int64_t)m->ba.lifetime * 4 * SIM_S};
+    l->nprefix = named(m, l->prefix);
+}
+
+/* The ledgers of a centre: from the first to before the last. */
+static void ledgers(const struct sim *s, const struct sim_node *n, size_t *from, size_t *to)
+{
+    *from = n == s->cmd ? 0 : 1;
+    *to = n == s->lma ? 2 : 1;
+}
+
+void sim_ledger_revoked(struct sim *s, const struct sim_node *n, const struct gw_mnid *id)
+{
+    const struct sim_station *h = id != NULL ? sim_station_of(s, id) : NULL;
+    size_t i, to;
+
+    for (ledgers(s, n, &i, &to); i < to; i++)
+        for (size_t k = 0; k < s->nstations; k++)
+            if (id == NULL || h == &s->station[k])
+                s->ledger[i][k].held = false;
+}
+
+void sim_ledger_power(struct sim *s, const struct sim_node *n)
+{
+    size_t i, to;
+
+    for (ledgers(s, n, &i, &to); i < to; i++)
+        for (size_t k = 0; k < s->nstations; k++)
+            s->ledger[i][k].held &= s->ledger[i][k].synced;
+}
+
+static void check(struct sim *s, const struct sim_node *n, const struct gw_bindings *bs,
+                  const struct sim_ledger *ledger)
+{
     char text[GW_TEXT_MAX];
 
     for (size_t i = 0; i < s->nstations; i++) {
-        const struct sim_ledger *l = &s->ledger[i];
+        const struct sim_ledger *l = &ledger[i];
         struct gw_mnid id = sim_mnid(&s->station[i]);
         if (!l->held || l->until <= s->now)
             continue;
         for (size_t p = 0; p < l->nprefix; p++) {
-            const struct gw_anchor *a = gw_anchor_get(&c->bs, &l->prefix[p]);
+            const struct gw_anchor *a = gw_anchor_get(bs, &l->prefix[p]);
             if (a == NULL || !gw_mnid_eq(&a->binding->mnid, &id))
-                sim_fail(s, "acknowledged-kept", "after its restart the CMD has %s %s of mn%zu",
+                sim_fail(s, "acknowledged-kept", "after its restart %s has %s %s of mn%zu", n->name,
                          a == NULL ? "no entry for" : "another owner for",
                          gw_fmt_prefix(&l->prefix[p], text), i);
         }
     }
+}
+
+void sim_ledger_check(struct sim *s, const struct sim_node *n)
+{
+    if (n == s->cmd)
+        check(s, n, &n->node->cmd.bs, s->ledger[0]);
+    if (n == s->lma)
+        check(s, n, &n->node->lma.bs, s->ledger[1]);
 }

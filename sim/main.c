@@ -30,7 +30,7 @@ struct options {
 static void usage(FILE *f)
 {
     (void)fputs("godwit-sim [--seed N] [--count N] [--maars N] [--stations N] [--ops N]\n"
-                "           [--seconds N] [--calm] [--out DIR] [--jobs N]\n"
+                "           [--seconds N] [--kind dmm|pmip|mixed] [--calm] [--out DIR] [--jobs N]\n"
                 "godwit-sim --schedule FILE [--shrink]\n"
                 "  --trace prints every step; --print writes the schedule and runs nothing\n",
                 f);
@@ -47,14 +47,27 @@ static uint64_t number(const char *option, const char *text)
     exit(2);
 }
 
+static unsigned kind(const char *text)
+{
+    static const char *const names[] = {"dmm", "pmip", "mixed"};
+
+    for (unsigned i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0)
+            return i + 1;
+    (void)fprintf(stderr, "godwit-sim: --kind is dmm, pmip or mixed, not \"%s\"\n", text);
+    exit(2);
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
-    static const struct option list[] = {
-        {"seed", 1, NULL, 's'},     {"count", 1, NULL, 'c'}, {"maars", 1, NULL, 'm'},
-        {"stations", 1, NULL, 'n'}, {"ops", 1, NULL, 'p'},   {"seconds", 1, NULL, 't'},
-        {"calm", 0, NULL, 'q'},     {"out", 1, NULL, 'o'},   {"schedule", 1, NULL, 'f'},
-        {"shrink", 0, NULL, 'S'},   {"trace", 0, NULL, 'T'}, {"print", 0, NULL, 'P'},
-        {"jobs", 1, NULL, 'j'},     {"help", 0, NULL, 'h'},  {0}};
+    static const struct option list[] = {{"seed", 1, NULL, 's'},     {"count", 1, NULL, 'c'},
+                                         {"maars", 1, NULL, 'm'},    {"stations", 1, NULL, 'n'},
+                                         {"ops", 1, NULL, 'p'},      {"seconds", 1, NULL, 't'},
+                                         {"calm", 0, NULL, 'q'},     {"out", 1, NULL, 'o'},
+                                         {"schedule", 1, NULL, 'f'}, {"shrink", 0, NULL, 'S'},
+                                         {"trace", 0, NULL, 'T'},    {"print", 0, NULL, 'P'},
+                                         {"jobs", 1, NULL, 'j'},     {"kind", 1, NULL, 'k'},
+                                         {"help", 0, NULL, 'h'},     {0}};
     int index = 0;
 
     for (int c; (c = getopt_long(argc, argv, "h", list, &index)) != -1;) {
@@ -73,6 +86,8 @@ static void parse(int argc, char **argv, struct options *o)
             o->mix.ops = (uint32_t)number(name, optarg);
         else if (c == 't')
             o->mix.span = (int64_t)number(name, optarg) * SIM_S;
+        else if (c == 'k')
+            o->mix.kind = kind(optarg);
         else if (c == 'q')
             o->mix.calm = true;
         else if (c == 'o')

@@ -118,8 +118,8 @@ static void *resize(void *user, void *ptr, size_t old_size, size_t size)
 static void said(struct sim *s, struct sim_node *n, const struct gw_mh_addrs *a,
                  const uint8_t *data, size_t len)
 {
-    if (n->index == 0) /* what a full disk has not taken may go */
-        sim_ledger_note(s, a, data, len, gw_store_staged(n->store) == 0);
+    if (n == s->cmd || n == s->lma) /* what a full disk has not taken may go */
+        sim_ledger_note(s, n, data, len, a, gw_store_staged(n->store) == 0);
     sim_core_mh(s, n->index, a, data, len);
 }
 
@@ -313,13 +313,22 @@ void sim_node_drain(struct sim *s, struct sim_node *n)
 /* -- what comes in ------------------------------------------------------------------------------
  */
 
-static void keep(struct sim_node *n, const struct gw_input *in)
+static struct sim_input *keep(struct sim_node *n, size_t len)
+{
+    if (n->nin == INPUTS_MAX)
+        return NULL;
+    struct sim_input *i = sim_new_memory(sizeof *i + len);
+    *n->in_last = i;
+    n->in_last = &i->next;
+    n->nin++;
+    return i;
+}
+
+static void keep_input(struct sim_node *n, const struct gw_input *in)
 {
     const uint8_t *data = NULL;
     size_t len = 0;
 
-    if (n->nin == INPUTS_MAX)
-        return;
     if (in->kind == GW_IN_MH) {
         data = in->mh.data;
         len = in->mh.len;
@@ -327,7 +336,9 @@ static void keep(struct sim_node *n, const struct gw_input *in)
         data = in->nd.data;
         len = in->nd.len;
     }
-    struct sim_input *i = sim_new_memory(sizeof *i + len);
+    struct sim_input *i = keep(n, len);
+    if (i == NULL)
+        return;
     i->in = *in;
     if (len > 0)
         memcpy(i->data, data, len);
@@ -335,9 +346,6 @@ static void keep(struct sim_node *n, const struct gw_input *in)
         i->in.mh.data = i->data;
     else if (in->kind == GW_IN_ND)
         i->in.nd.data = i->data;
-    *n->in_last = i;
-    n->in_last = &i->next;
-    n->nin++;
 }
 
 static void forget_inputs(struct sim_node *n)
@@ -374,7 +382,7 @@ int sim_node_input(struct sim *s, struct sim_node *n, const struct gw_input *in)
     if (n->node == NULL)
         return GW_ENOENT;
     if (stalled(n) || n->in != NULL) {
-        keep(n, in);
+        keep_input(n, in);
         return 0;
     }
     int err = take(s, n, in);
@@ -406,16 +414,60 @@ void sim_node_input_at(struct sim *s, struct sim_node *n, const struct gw_input 
     sim_post(s, &x->event, at);
 }
 
+void sim_node_operate(struct sim *s, struct sim_node *n, const struct sim_op *op)
+{
+    if (n->node == NULL)
+        return;
+    if (!stalled(n) && n->in == NULL) {
+        sim_operate(s, n, op);
+        sim_node_drain(s, n);
+        return;
+    }
+    struct sim_input *i = keep(n, 0);
+    if (i == NULL)
+        return;
+    i->admin = true;
+    i->op = *op;
+}
+
+static void reload(struct sim *s, struct sim_node *n)
+{
+    unsigned next = !n->cfg_now;
+
+    n->stale = true;
+    n->cfg[next] = n->cfg[n->cfg_now];
+    sim_configure_settings(s, n, next);
+    if (n->node != NULL) {
+        if (gw_node_reload(n->node, &n->cfg[next], NULL, NULL, sim_node_now(s, n)) != 0)
+            return; /* its operator is told, and comes again */
+        sim_node_drain(s, n);
+    }
+    n->stale = false;
+    n->cfg_now = next;
+}
+
+void sim_node_reload(struct sim *s, struct sim_node *n)
+{
+    n->stale = true;
+    if (n->node == NULL || !stalled(n))
+        reload(s, n);
+}
+
 /* What has waited. */
 static void feed(struct sim *s, struct sim_node *n)
 {
+    if (n->stale && !stalled(n))
+        reload(s, n);
     while (n->in != NULL && !stalled(n)) {
         struct sim_input *i = n->in;
         n->in = i->next;
         if (n->in == NULL)
             n->in_last = &n->in;
         n->nin--;
-        (void)take(s, n, &i->in);
+        if (i->admin)
+            sim_operate(s, n, &i->op);
+        else
+            (void)take(s, n, &i->in);
         free(i);
         sim_node_drain(s, n);
     }
@@ -428,22 +480,6 @@ void sim_node_pause(struct sim *s, struct sim_node *n, bool paused)
     n->paused = paused;
     if (n->node != NULL && !paused)
         feed(s, n);
-}
-
-int sim_node_reload(struct sim *s, struct sim_node *n, enum gw_cmd_mode mode)
-{
-    unsigned next = !n->cfg_now;
-
-    n->cfg[next] = n->cfg[n->cfg_now];
-    n->cfg[next].mobility.cmd_mode = mode;
-    if (n->node != NULL) {
-        int err = gw_node_reload(n->node, &n->cfg[next], NULL, NULL, sim_node_now(s, n));
-        if (err != 0)
-            return err;
-        sim_node_drain(s, n);
-    }
-    n->cfg_now = next;
-    return 0;
 }
 
 /* -- life and death -----------------------------------------------------------------------------
@@ -505,6 +541,8 @@ bool sim_node_boot(struct sim *s, struct sim_node *n)
     n->boots++;
     n->alloc_fails = 0;
     n->paused = n->committing = false;
+    if (n->stale)
+        reload(s, n);
     if (gw_store_open(&sim_disk_ops, disk, &gw_alloc_libc, &n->store, &why) != 0)
         abort();
     make_plane(s, n);
@@ -519,8 +557,8 @@ bool sim_node_boot(struct sim *s, struct sim_node *n)
     sim_trace(s, "%s starts", n->name);
     (void)gw_node_input(n->node, &(struct gw_input){.kind = GW_IN_START}, sim_node_now(s, n));
     sim_node_drain(s, n);
-    if (n->index == 0 && n->boots > 1)
-        sim_ledger_check(s);
+    if (n->boots > 1 && (n == s->cmd || n == s->lma))
+        sim_ledger_check(s, n);
     return true;
 }
 
@@ -543,6 +581,7 @@ void sim_node_crash(struct sim *s, struct sim_node *n, bool power)
     if (!power)
         return;
     sim_disk_power(n->disk);
+    sim_ledger_power(s, n);
     if (n->plane != NULL)
         gw_native_free(n->plane);
     n->plane = NULL;
@@ -563,4 +602,6 @@ void sim_node_free(struct sim *s, struct sim_node *n)
     free(n->done);
     free(n->peers);
     free(n->pools);
+    free(n->rows[0]);
+    free(n->rows[1]);
 }

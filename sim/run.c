@@ -90,7 +90,8 @@ static void look(struct sim *s, struct sim_event *e)
 static void make_stations(struct sim *s)
 {
     s->station = sim_new_memory((s->nstations + 1) * sizeof *s->station);
-    s->ledger = sim_new_memory((s->nstations + 1) * sizeof *s->ledger);
+    for (size_t i = 0; i < 2; i++)
+        s->ledger[i] = sim_new_memory((s->nstations + 1) * sizeof *s->ledger[i]);
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
         h->index = i;
@@ -100,6 +101,7 @@ static void make_stations(struct sim *s)
                (const uint8_t[]){0, 0, h->lladdr.b[2], 0xff, 0xfe, h->lladdr.b[3], h->lladdr.b[4],
                                  h->lladdr.b[5]},
                8);
+        (void)gw_fmt_lladdr(&h->lladdr, h->text);
     }
 }
 
@@ -109,7 +111,7 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
 
     s->sched = sched;
     s->trace = trace;
-    s->nnodes = sched->maars + 1;
+    s->nnodes = sim_schedule_nodes(sched);
     s->nstations = sched->stations;
     gw_prng_seed(&s->prng, sched->seed);
     s->normal = (struct sim_link){.delay = sched->delay, .jitter = sched->delay / 10};
@@ -153,11 +155,25 @@ void sim_until(struct sim *s, int64_t end)
         s->now = end;
 }
 
+/* Who was told that it has no router any more says nothing until its user does something about it.
+ */
+static void come_again(struct sim *s, struct sim_station *h)
+{
+    bool router = false;
+
+    for (size_t i = 0; i < h->nrouter; i++)
+        router |= h->router[i].until > s->now;
+    if (h->dismissed && !router && h->rs_wait == 0)
+        sim_station_attach(s, h, h->at, true);
+}
+
 /* Every station shows now and then that it is there. */
 static void keep_talking(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
+        if (h->at != 0)
+            come_again(s, h);
         const struct sim_haddr *a = h->at != 0 ? sim_station_newest(s, h) : NULL;
         if (a != NULL)
             sim_flow_start(s, sim_flow_new(s, h, &a->addr, SIM_S / 4, SIM_S / 2));
@@ -225,7 +241,8 @@ void sim_free(struct sim *s)
     free(s->links);
     free(s->given);
     free(s->station);
-    free(s->ledger);
+    free(s->ledger[0]);
+    free(s->ledger[1]);
     free(s->node);
     free(s);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MN = 1, NODE = 2, OTHER = 4, SPAN = 8, AMOUNT = 16, MORE = 32, FLAG = 64 };
+enum { MN = 1, NODE = 2, OTHER = 4, SPAN = 8, AMOUNT = 16, MORE = 32, FLAG = 64, SETTING = 128 };
 static const struct {
     const char *name, *flag;
     unsigned takes;
@@ -26,12 +26,24 @@ static const struct {
     [SIM_REPLAY] = {"replay", NULL, AMOUNT},
     [SIM_HOSTILE] = {"hostile", NULL, AMOUNT | MORE},
     [SIM_MODE] = {"mode", NULL, AMOUNT},
+    [SIM_POLICY] = {"policy", NULL, MN | AMOUNT},
+    [SIM_RELOAD] = {"reload", NULL, SETTING | AMOUNT},
+    [SIM_REVOKE] = {"revoke", "peer", MN | NODE | OTHER | AMOUNT | FLAG},
+    [SIM_ALLOW] = {"allow", NULL, MN | NODE},
+    [SIM_NOTIFY] = {"notify", "peer", MN | NODE | OTHER | FLAG},
+    [SIM_FLAP] = {"flap", NULL, NODE | SPAN},
+    [SIM_PART] = {"partition", "both", NODE | OTHER | SPAN | FLAG},
 };
+static const char *const kinds[] = {"dmm", "pmip", "mixed"};
+static const char *const settings[] = {"mode",  "evict",      "previous", "idle",
+                                       "dereg", "durability", "relay",    "locals"};
+static const char *const evicts[] = {"oldest", "idle"};
+static const char *const deregs[] = {"stop-timer", "ask"};
 static const char *const modes[] = {"proxy", "relay", "locator"};
 static const char *const durabilities[] = {"none", "batch", "each"};
 #define NAMES(list) (sizeof(list) / sizeof *(list))
 
-void sim_schedule_write(const struct sim_schedule *s, FILE *f)
+static void write_domain(const struct sim_schedule *s, FILE *f)
 {
     (void)fprintf(f,
                   "domain maars=%" PRIu32 " stations=%" PRIu32
@@ -39,26 +51,42 @@ void sim_schedule_write(const struct sim_schedule *s, FILE *f)
                   "us seed=%" PRIu64 "\n",
                   s->maars, s->stations, modes[s->mode], durabilities[s->durability],
                   s->delay / 1000, s->idle / 1000, s->span / 1000, s->seed);
-    for (size_t i = 0; i < s->nops; i++) {
-        const struct sim_op *o = &s->op[i];
-        unsigned takes = ops[o->kind].takes;
-        (void)fprintf(f, "%" PRId64 ".%06" PRId64 " %s", o->at / 1000000000, o->at / 1000 % 1000000,
-                      ops[o->kind].name);
-        if (takes & MN)
-            (void)fprintf(f, " mn=%" PRIu32, o->mn);
-        if (takes & NODE)
-            (void)fprintf(f, " node=%" PRIu32, o->node);
-        if (takes & OTHER)
-            (void)fprintf(f, " other=%" PRIu32, o->other);
-        if (takes & SPAN)
-            (void)fprintf(f, " span=%" PRId64 "us", o->span / 1000);
-        if (takes & AMOUNT)
-            (void)fprintf(f, " amount=%" PRId64, o->amount);
-        if (takes & MORE)
-            (void)fprintf(f, " more=%" PRIu32, o->more);
-        (void)fprintf(f, "%s%s\n", o->flag && (takes & FLAG) ? " " : "",
-                      o->flag && (takes & FLAG) ? ops[o->kind].flag : "");
-    }
+    (void)fprintf(f,
+                  "domain kind=%s evict=%s dereg=%s previous=%" PRIu32 " prefixes=%" PRIu32
+                  " locals=%d relay=%" PRId64 "us\n",
+                  kinds[s->kind], evicts[s->evict], deregs[s->dereg], s->previous, s->prefixes,
+                  s->locals, s->relay / 1000);
+}
+
+static void write_op(const struct sim_op *o, FILE *f)
+{
+    unsigned takes = ops[o->kind].takes;
+
+    (void)fprintf(f, "%" PRId64 ".%06" PRId64 " %s", o->at / 1000000000, o->at / 1000 % 1000000,
+                  ops[o->kind].name);
+    if (takes & SETTING)
+        (void)fprintf(f, " setting=%s", settings[o->setting]);
+    if (takes & MN)
+        (void)fprintf(f, " mn=%" PRIu32, o->mn);
+    if (takes & NODE)
+        (void)fprintf(f, " node=%" PRIu32, o->node);
+    if (takes & OTHER)
+        (void)fprintf(f, " other=%" PRIu32, o->other);
+    if (takes & SPAN)
+        (void)fprintf(f, " span=%" PRId64 "us", o->span / 1000);
+    if (takes & AMOUNT)
+        (void)fprintf(f, " amount=%" PRId64, o->amount);
+    if (takes & MORE)
+        (void)fprintf(f, " more=%" PRIu32, o->more);
+    (void)fprintf(f, "%s%s\n", o->flag && (takes & FLAG) ? " " : "",
+                  o->flag && (takes & FLAG) ? ops[o->kind].flag : "");
+}
+
+void sim_schedule_write(const struct sim_schedule *s, FILE *f)
+{
+    write_domain(s, f);
+    for (size_t i = 0; i < s->nops; i++)
+        write_op(&s->op[i], f);
 }
 
 /* -- reading ------------------------------------------------------------------------------------
@@ -94,29 +122,51 @@ static bool name(const char *word, const char *key, const char *const *names, si
     return false;
 }
 
+static bool domain_name(struct sim_schedule *s, const char *w)
+{
+    unsigned e;
+
+    if (name(w, "mode", modes, NAMES(modes), &e))
+        s->mode = (enum gw_cmd_mode)e;
+    else if (name(w, "durability", durabilities, NAMES(durabilities), &e))
+        s->durability = (enum gw_durability)e;
+    else if (name(w, "kind", kinds, NAMES(kinds), &e))
+        s->kind = (enum sim_kind)e;
+    else if (name(w, "evict", evicts, NAMES(evicts), &e))
+        s->evict = (enum gw_evict)e;
+    else if (name(w, "dereg", deregs, NAMES(deregs), &e))
+        s->dereg = (enum gw_dereg)e;
+    else
+        return false;
+    return true;
+}
+
 static bool domain_word(struct sim_schedule *s, const char *w)
 {
     int64_t v;
-    unsigned e;
 
-    if (number(w, "maars", false, &v) && v >= 1 && v <= 4000)
+    if (number(w, "maars", false, &v) && v >= 1 && v <= SIM_MAARS_MAX)
         s->maars = (uint32_t)v;
     else if (number(w, "stations", false, &v) && v >= 0 && v <= 65535)
         s->stations = (uint32_t)v;
+    else if (number(w, "previous", false, &v) && v >= 0 && v <= 20)
+        s->previous = (uint32_t)v;
+    else if (number(w, "prefixes", false, &v) && v >= 0 && v <= 16)
+        s->prefixes = (uint32_t)v;
+    else if (number(w, "locals", false, &v) && v >= 0 && v <= 1)
+        s->locals = v != 0;
     else if (number(w, "delay", true, &v) && v >= 0)
         s->delay = v;
     else if (number(w, "idle", true, &v) && v >= 0)
         s->idle = v;
+    else if (number(w, "relay", true, &v) && v >= 0)
+        s->relay = v;
     else if (number(w, "span", true, &v) && v >= 0)
         s->span = v;
     else if (number(w, "seed", false, &v))
         s->seed = strtoull(w + 5, NULL, 10);
-    else if (name(w, "mode", modes, NAMES(modes), &e))
-        s->mode = (enum gw_cmd_mode)e;
-    else if (name(w, "durability", durabilities, NAMES(durabilities), &e))
-        s->durability = (enum gw_durability)e;
     else
-        return false;
+        return domain_name(s, w);
     return true;
 }
 
@@ -124,8 +174,11 @@ static bool op_word(struct sim_op *o, const char *w)
 {
     unsigned takes = ops[o->kind].takes;
     int64_t v;
+    unsigned e;
 
-    if ((takes & MN) && number(w, "mn", false, &v))
+    if ((takes & SETTING) && name(w, "setting", settings, NAMES(settings), &e))
+        o->setting = (enum sim_setting)e;
+    else if ((takes & MN) && number(w, "mn", false, &v))
         o->mn = (uint32_t)v;
     else if ((takes & NODE) && number(w, "node", false, &v))
         o->node = (uint32_t)v;
@@ -223,6 +276,11 @@ struct sim_schedule *sim_schedule_read(FILE *f, const char *file, char *why, siz
     (void)snprintf(why, size, "%s: no \"domain\" line", file);
     sim_schedule_free(s);
     return NULL;
+}
+
+size_t sim_schedule_nodes(const struct sim_schedule *s)
+{
+    return (size_t)s->maars + (s->kind == SIM_MIXED ? 2 : 1);
 }
 
 struct sim_schedule *sim_schedule_copy(const struct sim_schedule *s)

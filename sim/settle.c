@@ -1,10 +1,9 @@
 /* settle.c: what must hold when no fault has happened for a while: every station is served where it
- * is, all tables of the domain agree, every prefix works in both directions; and after the last
- * station has left nothing is kept. What does not hold says who waits for what.
+ * is and as its policy says, all tables of the domain agree, every prefix works in both directions.
+ * What does not hold says who waits for what. Here: CMD and MAARs (RFC 8885), and the probes;
+ * settle_pmip.c: LMA and MAGs.
  */
-#include "sim.h"
-
-#include <stdio.h>
+#include "settle.h"
 
 static struct gw_maar_mn *entry(const struct sim_node *n, const struct gw_mnid *id)
 {
@@ -12,7 +11,7 @@ static struct gw_maar_mn *entry(const struct sim_node *n, const struct gw_mnid *
     return b != NULL ? gw_maar_mn(b) : NULL;
 }
 
-static struct sim_node *node_of(struct sim *s, const struct gw_addr *a)
+struct sim_node *sim_node_of(struct sim *s, const struct gw_addr *a)
 {
     for (size_t i = 0; i < s->nnodes; i++)
         if (gw_addr_eq(&s->node[i].cfg[0].addr, a))
@@ -20,21 +19,14 @@ static struct sim_node *node_of(struct sim *s, const struct gw_addr *a)
     return NULL;
 }
 
-static const char *name_of(struct sim *s, const struct gw_addr *a)
+const char *sim_name_of(struct sim *s, const struct gw_addr *a)
 {
-    const struct sim_node *n = node_of(s, a);
+    const struct sim_node *n = sim_node_of(s, a);
     return n != NULL ? n->name : "nobody";
 }
 
-#define NOT(...)                                 \
-    do {                                         \
-        if (say)                                 \
-            sim_fail(s, "settles", __VA_ARGS__); \
-        return false;                            \
-    } while (0)
-
-static bool path_is(const struct sim_node *n, const struct gw_prefix *p, enum gw_prefix_kind kind,
-                    const struct gw_addr *peer)
+bool sim_path_is(const struct sim_node *n, const struct gw_prefix *p, enum gw_prefix_kind kind,
+                 const struct gw_addr *peer)
 {
     const struct gw_t_prefix *t = gw_native_prefix(n->plane, p);
     return t != NULL && t->kind == (uint32_t)kind &&
@@ -45,24 +37,24 @@ static bool anchor_agrees(struct sim *s, const struct sim_station *h, const stru
                           const struct gw_anchor *a, bool say)
 {
     struct gw_mnid id = sim_mnid(h);
-    const struct sim_node *n = node_of(s, &a->maar);
+    const struct sim_node *n = sim_node_of(s, &a->maar);
     const struct gw_maar_mn *mn = n != NULL ? entry(n, &id) : NULL;
     char p[GW_TEXT_MAX];
 
     (void)gw_fmt_prefix(&a->prefix, p);
     if (a->state != GW_ANCHOR_SETTLED || a->ex.pending)
         NOT("mn%zu at %s: the CMD waits for %s about %s (%s)", h->index, at->name,
-            name_of(s, &a->maar), p, gw_anchor_state_name(a->state));
+            sim_name_of(s, &a->maar), p, gw_anchor_state_name(a->state));
     if (n == at) {
-        if (!path_is(at, &a->prefix, GW_PFX_LOCAL, NULL))
+        if (!sim_path_is(at, &a->prefix, GW_PFX_LOCAL, NULL))
             NOT("mn%zu at %s: its own prefix %s is not local there", h->index, at->name, p);
         return true;
     }
     if (mn == NULL || mn->state != GW_MN_PREVIOUS || !gw_addr_eq(&mn->b.serving, &at->cfg[0].addr))
-        NOT("mn%zu at %s: its anchor %s has it as %s", h->index, at->name, name_of(s, &a->maar),
+        NOT("mn%zu at %s: its anchor %s has it as %s", h->index, at->name, sim_name_of(s, &a->maar),
             mn != NULL ? gw_mn_state_name(mn->state) : "unknown");
-    if (!path_is(at, &a->prefix, GW_PFX_SERVED, &a->maar) ||
-        !path_is(n, &a->prefix, GW_PFX_MOVED, &at->cfg[0].addr))
+    if (!sim_path_is(at, &a->prefix, GW_PFX_SERVED, &a->maar) ||
+        !sim_path_is(n, &a->prefix, GW_PFX_MOVED, &at->cfg[0].addr))
         NOT("mn%zu at %s: no tunnel with %s for %s", h->index, at->name, n->name, p);
     return true;
 }
@@ -72,7 +64,7 @@ static bool served(struct sim *s, const struct sim_station *h, bool say)
     struct gw_mnid id = sim_mnid(h);
     const struct sim_node *at = &s->node[h->at];
     const struct gw_maar_mn *mn = entry(at, &id);
-    const struct gw_binding *b = gw_binding_get(&s->node[0].node->cmd.bs, &id);
+    const struct gw_binding *b = gw_binding_get(&s->cmd->node->cmd.bs, &id);
 
     if (mn == NULL || mn->state != GW_MN_SERVING)
         NOT("mn%zu is at %s, which has it as %s", h->index, at->name,
@@ -83,7 +75,8 @@ static bool served(struct sim *s, const struct sim_station *h, bool say)
     if (b == NULL)
         NOT("mn%zu is at %s, the CMD does not know it", h->index, at->name);
     if (!gw_addr_eq(&b->serving, &at->cfg[0].addr))
-        NOT("mn%zu is at %s, the CMD has it at %s", h->index, at->name, name_of(s, &b->serving));
+        NOT("mn%zu is at %s, the CMD has it at %s", h->index, at->name,
+            sim_name_of(s, &b->serving));
     if (b->nanchors != mn->b.nanchors)
         NOT("mn%zu: %s knows %u anchors, the CMD %u", h->index, at->name, mn->b.nanchors,
             b->nanchors);
@@ -110,6 +103,53 @@ static bool only_there(struct sim *s, const struct sim_station *h, bool say)
     return true;
 }
 
+/* Without mobility (RFC 8885 has none either): it has a prefix here, and no CMD knows of it. */
+static bool served_locally(struct sim *s, const struct sim_station *h, bool say)
+{
+    struct gw_mnid id = sim_mnid(h);
+    const struct sim_node *at = &s->node[h->at];
+    const struct gw_maar_mn *mn = entry(at, &id);
+
+    if (mn == NULL || mn->state != GW_MN_LOCAL || mn->own == NULL)
+        NOT("mn%zu is at %s without mobility, which has it as %s", h->index, at->name,
+            mn != NULL ? gw_mn_state_name(mn->state) : "unknown");
+    if (!sim_path_is(at, &mn->own->prefix, GW_PFX_LOCAL, NULL))
+        NOT("mn%zu at %s: its prefix is not local there", h->index, at->name);
+    if (sim_station_addr((struct sim_station *)(uintptr_t)h, &mn->own->prefix) == NULL)
+        NOT("mn%zu has no address of %s", h->index, at->name);
+    return true;
+}
+
+/* No CMD and no MAAR but the one that may serve it without mobility has anything of it. */
+static bool unknown(struct sim *s, const struct sim_station *h, bool say)
+{
+    struct gw_mnid id = sim_mnid(h);
+    const struct gw_binding *b = s->cmd != NULL ? gw_binding_get(&s->cmd->node->cmd.bs, &id) : NULL;
+    bool local = (h->anchoring & GW_ANCHORING_NONE) != 0;
+
+    if (b != NULL && b->anchors != NULL)
+        NOT("mn%zu at %s is not anchored by its policy, the CMD has it at %s", h->index,
+            s->node[h->at].name, sim_name_of(s, &b->serving));
+    for (size_t i = 0; i < s->nnodes; i++) {
+        const struct gw_maar_mn *mn = entry(&s->node[i], &id);
+        if (mn != NULL && mn->state != GW_MN_REFUSED && !(local && i == h->at))
+            NOT("mn%zu at %s is not anchored by its policy, %s has it as %s", h->index,
+                s->node[h->at].name, s->node[i].name, gw_mn_state_name(mn->state));
+    }
+    return true;
+}
+
+static bool settled(struct sim *s, const struct sim_station *h, bool say)
+{
+    bool here = (h->anchoring & GW_ANCHORING_HERE) != 0;
+
+    if (here && (!served(s, h, say) || !only_there(s, h, say)))
+        return false;
+    if ((h->anchoring & GW_ANCHORING_NONE) != 0 && !served_locally(s, h, say))
+        return false;
+    return (here || unknown(s, h, say)) && sim_settled_pmip(s, h, say);
+}
+
 bool sim_settled(struct sim *s, bool say)
 {
     for (size_t i = 0; i < s->nnodes; i++)
@@ -117,35 +157,56 @@ bool sim_settled(struct sim *s, bool say)
             NOT("%s is down", s->node[i].name);
     for (size_t i = 0; i < s->nstations; i++) {
         const struct sim_station *h = &s->station[i];
-        if (h->at != 0 && (!served(s, h, say) || !only_there(s, h, say)))
+        if (h->at != 0 && !settled(s, h, say))
             return false;
     }
     return true;
+}
+
+static void probe(struct sim *s, struct sim_station *h, const struct gw_prefix *p)
+{
+    const struct sim_haddr *x = sim_station_addr(h, p);
+
+    if (x == NULL)
+        return; /* it was elsewhere when that anchor advertised */
+    struct sim_flow *f = sim_flow_new(s, h, &x->addr, 50 * SIM_MS, 0);
+    f->probe = true;
+    sim_flow_start(s, f);
+}
+
+/* What a station has: of the CMD's binding, of LMA sessions, of a MAAR alone. */
+static const struct gw_binding *bindings(struct sim *s, const struct sim_station *h, unsigned which)
+{
+    struct gw_mnid id = sim_mnid(h);
+    const struct gw_maar_mn *mn = entry(&s->node[h->at], &id);
+
+    if (which == 0)
+        return s->cmd != NULL ? gw_binding_get(&s->cmd->node->cmd.bs, &id) : NULL;
+    if (which == 1)
+        return s->lma != NULL ? gw_binding_get(&s->lma->node->lma.bs, &id) : NULL;
+    return mn != NULL && mn->state == GW_MN_LOCAL ? &mn->b : NULL;
 }
 
 void sim_probe_begin(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
-        struct gw_mnid id = sim_mnid(h);
-        const struct gw_binding *b = gw_binding_get(&s->node[0].node->cmd.bs, &id);
-        for (const struct gw_anchor *a = b != NULL && h->at != 0 ? b->anchors : NULL; a != NULL;
-             a = a->next) {
-            const struct sim_haddr *x = sim_station_addr(h, &a->prefix);
-            if (x == NULL)
-                continue; /* it was elsewhere when that anchor advertised */
-            struct sim_flow *f = sim_flow_new(s, h, &x->addr, 50 * SIM_MS, 0);
-            f->probe = true;
-            sim_flow_start(s, f);
-        }
+        for (unsigned which = 0; which < 3 && h->at != 0; which++)
+            for (const struct gw_binding *b = bindings(s, h, which); b != NULL; b = b->next)
+                for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+                    probe(s, h, &a->prefix);
     }
 }
 
 /* An idle prefix may have been released meanwhile. */
-static bool live(const struct sim *s, const struct gw_addr *a)
+static bool live(struct sim *s, const struct sim_station *h, const struct gw_addr *a)
 {
-    struct gw_prefix p = gw_prefix_mask(*a, 64);
-    return gw_anchor_get(&s->node[0].node->cmd.bs, &p) != NULL;
+    for (unsigned which = 0; which < 3 && h->at != 0; which++)
+        for (const struct gw_binding *b = bindings(s, h, which); b != NULL; b = b->next)
+            for (const struct gw_anchor *x = b->anchors; x != NULL; x = x->next)
+                if (gw_prefix_contains(&x->prefix, a))
+                    return true;
+    return false;
 }
 
 void sim_probe_end(struct sim *s)
@@ -158,49 +219,10 @@ void sim_probe_end(struct sim *s)
             next = f->next;
             if (!f->probe)
                 continue;
-            if (live(s, &f->addr) && f->echoed * 2 < f->sent)
+            if (live(s, h, &f->addr) && f->echoed * 2 < f->sent)
                 sim_fail(s, "both-ways", "mn%zu at %s: %u of %u packets from %s were answered", i,
                          s->node[h->at].name, f->echoed, f->sent, gw_fmt_addr(&f->addr, text));
             sim_flow_free(s, f);
         }
-    }
-}
-
-/* Of the prefixes that stations have had: those that a packet path still knows. */
-static size_t path_keeps(const struct sim *s, const struct sim_node *n)
-{
-    size_t left = 0;
-
-    for (size_t i = 0; i < s->nstations; i++)
-        for (size_t k = 0; k < s->station[i].naddr; k++)
-            left += gw_native_prefix(n->plane, &s->station[i].addr[k].prefix) != NULL;
-    return left;
-}
-
-void sim_gone(struct sim *s)
-{
-    for (size_t i = 0; i < s->nnodes; i++) {
-        const struct gw_node *n = s->node[i].node;
-        const struct gw_binding *b;
-        size_t left = 0;
-        for (size_t k = 0; (b = gw_table_next(&n->cmd.bs.by_mnid, &k)) != NULL;)
-            left += b->anchors != NULL; /* without any it is remembered as ended for a moment */
-        if (left > 0 || gw_table_count(&n->maar.bs.by_mnid) > 0 ||
-            gw_pools_count(&n->maar.pools) > 0 || gw_table_count(&n->maar.by_station) > 0)
-            sim_fail(s, "all-gone",
-                     "everybody has left, %s keeps %zu bindings, %zu entries, %zu "
-                     "prefixes, %zu stations",
-                     s->node[i].name, left, gw_table_count(&n->maar.bs.by_mnid),
-                     gw_pools_count(&n->maar.pools), gw_table_count(&n->maar.by_station));
-        size_t path = path_keeps(s, &s->node[i]);
-        size_t records =
-            sim_disk_count(s->node[i].disk, 'M') + sim_disk_count(s->node[i].disk, 'C');
-        if (path > 0 || records > 0)
-            sim_fail(s, "all-gone",
-                     "everybody has left, %s keeps %zu prefixes in its path, %zu records",
-                     s->node[i].name, path, records);
-        if (n->lm.pending > 0)
-            sim_fail(s, "all-gone", "everybody has left, %s waits for %u answers", s->node[i].name,
-                     n->lm.pending);
     }
 }

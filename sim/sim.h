@@ -6,7 +6,9 @@
  *   core.c      links between nodes           store.c   a disk
  *   host.c      ND and SLAAC of a station     flow.c    traffic that checks itself
  *   apply.c     the operations of a schedule  ledger.c  what has been acknowledged
- *   invariant.c what must hold all the time   settle.c  what must hold in the end
+ *   admin.c     what operators do             config.c  how the nodes are configured
+ *   invariant.c what must hold all the time   settle.c  what must hold once healed, of CMD and
+ * MAARs gone.c      nothing is left in the end    settle_pmip.c  the same, of LMA and MAGs
  *
  * Scenarios that are told step by step in C (tests/scenario/world.h) drive the same domain: without
  * a schedule, with sim_make, configurations of their own, sim_start and sim_until.
@@ -79,6 +81,8 @@ struct sim_clock {
 
 struct sim_input { /* waits for a process that is paused or busy */
     struct sim_input *next;
+    bool admin; /* op is an operator's; else in */
+    struct sim_op op;
     struct gw_input in; /* views point into data */
     uint8_t data[];
 };
@@ -95,9 +99,12 @@ struct sim_node {
     unsigned roles;
     struct gw_config cfg[2]; /* the one in force, and the next */
     unsigned cfg_now;
+    bool stale;              /* the domain's settings are others than its configuration's */
     struct gw_cfg_if ifs[3]; /* access, core, and perhaps another access */
     struct gw_cfg_pool pool;
+    struct gw_prefix local; /* the network behind it */
     struct gw_cfg_policy policy;
+    struct gw_cfg_policy *rows[2]; /* of stations with a policy of their own, and policy */
     struct gw_cfg_peer *peers;
     struct gw_prefix *pools;
     struct sim *sim;
@@ -138,15 +145,52 @@ void sim_node_drain(struct sim *s, struct sim_node *n); /* carries out what it w
 void sim_node_flush(struct sim *s, struct sim_node *n); /* commits what is staged */
 void sim_node_step_clock(struct sim_node *n, int64_t by);
 void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm);
-int sim_node_reload(struct sim *s, struct sim_node *n, enum gw_cmd_mode mode);
+/* Takes over the domain's settings: now, or when it goes on or starts. */
+void sim_node_reload(struct sim *s, struct sim_node *n);
+/* SIM_REVOKE, SIM_ALLOW, SIM_NOTIFY: now, or when it goes on. */
+void sim_node_operate(struct sim *s, struct sim_node *n, const struct sim_op *op);
 struct gw_now sim_node_now(const struct sim *s, const struct sim_node *n);
 void sim_node_free(struct sim *s, struct sim_node *n);
-/* config.c. roles: of each node; NULL: a CMD, which is node 0, and MAARs. */
+
+/* -- config.c, admin.c --------------------------------------------------------------------------
+ */
+
+/* What reloads change; a mobile node's policy is in its struct sim_station. */
+struct sim_settings {
+    enum gw_cmd_mode mode;
+    enum gw_evict evict;
+    enum gw_dereg dereg;
+    enum gw_durability durability;
+    uint32_t previous;
+    int64_t idle, relay;
+    bool locals;
+};
+/* roles: of each node; NULL: as the schedule's kind says. */
 void sim_configure(struct sim *s, const unsigned *roles);
+/* What the settings and the stations' policies say now, into cfg[slot] of a node. */
+void sim_configure_settings(struct sim *s, struct sim_node *n, unsigned slot);
 bool sim_anchors(const struct sim_node *n); /* it has a pool of its own: */
 struct gw_prefix sim_pool(size_t node);
 struct gw_key sim_key(size_t a, size_t b); /* between two nodes */
 struct gw_addr sim_server(void);
+/* What an operator wants of a process that runs. */
+void sim_operate(struct sim *s, struct sim_node *n, const struct sim_op *op);
+void sim_admin(struct sim *s, const struct sim_op *op);
+void sim_admin_heal(struct sim *s); /* all are let in, and configured alike */
+struct gw_prefix sim_pool(size_t node);
+struct gw_key sim_key(size_t a, size_t b); /* between two nodes */
+struct gw_addr sim_server(void);
+/* The centres: the node that is the CMD, the LMA; NULL. */
+struct sim_node *sim_cmd(struct sim *s);
+struct sim_node *sim_lma(struct sim *s);
+static inline bool sim_is(const struct sim_node *n, unsigned roles)
+{
+    return (n->cfg[0].roles & roles) != 0;
+}
+/* What an operator wants of a process that runs. */
+void sim_operate(struct sim *s, struct sim_node *n, const struct sim_op *op);
+void sim_admin(struct sim *s, const struct sim_op *op);
+void sim_admin_heal(struct sim *s); /* all are let in, and configured alike */
 
 /* -- core.c -------------------------------------------------------------------------------------
  */
@@ -189,9 +233,14 @@ struct sim_router {
 struct sim_station {
     size_t index;
     struct gw_lladdr lladdr;
+    char text[GW_TEXT_MAX]; /* lladdr, as a policy has it */
     struct gw_addr ll;
+    unsigned anchoring;               /* its policy: enum gw_anchoring; 0: it is denied */
+    bool own_policy;                  /* it is not as everybody's */
     size_t at;                        /* node; 0: nowhere */
     struct sim_station *next, **prev; /* of those at that node */
+    size_t flapped;                   /* lost its link with that node's; 0: no */
+    bool dismissed; /* its routers have been taken from it: only its user brings it back */
     int64_t since;
     unsigned moves;
     struct sim_haddr addr[SIM_ADDRS];
@@ -212,7 +261,7 @@ void sim_station_nd(struct sim *s, size_t node, const struct gw_lladdr *src,
 void sim_station_frame(struct sim *s, size_t node, const uint8_t *frame, size_t len);
 /* A packet of the station's, into the access link where it is. */
 void sim_station_send(struct sim *s, struct sim_station *h, const uint8_t *packet, size_t len);
-/* Its address in a prefix, or NULL; and the newest preferred one. */
+/* Its address in a prefix, or NULL; and the newest preferred one, or else the newest deprecated. */
 struct sim_haddr *sim_station_addr(struct sim_station *h, const struct gw_prefix *p);
 struct sim_haddr *sim_station_newest(struct sim *s, struct sim_station *h);
 
@@ -242,22 +291,29 @@ void sim_flow_arrived(struct sim *s, struct sim_station *h, const uint8_t *packe
 /* -- ledger.c, invariant.c, settle.c ------------------------------------------------------------
  */
 
-struct sim_ledger { /* of one station: what the CMD has acknowledged last */
+#define SIM_LEDGER 16
+struct sim_ledger { /* of one station: what a centre has acknowledged last */
     bool held;
+    bool synced; /* a power failure must not lose it either */
     int64_t until;
     uint8_t nprefix;
-    struct gw_prefix prefix[4];
+    struct gw_prefix prefix[SIM_LEDGER];
 };
-/* committed: a crash must not lose what is acknowledged here. */
-void sim_ledger_note(struct sim *s, const struct gw_mh_addrs *a, const uint8_t *data, size_t len,
-                     bool committed);
-void sim_ledger_check(struct sim *s); /* the CMD has restarted */
+/* n, a centre, sends this. committed: a crash must not lose what is acknowledged here. */
+void sim_ledger_note(struct sim *s, const struct sim_node *n, const uint8_t *data, size_t len,
+                     const struct gw_mh_addrs *a, bool committed);
+void sim_ledger_check(struct sim *s, const struct sim_node *n); /* a centre has restarted */
+/* Sessions are being revoked: of one mobile node or, NULL, of anybody. */
+void sim_ledger_revoked(struct sim *s, const struct sim_node *n, const struct gw_mnid *id);
+void sim_ledger_power(struct sim *s, const struct sim_node *n); /* it has failed */
 
 void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...) GW_PRINTF(3, 4);
 void sim_invariants(struct sim *s); /* over the whole domain */
 /* Is all as it must be when nothing has gone wrong for a while? Else, when say is true, the failure
  * says who waits for what. */
 bool sim_settled(struct sim *s, bool say);
+/* The same about one station and what an LMA and MAGs have of it. */
+bool sim_settled_pmip(struct sim *s, const struct sim_station *h, bool say);
 /* Every live prefix of every station works both ways: begin, and see some time later. */
 void sim_probe_begin(struct sim *s);
 void sim_probe_end(struct sim *s);
@@ -298,11 +354,14 @@ struct sim {
     struct gw_prng prng; /* of links and ties */
     uint64_t hash;       /* of all that has happened */
     bool trace;          /* say it too */
-    size_t nnodes;       /* 0 is the CMD */
+    size_t nnodes;       /* 0 is the CMD, or the LMA where there is no CMD */
     struct sim_node *node;
+    struct sim_node *cmd, *lma; /* the centres; NULL: there is none */
     size_t nstations;
     struct sim_station *station;
-    struct sim_ledger *ledger;
+    struct sim_settings set;
+    bool policies;                /* some stations have had a policy of their own */
+    struct sim_ledger *ledger[2]; /* of the CMD, of the LMA */
     struct sim_link *links, normal;
     struct sim_given *given; /* invariant.c */
     size_t given_mask;
@@ -336,8 +395,8 @@ struct sim {
 
 /* Runs a schedule to its end; the answer is the exit status. */
 enum sim_result { SIM_OK = 0, SIM_BROKEN = 10, SIM_NOT_SETTLED = 11 };
-/* Configured and not started, so that configurations may be changed still. roles: of each of the
- * maars + 1 nodes, as for sim_configure. */
+/* Configured and not started, so that configurations may be changed still. roles: of each node, as
+ * for sim_configure. */
 struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool trace);
 void sim_start(struct sim *s);
 struct sim *sim_new(struct sim_schedule *sched, bool trace); /* both */
