@@ -15,6 +15,7 @@ struct item {
     uint8_t key;
     bool in;
     struct gw_timer timer;
+    struct gw_time at; /* of the timer */
 };
 static struct gw_time last;
 
@@ -24,11 +25,11 @@ static void demand(bool holds)
         abort();
 }
 
-/* Three hash values only: chains cross and wrap. */
+/* Three places only (table.c takes them from the upper half): chains cross and wrap. */
 static uint64_t weak_hash(const void *key, uint64_t seed)
 {
     (void)seed;
-    return *(const uint8_t *)key % 3u * 7u;
+    return (uint64_t)(*(const uint8_t *)key % 3u * 7u) << 32;
 }
 static bool eq(const void *key, const void *obj)
 {
@@ -43,8 +44,10 @@ static const struct gw_table_ops ops = {weak_hash, eq, key_of};
 static void fire(struct gw_timer *t, void *user)
 {
     (void)user;
-    demand(!gw_time_before(t->at, last));
-    last = t->at;
+    const struct item *it = t->owner;
+
+    demand(!gw_time_before(it->at, last));
+    last = it->at;
 }
 
 static void step(struct gw_table *t, struct gw_timers *h, struct item *it, uint8_t arg)
@@ -59,7 +62,9 @@ static void step(struct gw_table *t, struct gw_timers *h, struct item *it, uint8
         it->in = false;
         break;
     case 2:
-        demand(gw_timer_set(h, &it->timer, (struct gw_time){arg >> 2}) == 0);
+        it->at = (struct gw_time){arg >> 2};
+        demand(gw_timer_set(h, &it->timer, it->at) == 0);
+        demand(gw_timer_at(h, &it->timer).ns == it->at.ns);
         break;
     case 3:
         gw_timer_stop(h, &it->timer);
@@ -78,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gw_timers_init(&h, &gw_alloc_libc);
     for (size_t i = 0; i < KEYS; i++) {
         items[i].key = (uint8_t)i;
-        items[i].timer.fire = fire;
+        items[i].timer = (struct gw_timer){.fire = fire, .owner = &items[i]};
     }
     for (size_t i = 0; i + 1 < size; i += 2)
         step(&t, &h, &items[data[i] % KEYS], data[i + 1]);

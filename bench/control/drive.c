@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define EXPIRE_MOST 1024 /* gw_node_expire's */
-#define SYNC_EVERY  1.0  /* seconds, start.c */
+#define SYNC_EVERY 1.0 /* seconds, start.c */
 
 struct drive {
     struct gwd d;
@@ -373,7 +372,9 @@ void drive_expire(struct drive *x, struct drive_time *took)
 {
     struct drive_time begun = start_watch(x);
 
-    end_turn(x);
+    do
+        end_turn(x);
+    while (!gw_time_before(x->now.mono, gw_node_deadline(x->d.node)));
     stop_watch(begun, took);
 }
 

@@ -43,7 +43,7 @@ const struct drive_memory *drive_memory(const struct drive *x);
  * the node sends is in drive_sent, from the last call on. */
 void drive_feed(struct drive *x, const struct drive_messages *in, struct gw_time step,
                 struct drive_time *took);
-/* Lets deadlines fall due until now; one turn of the loop for each 1024 of them. */
+/* Lets all deadlines until now fall due; one turn of the loop for each 1024 of them. */
 void drive_expire(struct drive *x, struct drive_time *took);
 const struct drive_messages *drive_sent(const struct drive *x);
 

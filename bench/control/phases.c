@@ -200,9 +200,11 @@ static size_t bindings(const struct run *r)
 
 static void run_expire(struct run *r, struct phase_result *res)
 {
-    drive_pass(r->x, GW_SEC(LIFETIME * 4));
     while (bindings(r) != 0) {
-        drive_pass(r->x, GW_MSEC(10));
+        struct gw_time left = gw_time_sub(gw_node_deadline(drive_node(r->x)), drive_now(r->x).mono);
+        if (left.ns > 0)
+            drive_pass(r->x, left);
+        drive_pass(r->x, GW_MSEC(2));
         drive_expire(r->x, &res->took);
         (void)judge_sent(r);
         (void)feed(r, &res->took);

@@ -1,6 +1,7 @@
 /* table.h: a hash table of pointers to objects that carry their own key. O(1), bounded by a limit,
  * seeded against collision attacks. It owns no object. Removing while iterating is allowed for the
- * entry the iterator stands on. */
+ * entry the iterator stands on. It grows in small steps: no operation moves more than some hundred
+ * entries. */
 #ifndef GW_BASE_TABLE_H
 #define GW_BASE_TABLE_H
 
@@ -12,11 +13,13 @@ struct gw_table_ops {
     const void *(*key)(const void *obj); /* pointer to the key in the object */
 };
 
+struct gw_table_segment;
 struct gw_table {
     const struct gw_alloc *al;
     const struct gw_table_ops *ops;
-    void **slot;
-    size_t mask, used, gone, limit; /* gone: slots of removed entries still in a chain */
+    struct gw_table_segment *only, **dir; /* one segment, or 2^depth places of them */
+    uint8_t depth;
+    size_t used, limit;
     uint64_t seed;
 };
 

@@ -97,6 +97,7 @@ static void arm(struct gw_node *n, struct gw_peer *p, struct gw_time at)
 {
     p->hb.timer.fire = due;
     p->hb.timer.owner = p;
+    p->hb.due = at;
     if (gw_timer_set(n->lm.timers, &p->hb.timer, at) != 0)
         n->lm.count[GW_CNT_NO_MEMORY]++;
 }
@@ -110,7 +111,7 @@ void gw_heartbeat_peers(struct gw_node *n)
     if (span == 0)
         return;
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        struct gw_time at = p->hb.timer.at; /* as it was before a reload */
+        struct gw_time at = p->hb.due; /* as it was before a reload */
         if (p->cfg == &n->self || gw_timer_is_set(&p->hb.timer))
             continue;
         if (gw_time_before(at, now) || at.ns > now.ns + span)

@@ -28,6 +28,7 @@ void gw_replay_take(struct gw_replay *r, uint64_t id);
 enum gw_heartbeat_state { GW_HB_UNKNOWN, GW_HB_UP, GW_HB_DOWN };
 struct gw_heartbeat {
     struct gw_timer timer; /* the next request */
+    struct gw_time due;    /* when that is, or was */
     uint32_t seq;          /* of the last one */
     bool waiting;          /* for its answer */
     bool tell;             /* first say that this node has restarted */

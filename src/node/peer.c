@@ -89,7 +89,7 @@ static int add(struct gw_node *n, struct gw_table *t, const struct gw_cfg_peer *
         *p = *old;
     else
         p->replay.floor = n->born;
-    p->hb.timer.pos = 0; /* that one is the old one's; `at` says when */
+    p->hb.timer.pos = 0; /* that one is the old one's; `due` says when */
     p->addr = cfg->addr;
     p->cfg = cfg;
     if (!cfg->esp)

@@ -295,7 +295,7 @@ static void reload(void **state)
     w_drain(w, 0);
     assert_int_equal(peer(w, 0, 1)->hb.counter, before.counter);
     assert_int_equal(peer(w, 0, 1)->hb.state, GW_HB_UP);
-    assert_int_equal(peer(w, 0, 1)->hb.timer.at.ns, before.timer.at.ns);
+    assert_int_equal(peer(w, 0, 1)->hb.due.ns, before.due.ns);
     c.npeers = 2;
     assert_int_equal(gw_node_reload(w->n[0].node, &c, NULL, NULL, w->now), 0);
     w_drain(w, 0);

@@ -115,7 +115,7 @@ static enum gw_access_seen hear_rs(struct gw_access_station *st)
         return GW_ACCESS_ANSWERED;
     }
     a->count.limited++;
-    if (gw_time_before(st->ra_ok, st->timer.at))
+    if (gw_time_before(st->ra_ok, gw_timer_at(a->env.timers, &st->timer)))
         (void)gw_timer_set(a->env.timers, &st->timer, st->ra_ok);
     return GW_ACCESS_SEEN;
 }

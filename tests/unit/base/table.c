@@ -1,5 +1,5 @@
 /* The hash table: against a model under random operations, limits, growth, removal while iterating,
- * refused memory.
+ * refused memory, the cost of one insertion.
  */
 #include "../test.h"
 
@@ -195,6 +195,51 @@ static void test_churn_keeps_size(void **state)
     gw_table_free(&t);
 }
 
+static size_t hashes, largest;
+
+static uint64_t counted_hash(const void *key, uint64_t seed)
+{
+    hashes++;
+    return item_hash(key, seed);
+}
+
+static void *note_largest(void *user, void *ptr, size_t old_size, size_t size)
+{
+    largest = size > largest ? size : largest;
+    return test_resize(user, ptr, old_size, size);
+}
+
+/* However many there are, one more costs placing some hundred entries anew at most, and no memory
+ * in the size of the table. */
+static void test_growth_in_small_steps(void **state)
+{
+    enum { MANY = 300000 };
+    static const struct gw_table_ops counting = {counted_hash, item_eq, item_key};
+    struct item *items = calloc(MANY, sizeof *items);
+    struct test_alloc ta;
+    struct gw_alloc al = test_alloc_of(&ta);
+    struct gw_table t;
+
+    (void)state;
+    assert_non_null(items);
+    al.resize = note_largest;
+    largest = 0;
+    gw_table_init(&t, &al, &counting, 0, 5);
+    for (uint32_t i = 0; i < MANY; i++) {
+        items[i].key = i;
+        hashes = 0;
+        assert_int_equal(gw_table_put(&t, &items[i]), 0);
+        assert_in_range(hashes, 1, 600);
+    }
+    assert_in_range(largest, 1, 65536);
+    assert_in_range(ta.held, MANY * 9, MANY * 26);
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_ptr_equal(gw_table_get(&t, &i), &items[i]);
+    gw_table_free(&t);
+    assert_int_equal(ta.held, 0);
+    free(items);
+}
+
 static void test_hash_depends_on_all(void **state)
 {
     uint8_t data[32] = {0};
@@ -219,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_churn_keeps_size),
+        cmocka_unit_test(test_growth_in_small_steps),
         cmocka_unit_test(test_hash_depends_on_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
