@@ -68,6 +68,15 @@ static void attach(struct draw *d, int64_t at, uint32_t mn, uint32_t node)
     o->more = (uint32_t)below(d, 2);
 }
 
+/* Each drawn in a statement: the order of arguments is the compiler's. */
+static void attach_any(struct draw *d, int64_t at)
+{
+    uint32_t mn = any_station(d);
+    uint32_t node = any_access(d);
+
+    attach(d, at, mn, node);
+}
+
 static void leave(struct draw *d, int64_t at, uint32_t mn)
 {
     struct sim_op *o = add(d, at, SIM_LEAVE);
@@ -89,7 +98,8 @@ static void flow(struct draw *d, int64_t at)
 /* Between two nodes, to and fro. */
 static void ping_pong(struct draw *d, int64_t at)
 {
-    uint32_t mn = any_station(d), node[2] = {any_access(d), any_access(d)};
+    uint32_t mn = any_station(d), node[2] = {any_access(d)};
+    node[1] = any_access(d);
     uint64_t times = 3 + below(d, 8);
     int64_t every = between(d, 5, 3000) * SIM_MS;
 
@@ -136,7 +146,7 @@ static void station_ops(struct draw *d, int64_t at)
     uint64_t what = below(d, 100);
 
     if (what < 52)
-        attach(d, at, any_station(d), any_access(d));
+        attach_any(d, at);
     else if (what < 60)
         leave(d, at, any_station(d));
     else if (what < 92)
@@ -238,15 +248,10 @@ static void partition(struct draw *d, int64_t at)
     o->span = between(d, 200, 10000) * SIM_MS;
 }
 
-static void link_op(struct draw *d, int64_t at)
+static void one_link(struct draw *d, int64_t at, bool cut)
 {
-    uint64_t what = below(d, 8);
+    struct sim_op *o = add(d, at, cut ? SIM_CUT : SIM_LINK);
 
-    if (what == 0) {
-        partition(d, at);
-        return;
-    }
-    struct sim_op *o = add(d, at, what < 3 ? SIM_CUT : SIM_LINK);
     o->node = any_node(d);
     o->other = any_node(d);
     o->span = between(d, 200, 10000) * SIM_MS;
@@ -254,6 +259,16 @@ static void link_op(struct draw *d, int64_t at)
         o->amount = between(d, 0, 500);
         o->more = (uint32_t)below(d, 300);
     }
+}
+
+static void link_op(struct draw *d, int64_t at)
+{
+    uint64_t what = below(d, 8);
+
+    if (what == 0)
+        partition(d, at);
+    else
+        one_link(d, at, what < 3);
 }
 
 static void node_op(struct draw *d, int64_t at)
@@ -288,6 +303,23 @@ static void enemy_op(struct draw *d, int64_t at)
     o->amount = between(d, 0, 16);
     if (o->kind == SIM_HOSTILE)
         o->more = (uint32_t)below(d, 1u << 31);
+}
+
+void sim_draw_faults(struct sim_schedule *s, struct gw_prng *r, size_t n)
+{
+    struct draw d = {.r = *r, .s = s, .size = s->nops};
+
+    while (n-- > 0) {
+        int64_t at = between(&d, 0, s->span);
+        uint64_t what = below(&d, 22);
+        if (what < 8)
+            one_link(&d, at, what < 2);
+        else if (what < 16)
+            node_op(&d, at);
+        else
+            enemy_op(&d, at);
+    }
+    *r = d.r;
 }
 
 static void draw_op(struct draw *d, bool calm)

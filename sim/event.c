@@ -1,41 +1,54 @@
 /* event.c: what comes next: a heap by time. Events at the same time come in an order that the seed
  * decides, which is how races are found that a fixed order would hide; only tests that count want
  * a fixed one.
+ *
+ * Each place of the heap has what it is ordered by beside the pointer, and four children: a run
+ * spends its time here, and not in fetching events to compare them.
  */
 #include "sim.h"
 
 #include <stdlib.h>
 
-static bool before(const struct sim_event *a, const struct sim_event *b)
+#define CHILDREN 4u
+
+struct sim_place {
+    int64_t at;
+    uint64_t tie;
+    struct sim_event *event;
+};
+
+static bool before(const struct sim_place *a, const struct sim_place *b)
 {
     return a->at != b->at ? a->at < b->at : a->tie < b->tie;
 }
 
-static void place(struct sim_queue *q, size_t i, struct sim_event *e)
+static void put(struct sim_queue *q, size_t i, const struct sim_place *p)
 {
-    q->heap[i] = e;
-    e->pos = i + 1;
+    q->heap[i] = *p;
+    p->event->pos = i + 1;
 }
 
-static void up(struct sim_queue *q, size_t i, struct sim_event *e)
+static void up(struct sim_queue *q, size_t i, struct sim_place p)
 {
-    while (i > 0 && before(e, q->heap[(i - 1) / 2])) {
-        place(q, i, q->heap[(i - 1) / 2]);
-        i = (i - 1) / 2;
+    while (i > 0 && before(&p, &q->heap[(i - 1) / CHILDREN])) {
+        put(q, i, &q->heap[(i - 1) / CHILDREN]);
+        i = (i - 1) / CHILDREN;
     }
-    place(q, i, e);
+    put(q, i, &p);
 }
 
-static void down(struct sim_queue *q, size_t i, struct sim_event *e)
+static void down(struct sim_queue *q, size_t i, struct sim_place p)
 {
-    for (size_t child; (child = 2 * i + 1) < q->used; i = child) {
-        if (child + 1 < q->used && before(q->heap[child + 1], q->heap[child]))
-            child++;
-        if (!before(q->heap[child], e))
+    for (size_t child; (child = CHILDREN * i + 1) < q->used; i = child) {
+        size_t end = child + CHILDREN < q->used ? child + CHILDREN : q->used;
+        for (size_t other = child + 1; other < end; other++)
+            if (before(&q->heap[other], &q->heap[child]))
+                child = other;
+        if (!before(&q->heap[child], &p))
             break;
-        place(q, i, q->heap[child]);
+        put(q, i, &q->heap[child]);
     }
-    place(q, i, e);
+    put(q, i, &p);
 }
 
 void sim_post(struct sim *s, struct sim_event *e, int64_t at)
@@ -45,24 +58,24 @@ void sim_post(struct sim *s, struct sim_event *e, int64_t at)
     sim_cancel(s, e);
     if (q->used == q->size) {
         q->size = q->size == 0 ? 256 : 2 * q->size;
-        q->heap = realloc(q->heap, q->size * sizeof(struct sim_event *));
+        q->heap = realloc(q->heap, q->size * sizeof *q->heap);
         if (q->heap == NULL)
             abort();
     }
     e->at = at > s->now ? at : s->now;
     uint64_t draw = s->in_order ? 0 : gw_prng_u64(&s->prng);
-    e->tie = draw << 32 | (++q->order & 0xffffffff);
-    up(q, q->used++, e);
+    uint64_t tie = draw << 32 | (++q->order & 0xffffffff);
+    up(q, q->used++, (struct sim_place){e->at, tie, e});
 }
 
 static void take(struct sim_queue *q, size_t i)
 {
-    struct sim_event *last = q->heap[--q->used];
+    struct sim_place last = q->heap[--q->used];
 
-    q->heap[i]->pos = 0;
+    q->heap[i].event->pos = 0;
     if (i == q->used)
         return;
-    if (i > 0 && before(last, q->heap[(i - 1) / 2]))
+    if (i > 0 && before(&last, &q->heap[(i - 1) / CHILDREN]))
         up(q, i, last);
     else
         down(q, i, last);
@@ -74,11 +87,21 @@ void sim_cancel(struct sim *s, struct sim_event *e)
         take(&s->queue, e->pos - 1);
 }
 
-struct sim_event *sim_next(struct sim *s)
+struct sim_event *sim_next(struct sim *s, int64_t end)
 {
-    struct sim_event *e = s->queue.used > 0 ? s->queue.heap[0] : NULL;
+    struct sim_queue *q = &s->queue;
 
-    if (e != NULL)
-        take(&s->queue, 0);
+    if (q->used == 0 || q->heap[0].at > end)
+        return NULL;
+    struct sim_event *e = q->heap[0].event;
+    take(q, 0);
+    if (q->used > 0)
+        __builtin_prefetch(q->heap[0].event);
     return e;
+}
+
+void sim_queue_free(struct sim_queue *q)
+{
+    free(q->heap);
+    *q = (struct sim_queue){0};
 }

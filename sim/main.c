@@ -4,10 +4,12 @@
  *   godwit-sim --seed 1 --count 1000       many, on all cores (--jobs); a failing one leaves its
  *                                          schedule behind
  *   godwit-sim --schedule FILE [--shrink]  runs what a file says; makes it shorter
+ *   godwit-sim bench                       handovers per second of the wall clock
  *
  * Exit status: 0, 2 usage, 10 an invariant broken, 11 no convergence, 128 + n killed by signal n,
  * else what a sanitizer ends with.
  */
+#include "bench.h"
 #include "many.h"
 #include "shrink.h"
 #include "sim.h"
@@ -21,7 +23,7 @@
 #define JOBS_MAX 1024u
 
 struct options {
-    uint64_t seed, count, jobs;
+    uint64_t seed, count, jobs, runs;
     const char *schedule, *out;
     bool trace, shrink, print;
     struct sim_mix mix;
@@ -32,6 +34,7 @@ static void usage(FILE *f)
     (void)fputs("godwit-sim [--seed N] [--count N] [--maars N] [--stations N] [--ops N]\n"
                 "           [--seconds N] [--kind dmm|pmip|mixed] [--calm] [--out DIR] [--jobs N]\n"
                 "godwit-sim --schedule FILE [--shrink]\n"
+                "godwit-sim bench [--seed N] [--runs N] [--maars N] [--stations N] [--seconds N]\n"
                 "  --trace prints every step; --print writes the schedule and runs nothing\n",
                 f);
 }
@@ -60,14 +63,25 @@ static unsigned kind(const char *text)
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    static const struct option list[] = {{"seed", 1, NULL, 's'},     {"count", 1, NULL, 'c'},
-                                         {"maars", 1, NULL, 'm'},    {"stations", 1, NULL, 'n'},
-                                         {"ops", 1, NULL, 'p'},      {"seconds", 1, NULL, 't'},
-                                         {"calm", 0, NULL, 'q'},     {"out", 1, NULL, 'o'},
-                                         {"schedule", 1, NULL, 'f'}, {"shrink", 0, NULL, 'S'},
-                                         {"trace", 0, NULL, 'T'},    {"print", 0, NULL, 'P'},
-                                         {"jobs", 1, NULL, 'j'},     {"kind", 1, NULL, 'k'},
-                                         {"help", 0, NULL, 'h'},     {0}};
+    static const struct option list[] = {
+        {"seed", 1, NULL, 's'},
+        {"count", 1, NULL, 'c'},
+        {"maars", 1, NULL, 'm'},
+        {"stations", 1, NULL, 'n'},
+        {"ops", 1, NULL, 'p'},
+        {"seconds", 1, NULL, 't'},
+        {"calm", 0, NULL, 'q'},
+        {"out", 1, NULL, 'o'},
+        {"schedule", 1, NULL, 'f'},
+        {"shrink", 0, NULL, 'S'},
+        {"trace", 0, NULL, 'T'},
+        {"print", 0, NULL, 'P'},
+        {"jobs", 1, NULL, 'j'},
+        {"kind", 1, NULL, 'k'},
+        {"runs", 1, NULL, 'r'},
+        {"help", 0, NULL, 'h'},
+        {0},
+    };
     int index = 0;
 
     for (int c; (c = getopt_long(argc, argv, "h", list, &index)) != -1;) {
@@ -78,6 +92,8 @@ static void parse(int argc, char **argv, struct options *o)
             o->count = number(name, optarg);
         else if (c == 'j')
             o->jobs = number(name, optarg);
+        else if (c == 'r')
+            o->runs = number(name, optarg);
         else if (c == 'm')
             o->mix.maars = (uint32_t)number(name, optarg);
         else if (c == 'n')
@@ -152,12 +168,30 @@ static int run_many(const struct options *o)
                                        .mix = o->mix});
 }
 
+static int run_bench(const struct options *o)
+{
+    const struct sim_mix *m = &o->mix;
+
+    if (m->maars == 1) {
+        (void)fputs("godwit-sim: there are no handovers with one MAAR\n", stderr);
+        return 2;
+    }
+    return sim_bench(
+        &(struct sim_bench){.seed = o->seed,
+                            .runs = o->runs != 0 ? (uint32_t)o->runs : 5,
+                            .train = {.maars = m->maars != 0 ? m->maars : 99,
+                                      .stations = m->stations != 0 ? m->stations : 2000,
+                                      .span = m->span != 0 ? m->span : 120 * SIM_S}});
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.seed = 1, .count = 1, .out = "."};
     int result = 0;
 
     parse(argc, argv, &o);
+    if (optind < argc && strcmp(argv[optind], "bench") == 0)
+        return run_bench(&o);
     if (o.schedule == NULL && o.count > 1 && !o.print && !o.shrink)
         return run_many(&o);
     struct sim_schedule *s =

@@ -144,8 +144,7 @@ struct sim *sim_new(struct sim_schedule *sched, bool trace)
 
 void sim_until(struct sim *s, int64_t end)
 {
-    while (!s->failed && s->queue.used > 0 && s->queue.heap[0]->at <= end) {
-        struct sim_event *e = sim_next(s);
+    for (struct sim_event *e; !s->failed && (e = sim_next(s, end)) != NULL;) {
         s->now = e->at;
         if (++s->tally.events > EVENTS_MAX)
             sim_fail(s, "settles", "the run does not come to an end");
@@ -234,9 +233,9 @@ void sim_free(struct sim *s)
         sim_cancel(s, &s->station[i].rs);
     sim_cancel(s, &s->next_op);
     sim_cancel(s, &s->look);
-    for (struct sim_event *e; (e = sim_next(s)) != NULL;)
+    for (struct sim_event *e; (e = sim_next(s, INT64_MAX)) != NULL;)
         free(e); /* parcels, frames, reports, undo: the event is their head */
-    free(s->queue.heap);
+    sim_queue_free(&s->queue);
     free(s->flows);
     free(s->links);
     free(s->given);

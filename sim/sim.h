@@ -42,18 +42,19 @@ struct sim;
 /* Embedded in what it happens to. Ties are broken by the seed. */
 struct sim_event {
     int64_t at;
-    uint64_t tie;
     size_t pos; /* in the heap, from 1; 0: not posted */
     void (*fire)(struct sim *s, struct sim_event *e);
 };
 struct sim_queue {
-    struct sim_event **heap;
+    struct sim_place *heap;
     size_t used, size;
     uint64_t order;
 };
 void sim_post(struct sim *s, struct sim_event *e, int64_t at); /* or moves it */
 void sim_cancel(struct sim *s, struct sim_event *e);
-struct sim_event *sim_next(struct sim *s); /* taken out; NULL when there is none */
+/* Taken out; NULL when none is due until then. */
+struct sim_event *sim_next(struct sim *s, int64_t end);
+void sim_queue_free(struct sim_queue *q);
 
 /* -- store.c ------------------------------------------------------------------------------------
  */
@@ -392,6 +393,10 @@ struct sim {
     bool failed;
     char invariant[32], why[512];
 };
+
+/* n faults of single nodes and links as the default mix has them, at any time of the span of a
+ * schedule whose domain is set; behind the others, which are not sorted then (draw.c). */
+void sim_draw_faults(struct sim_schedule *s, struct gw_prng *r, size_t n);
 
 /* Runs a schedule to its end; the answer is the exit status. */
 enum sim_result { SIM_OK = 0, SIM_BROKEN = 10, SIM_NOT_SETTLED = 11 };
