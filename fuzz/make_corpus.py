@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 """Writes the seeds of the fuzzers' corpora from the golden files and a few texts.
 
+What has another name (fuzz_node's, fuzz_schedule's) is what fuzzing has found, reduced by
+`-merge=1 -use_counters=0`, and inputs that have once broken something.
+
 usage: make_corpus.py [DIRECTORY]   (default: corpus/ beside this file)
 """
 import pathlib

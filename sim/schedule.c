@@ -92,6 +92,10 @@ void sim_schedule_write(const struct sim_schedule *s, FILE *f)
 /* -- reading ------------------------------------------------------------------------------------
  */
 
+/* Beyond this nothing can be meant, and sums of it stay numbers: 30 years in microseconds. */
+#define NUMBER_MAX INT64_C(1000000000000000)
+#define AMOUNT_MAX INT64_C(1000000000000) /* the same in milliseconds */
+
 /* "key=value"; with unit, the number is followed by "us". */
 static bool number(const char *word, const char *key, bool us, int64_t *out)
 {
@@ -102,6 +106,8 @@ static bool number(const char *word, const char *key, bool us, int64_t *out)
         return false;
     int64_t v = strtoll(word + len + 1, &end, 10);
     if (end == word + len + 1 || strcmp(end, us ? "us" : "") != 0)
+        return false;
+    if (us && (v > NUMBER_MAX || v < -NUMBER_MAX))
         return false;
     *out = us ? v * 1000 : v;
     return true;
@@ -186,7 +192,8 @@ static bool op_word(struct sim_op *o, const char *w)
         o->other = (uint32_t)v;
     else if ((takes & SPAN) && number(w, "span", true, &v) && v >= 0)
         o->span = v;
-    else if ((takes & AMOUNT) && number(w, "amount", false, &v))
+    else if ((takes & AMOUNT) && number(w, "amount", false, &v) && v >= -AMOUNT_MAX &&
+             v <= AMOUNT_MAX)
         o->amount = v;
     else if ((takes & MORE) && number(w, "more", false, &v))
         o->more = (uint32_t)v;
@@ -203,11 +210,12 @@ static bool time_of(const char *w, int64_t *out)
     int64_t whole = strtoll(w, &end, 10), part;
     const char *dot = end;
 
-    if (end == w || *dot != '.' || strlen(dot) != 7)
+    if (end == w || *dot != '.' || strlen(dot) != 7 || strspn(dot + 1, "0123456789") != 6 ||
+        whole < 0 || whole > NUMBER_MAX / 1000000)
         return false;
     part = strtoll(dot + 1, &end, 10);
     *out = whole * 1000000000 + part * 1000;
-    return *end == 0 && whole >= 0;
+    return true;
 }
 
 static struct sim_op *add(struct sim_schedule *s)
