@@ -5,7 +5,7 @@ KILLS ?= 200
 SEEDS ?= 2000
 SEED ?= 8885
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference simulate canary soak-moves storm clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate canary soak-moves storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -39,6 +39,13 @@ simulate: build
 # Plants faults, one at a time, each of which the simulator must find (sim/canary/faults.toml).
 canary: build
 	sim/canary/run --table
+
+# What domains cost, small to middling, and plots of it in build/scale; doc/scale.md has larger ones.
+scale: build
+	mkdir -p build/scale
+	build/release/bin/godwit-sim scale --sites sim/data/eua-sites-melbcbd.csv --out build/scale \
+		--seed $(SEED) --maars 10,100,1000 --mns 1000,10000 --seconds 180 --warm 90
+	tools/plot-scale build/scale
 
 lint: deps
 	tools/lint

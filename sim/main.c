@@ -5,12 +5,14 @@
  *                                          schedule behind
  *   godwit-sim --schedule FILE [--shrink]  runs what a file says; makes it shorter
  *   godwit-sim bench                       handovers per second of the wall clock
+ *   godwit-sim scale ...                   what large domains cost (scale_main.c, doc/scale.md)
  *
  * Exit status: 0, 2 usage, 10 an invariant broken, 11 no convergence, 128 + n killed by signal n,
  * else what a sanitizer ends with.
  */
 #include "bench.h"
 #include "many.h"
+#include "scale.h"
 #include "shrink.h"
 #include "sim.h"
 
@@ -35,6 +37,7 @@ static void usage(FILE *f)
                 "           [--seconds N] [--kind dmm|pmip|mixed] [--calm] [--out DIR] [--jobs N]\n"
                 "godwit-sim --schedule FILE [--shrink]\n"
                 "godwit-sim bench [--seed N] [--runs N] [--maars N] [--stations N] [--seconds N]\n"
+                "godwit-sim scale --help\n"
                 "  --trace prints every step; --print writes the schedule and runs nothing\n",
                 f);
 }
@@ -189,6 +192,8 @@ int main(int argc, char **argv)
     struct options o = {.seed = 1, .count = 1, .out = "."};
     int result = 0;
 
+    if (argc > 1 && strcmp(argv[1], "scale") == 0)
+        return scale_main(argc - 1, argv + 1);
     parse(argc, argv, &o);
     if (optind < argc && strcmp(argv[optind], "bench") == 0)
         return run_bench(&o);

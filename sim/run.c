@@ -22,6 +22,14 @@ void *sim_new_memory(size_t size)
     return p;
 }
 
+void *sim_more_memory(void *p, size_t size)
+{
+    p = realloc(p, size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
 void sim_mix(struct sim *s, const void *data, size_t len)
 {
     s->hash = gw_hash(data, len, s->hash ^ (uint64_t)s->now);

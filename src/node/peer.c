@@ -102,13 +102,10 @@ static int add(struct gw_node *n, struct gw_table *t, const struct gw_cfg_peer *
 
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out)
 {
-    int err = 0;
-
     gw_table_init(out, n->al, &ops, 0, n->lm.seed);
+    int err = add(n, out, &n->self); /* first: a list that several nodes share names it too */
     for (size_t i = 0; i < cfg->npeers && err == 0; i++)
         err = add(n, out, &cfg->peers[i]);
-    if (err == 0)
-        err = add(n, out, &n->self);
     if (err != 0)
         gw_peers_free(n, out);
     return err;
