@@ -71,9 +71,9 @@ static const char *site(char *line, struct degrees *out)
 
 static void settle(struct sim_sites *s, const struct degrees *d)
 {
-    s->lat = 90;
-    s->lon = 180;
-    for (size_t i = 0; i < s->n; i++) {
+    s->lat = d[0].lat;
+    s->lon = d[0].lon;
+    for (size_t i = 1; i < s->n; i++) {
         s->lat = d[i].lat < s->lat ? d[i].lat : s->lat;
         s->lon = d[i].lon < s->lon ? d[i].lon : s->lon;
     }
@@ -88,19 +88,20 @@ static void settle(struct sim_sites *s, const struct degrees *d)
 bool sim_sites_read(struct sim_sites *s, const char *file, char *why, size_t size)
 {
     FILE *f = fopen(file, "r");
-    struct degrees *d = NULL;
+    struct degrees *d = sim_new_memory(256 * sizeof *d);
     char line[1024];
     const char *bad = NULL;
 
     *s = (struct sim_sites){0};
     if (f == NULL) {
         (void)snprintf(why, size, "%s: cannot be opened", file);
+        free(d);
         return false;
     }
     for (size_t number = 1; bad == NULL && fgets(line, sizeof line, f) != NULL; number++) {
         if (number == 1)
             continue; /* the header */
-        if (s->n % 256 == 0)
+        if (s->n > 0 && s->n % 256 == 0)
             d = sim_more_memory(d, (s->n + 256) * sizeof *d);
         bad = site(line, &d[s->n++]);
         if (bad != NULL)
@@ -203,16 +204,12 @@ static void make_grid(struct sim_area *a)
 
 static void measure(struct sim_area *a)
 {
-    int64_t x = 0, y = 0;
-
     a->size = (struct sim_pos){0, 0};
     for (size_t i = 0; i < a->n; i++) {
         a->size.x = a->at[i].x > a->size.x ? a->at[i].x : a->size.x;
         a->size.y = a->at[i].y > a->size.y ? a->at[i].y : a->size.y;
-        x += a->at[i].x;
-        y += a->at[i].y;
     }
-    a->centre = (struct sim_pos){(int32_t)(x / (int64_t)a->n), (int32_t)(y / (int64_t)a->n)};
+    a->centre = (struct sim_pos){a->size.x / 2, a->size.y / 2};
 }
 
 static int32_t mean_spacing(struct sim_pos size, size_t n)

@@ -153,9 +153,10 @@ static uint32_t index_of(struct gw_table *names, const char *text)
     struct name *n = gw_table_get(names, text);
 
     if (n == NULL) {
-        n = sim_new_memory(sizeof *n + strlen(text) + 1);
+        size_t len = strlen(text) + 1;
+        n = sim_new_memory(sizeof *n + len);
         n->index = (uint32_t)gw_table_count(names);
-        (void)strcpy(n->text, text);
+        memcpy(n->text, text, len);
         if (gw_table_put(names, n) != 0)
             abort();
     }

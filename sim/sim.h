@@ -430,7 +430,7 @@ void sim_say(struct sim *s, const char *fmt, ...) GW_PRINTF(2, 3);
 bool sim_chance(struct sim *s, uint32_t of_1000);
 
 /* Memory of the simulator itself; it ends the process when there is none. */
-void *sim_new_memory(size_t size);
-void *sim_more_memory(void *p, size_t size); /* realloc */
+__attribute__((returns_nonnull)) void *sim_new_memory(size_t size);
+__attribute__((returns_nonnull)) void *sim_more_memory(void *p, size_t size); /* realloc */
 
 #endif
