@@ -83,9 +83,9 @@ static void drop_events(struct scale *sc)
         sim_cancel(&sc->sim, &sc->mn[i].step);
     for (size_t i = 0; i <= sc->nmaars; i++)
         sim_cancel(&sc->sim, &sc->node[i].deadline);
-    for (struct sim_event *e; (e = sim_next(&sc->sim)) != NULL;)
+    for (struct sim_event *e; (e = sim_next(&sc->sim, INT64_MAX)) != NULL;)
         free(e);
-    free(sc->sim.queue.heap);
+    sim_queue_free(&sc->sim.queue);
 }
 
 void scale_free(struct scale *sc)
