@@ -72,7 +72,7 @@ static void undo(struct sim *s, const struct sim_op *op)
         break;
     case SIM_DISK:
         sim_disk_full(n->disk, false);
-        n->commit_ns = 20000;
+        n->commit_ns = SIM_COMMIT;
         sim_node_flush(s, n); /* the daemon tries every second */
         break;
     case SIM_FLAP:

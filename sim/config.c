@@ -190,6 +190,7 @@ static void configure(struct sim *s, struct sim_node *n)
     n->ifs[0] = (struct gw_cfg_if){.name = "ap0", .side = GW_IF_ACCESS};
     n->ifs[1] = (struct gw_cfg_if){.name = "core0", .side = GW_IF_CORE};
     n->ifs[2] = (struct gw_cfg_if){.name = "ap1", .side = GW_IF_ACCESS};
+    n->commit_ns = SIM_COMMIT;
     n->pool = (struct gw_cfg_pool){.prefix = sim_pool(n->index), .node_len = 64};
     n->local = local(n->index);
     n->policy = row(s, usual(n));

@@ -135,7 +135,7 @@ void sim_station_attach(struct sim *s, struct sim_station *h, size_t node, bool 
     sim_note(s, SIM_NOTE_ATTACH, h->index, node, 0);
     if (s->trace)
         sim_say(s, "mn%zu attaches to %s", h->index, s->node[node].name);
-    if (!carrier && h->nrouter > 0)
+    if (h->by_hand || (!carrier && h->nrouter > 0))
         return; /* it has noticed nothing; its next packet gives it away */
     h->rs_wait = RS_WAIT;
     detect(s, h, &h->ll);

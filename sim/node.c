@@ -222,9 +222,15 @@ static void trace_prefix(struct sim_node *n, const struct gw_intent *i)
                 : "");
 }
 
+static bool adds(enum gw_intent_kind k)
+{
+    return k == GW_INTENT_PEER_SET || k == GW_INTENT_STATION_SET || k == GW_INTENT_PREFIX_SET ||
+           k == GW_INTENT_NET_SET;
+}
+
 static void intent(struct sim_node *n, const struct gw_intent *i)
 {
-    int err = n->plane_fails ? GW_ESYS : gw_native_apply(n->plane, i);
+    int err = n->plane_full && adds(i->kind) ? GW_EFULL : gw_native_apply(n->plane, i);
 
     if (i->kind == GW_INTENT_PREFIX_SET || i->kind == GW_INTENT_PREFIX_DEL)
         trace_prefix(n, i);
@@ -525,7 +531,6 @@ static void prepare(struct sim *s, struct sim_node *n)
     n->out_last = &n->out;
     n->deadline.fire = deadline;
     n->commit.fire = commit;
-    n->commit_ns = 20000;
     n->clock = (struct sim_clock){
         .from = s->now, .mono = SIM_BOOT_MONO, .wall = SIM_WALL_START + s->now - SIM_BOOT_MONO};
 }

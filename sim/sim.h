@@ -32,7 +32,8 @@
 #define SIM_HOPS_MAX   10 /* nodes that one packet passes; more is a loop */
 #define SIM_IF_ACCESS  1u /* interface indices of every node */
 #define SIM_IF_CORE    2u
-#define SIM_IF_ACCESS2 3u /* of nodes that tests give another one */
+#define SIM_COMMIT     20000 /* ns */
+#define SIM_IF_ACCESS2 3u    /* of nodes that tests give another one */
 
 struct sim;
 
@@ -121,7 +122,7 @@ struct sim_node {
     int64_t commit_ns; /* what a commit takes; 0: it is over before anything else happens */
     int64_t plane_ns;  /* what the packet path takes to confirm an intent, and to say what a */
     int64_t use_ns;    /* prefix was used for; 0 as above */
-    bool plane_fails;  /* it refuses intents */
+    bool plane_full;   /* it takes out and puts nothing in */
     bool committing;
     struct sim_event deadline, commit, restart;
     struct sim_station *stations; /* those at its access link */
@@ -171,13 +172,6 @@ void sim_configure(struct sim *s, const unsigned *roles);
 /* What the settings and the stations' policies say now, into cfg[slot] of a node. */
 void sim_configure_settings(struct sim *s, struct sim_node *n, unsigned slot);
 bool sim_anchors(const struct sim_node *n); /* it has a pool of its own: */
-struct gw_prefix sim_pool(size_t node);
-struct gw_key sim_key(size_t a, size_t b); /* between two nodes */
-struct gw_addr sim_server(void);
-/* What an operator wants of a process that runs. */
-void sim_operate(struct sim *s, struct sim_node *n, const struct sim_op *op);
-void sim_admin(struct sim *s, const struct sim_op *op);
-void sim_admin_heal(struct sim *s); /* all are let in, and configured alike */
 struct gw_prefix sim_pool(size_t node);
 struct gw_key sim_key(size_t a, size_t b); /* between two nodes */
 struct gw_addr sim_server(void);
@@ -247,8 +241,7 @@ struct sim_station {
     struct sim_haddr addr[SIM_ADDRS];
     struct sim_router router[SIM_ADDRS];
     size_t naddr, nrouter;
-    bool
-        by_hand; /* a test speaks for it: of itself it only answers solicitations, of any address */
+    bool by_hand; /* a test speaks for it: it only answers solicitations, of any address */
     struct sim_event rs;
     int64_t rs_wait; /* until the next solicitation; 0: it has its answer */
     struct sim_flow *flows;

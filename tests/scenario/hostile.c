@@ -204,7 +204,7 @@ static const uint8_t nobody[] =
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
-int hostile_lose(struct world *w, struct w_event *e)
+int hostile_lose(struct world *w, struct sim_message *e)
 {
     (void)w;
     (void)e;
@@ -213,7 +213,7 @@ int hostile_lose(struct world *w, struct w_event *e)
 
 static bool dmm(const struct world *w)
 {
-    return (w->n[CENTRE].cfg.roles & GW_ROLE_CMD) != 0;
+    return (w->n[CENTRE].cfg->roles & GW_ROLE_CMD) != 0;
 }
 
 /* Mobile node 2's. */
@@ -249,11 +249,11 @@ static struct gw_prefix some_prefix(struct world *w, unsigned which)
 /* Of the node that the message is for; the last one is the CMD, which is no MAAR. */
 static struct gw_addr some_place(struct world *w, size_t to, unsigned which)
 {
-    struct gw_addr a[] = {w->n[to].cfg.addr,
+    struct gw_addr a[] = {w->n[to].cfg->addr,
                           {{0x20, 1, 0x0d, 0xb8, 0xde, 0xad, [15] = 1}},
                           {{0xff, 2, [15] = 1}},
                           {{0}},
-                          w->n[CENTRE].cfg.addr};
+                          w->n[CENTRE].cfg->addr};
     return a[which];
 }
 
@@ -308,7 +308,7 @@ static void begin(struct world *w, uint8_t type)
     gw_lm_add_prefix(&m, GW_OPT_HNP, &p);
     gw_lm_add_code(&m, GW_OPT_HI, GW_HI_UNKNOWN);
     gw_lm_add_code(&m, GW_OPT_ATT, 3);
-    gw_lm_add_u64(&m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w->now.wall_ns));
+    gw_lm_add_u64(&m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w_now(w).wall_ns));
 }
 
 /* Of the exchange about mobile node 1 that waits for an answer. */
@@ -330,7 +330,7 @@ static uint16_t awaited(struct world *w, size_t to)
 static void edit_id(struct world *w, unsigned how)
 {
     static const int64_t hour = 3600000000000;
-    int64_t at = w->now.wall_ns;
+    int64_t at = w_now(w).wall_ns;
 
     drop(GW_OPT_MESGID);
     if (how == 0)
@@ -373,9 +373,10 @@ static void edit_said(struct world *w, size_t to, enum edit what, unsigned arg)
     } else if (what == MNID_1ST) {
         in_front(GW_OPT_MNID)->mnid = (struct gw_mnid){GW_MNID_NAI, 0, nobody};
     } else if (what == TIME) {
-        find(GW_OPT_TIMESTAMP)->u64 = arg == 0   ? 0
-                                      : arg == 1 ? UINT64_MAX
-                                                 : gw_lm_timestamp(w->now.wall_ns) + (3600u << 16);
+        find(GW_OPT_TIMESTAMP)->u64 = arg == 0 ? 0
+                                      : arg == 1
+                                          ? UINT64_MAX
+                                          : gw_lm_timestamp(w_now(w).wall_ns) + (3600u << 16);
     } else if (what == PLACE) {
         drop(GW_OPT_HI);
         gw_lm_add_addr(&m, GW_OPT_SERVING_MAAR, &place);
@@ -469,7 +470,7 @@ static bool has(const struct hostile *h, enum edit what)
 static int make(struct world *w, const struct hostile *h, size_t to, uint64_t id,
                 const struct gw_mh_addrs *addrs)
 {
-    struct gw_key key = w_key(to == CENTRE ? EDGE : CENTRE, to);
+    struct gw_key key = sim_key(to == CENTRE ? EDGE : CENTRE, to);
     int len;
 
     begin(w, h->type);
@@ -514,6 +515,27 @@ static void put_flag(void *user, const char *key, bool value)
     put_num(user, key, value);
 }
 
+static int put_record(void *user, const void *key, size_t key_len, const void *value,
+                      size_t value_len)
+{
+    (void)key;
+    (void)key_len;
+    for (size_t k = 0; k < value_len; k++)
+        put_num(user, "record", ((const uint8_t *)value)[k]);
+    return 0;
+}
+
+static void put_path(FILE *f, const struct gw_native *path)
+{
+    const struct gw_t_prefix *x;
+
+    for (size_t i = 0; (x = gw_native_next_prefix(path, &i)) != NULL;)
+        for (size_t k = 0; k < sizeof *x; k++)
+            put_num(f, "prefix", ((const uint8_t *)x)[k]);
+    put_num(f, "stations", (int64_t)gw_native_stations(path));
+    put_num(f, "networks", (int64_t)gw_native_nets(path));
+}
+
 char *hostile_snapshot(struct world *w, size_t node)
 {
     static const struct gw_emit_ops ops = {put_begin, put_end, put_begin, put_end,
@@ -521,21 +543,16 @@ char *hostile_snapshot(struct world *w, size_t node)
     static const enum gw_show shows[] = {GW_SHOW_BINDINGS, GW_SHOW_STATIONS,  GW_SHOW_PREFIXES,
                                          GW_SHOW_TUNNELS,  GW_SHOW_HANDOVERS, GW_SHOW_OPERATIONS,
                                          GW_SHOW_REVOKED};
-    struct w_node *n = &w->n[node];
+    struct sim_node *n = &w->n[node];
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     struct gw_emit e = {.ops = &ops, .user = f};
 
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
-        gw_node_show(n->node, shows[i], &e, w->now);
-    for (size_t i = 0; i < n->nrecords; i++)
-        for (size_t k = 0; k < n->record[i]->value_len; k++)
-            put_num(f, "record", n->record[i]->value[k]);
-    for (size_t i = 0; i < W_PREFIXES; i++)
-        for (size_t k = 0; n->prefix[i].used && k < sizeof n->prefix[i].i.prefix; k++)
-            put_num(f, "intent", ((const uint8_t *)&n->prefix[i].i.prefix)[k]);
-    put_num(f, "stations", (int64_t)n->nstations);
+        gw_node_show(n->node, shows[i], &e, w_now(w));
+    w_records(w, node, put_record, f);
+    put_path(f, n->plane);
     put_num(f, "deadline", gw_node_deadline(n->node).ns);
     (void)fclose(f);
     return text;
@@ -553,7 +570,7 @@ static uint64_t counted(struct world *w, size_t node)
 static void send_it(struct world *w, const struct hostile *h, size_t to, bool stranger, uint64_t id,
                     const char *state)
 {
-    struct gw_mh_addrs addrs = {w->n[to == CENTRE ? EDGE : CENTRE].cfg.addr, w->n[to].cfg.addr};
+    struct gw_mh_addrs addrs = {w->n[to == CENTRE ? EDGE : CENTRE].cfg->addr, w->n[to].cfg->addr};
     char *before = hostile_snapshot(w, to);
     uint64_t count = counted(w, to);
     unsigned sent = w->messages;
@@ -583,7 +600,7 @@ static void send_it(struct world *w, const struct hostile *h, size_t to, bool st
 /* All of the table, to a node whose state is what it says. */
 void hostile_attack(struct world *w, size_t to, const char *state)
 {
-    uint64_t id = gw_ntp_time(w->now.wall_ns - 1000000000);
+    uint64_t id = gw_ntp_time(w_now(w).wall_ns - 1000000000);
     unsigned sent = 0;
 
     w->tap = hostile_lose;

@@ -22,6 +22,6 @@ void hostile_attack(struct world *w, size_t to, const char *state);
 /* What a node shows (counters apart), stores and wants of its packet path, and its next deadline,
  * as text to be freed. */
 char *hostile_snapshot(struct world *w, size_t node);
-int hostile_lose(struct world *w, struct w_event *e); /* a tap: everything is lost */
+int hostile_lose(struct world *w, struct sim_message *e); /* a tap: everything is lost */
 
 #endif

@@ -12,11 +12,11 @@
 struct r_said r_said;
 size_t r_deaf;
 
-static int listen_in(struct world *w, struct w_event *e)
+static int listen_in(struct world *w, struct sim_message *e)
 {
     struct gw_mh m;
 
-    assert_int_equal(gw_mh_parse(&w->n[0].cfg.codec, &e->addrs, e->data, e->len, &m).code,
+    assert_int_equal(gw_mh_parse(&w->n[0].cfg->codec, e->addrs, e->data, e->len, &m).code,
                      GW_PARSE_OK);
     bool bra = m.type == GW_MH_REVOCATION && m.br.br_type == GW_BR_BRA;
     struct gw_mh *keep = NULL;
@@ -35,9 +35,9 @@ static int listen_in(struct world *w, struct w_event *e)
     }
     if (keep != NULL) {
         memcpy(r_said.octets[at], e->data, e->len);
-        (void)gw_mh_parse(&w->n[0].cfg.codec, &e->addrs, r_said.octets[at], e->len, keep);
+        (void)gw_mh_parse(&w->n[0].cfg->codec, e->addrs, r_said.octets[at], e->len, keep);
     }
-    return r_deaf != 0 && e->node == r_deaf;
+    return r_deaf != 0 && e->to == r_deaf;
 }
 
 void r_hear(struct world *w)
@@ -47,14 +47,11 @@ void r_hear(struct world *w)
     w->tap = listen_in;
 }
 
-static struct gw_now now_of(const struct world *w, size_t node)
-{
-    return (struct gw_now){w->now.mono, w->now.wall_ns + w->n[node].skew_ns};
-}
-
 int r_operate(struct world *w, size_t node, const struct gw_operate *o, uint64_t *number)
 {
-    int err = gw_node_operate(w->n[node].node, o, now_of(w, node), number);
+    if (o->kind == GW_OPERATE_REVOKE)
+        sim_ledger_revoked(w->sim, &w->n[node], o->mnid);
+    int err = gw_node_operate(w->n[node].node, o, w_now_at(w, node), number);
 
     w_drain(w, node);
     return err;
@@ -72,7 +69,7 @@ int r_revoke(struct world *w, size_t node, unsigned mn, struct gw_time hold)
 
 int r_revoke_peer(struct world *w, size_t node, size_t peer)
 {
-    struct gw_operate o = {.kind = GW_OPERATE_REVOKE, .peer = &w->n[peer].cfg.addr, .hold = {-1}};
+    struct gw_operate o = {.kind = GW_OPERATE_REVOKE, .peer = &w->n[peer].cfg->addr, .hold = {-1}};
     uint64_t number;
 
     return r_operate(w, node, &o, &number);
@@ -139,10 +136,8 @@ void r_check_revoked(struct world *w, unsigned mn)
         assert_true(x == NULL || (x->state == GW_MN_REFUSED && x->own == NULL));
         assert_false(w_has_station(w, i, mn));
         assert_int_equal(gw_pools_count(&w->n[i].node->maar.pools), 0);
-        for (size_t p = 0; p < W_PREFIXES; p++)
-            assert_false(w->n[i].prefix[p].used);
-        for (size_t r = 0; r < w->n[i].nrecords; r++)
-            assert_int_not_equal(w->n[i].record[r]->key[0], 'M');
+        assert_int_equal(w_prefixes(w, i), 0);
+        assert_int_equal(sim_disk_count(w->n[i].disk, 'M'), 0);
     }
     assert_false(w_busy(w));
 }
@@ -184,15 +179,6 @@ struct world *r_pmip(unsigned mns, uint64_t seed)
     return w;
 }
 
-unsigned r_prefixes(struct world *w, size_t node)
-{
-    unsigned n = 0;
-
-    for (size_t p = 0; p < W_PREFIXES; p++)
-        n += w->n[node].prefix[p].used;
-    return n;
-}
-
 static struct gw_mh scratch;
 struct gw_mh *r_bri(struct world *w, uint8_t trigger, bool g)
 {
@@ -219,7 +205,7 @@ uint8_t r_tell(struct world *w, size_t from, size_t to, struct gw_mh *m)
 {
     unsigned before = r_said.bra;
 
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     (void)w_inject(w, from, to, m, NULL);
     w_run(w, GW_MSEC(2));
     if (r_said.bra == before)

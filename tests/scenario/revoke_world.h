@@ -35,7 +35,6 @@ unsigned r_opts(const struct gw_mh *m, uint8_t type); /* how many of a type */
 struct world *r_pmip(unsigned mns, uint64_t seed);
 struct gw_binding *r_session(struct world *w, unsigned mn); /* at the LMA */
 struct gw_mag_mn *r_at_mag(struct world *w, size_t mag, unsigned mn);
-unsigned r_prefixes(struct world *w, size_t node); /* in its packet path */
 
 /* A BRI to go on with; named by a mobile node. */
 struct gw_mh *r_bri(struct world *w, uint8_t trigger, bool g);

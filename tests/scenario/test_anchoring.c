@@ -18,9 +18,9 @@ static struct gw_cfg_policy rule_deny = {.match = GW_MATCH_ANY};
 
 static void set_policy(struct world *w, size_t node, struct gw_cfg_policy *p)
 {
-    w->n[node].cfg.policy = p;
-    w->n[node].cfg.npolicy = 1;
-    assert_int_equal(gw_node_reload(w->n[node].node, &w->n[node].cfg, NULL, NULL, w->now), 0);
+    w->n[node].cfg->policy = p;
+    w->n[node].cfg->npolicy = 1;
+    assert_int_equal(gw_node_reload(w->n[node].node, w->n[node].cfg, NULL, NULL, w_now(w)), 0);
     w_drain(w, node);
 }
 
@@ -40,9 +40,9 @@ static void check_local(struct world *w, size_t node, unsigned mn)
     assert_non_null(m);
     assert_int_equal(m->state, GW_MN_LOCAL);
     assert_true(m->programmed);
-    const struct gw_intent *i = w_prefix(w, node, &m->own->prefix);
+    const struct gw_t_prefix *i = w_prefix(w, node, &m->own->prefix);
     assert_non_null(i);
-    assert_int_equal(i->prefix.kind, GW_PFX_LOCAL);
+    assert_int_equal(i->kind, GW_PFX_LOCAL);
     assert_true(w_has_station(w, node, mn));
     assert_null(w_bce(w, mn));
 }
@@ -57,8 +57,8 @@ static void nobody_hears_of_it(void **state)
     assert_int_equal(w_attach(w, 1, 1), 0);
     w_run(w, GW_SEC(1));
     check_local(w, 1, 1);
-    assert_true(gw_prefix_eq(&w->n[1].last_ra[0].pio[0].prefix, &w_mn(w, 1, 1)->own->prefix));
-    assert_int_not_equal(w->n[1].last_ra[0].pio[0].preferred_s, 0);
+    assert_true(gw_prefix_eq(&w->seen[1].last_ra[0].pio[0].prefix, &w_mn(w, 1, 1)->own->prefix));
+    assert_int_not_equal(w->seen[1].last_ra[0].pio[0].preferred_s, 0);
     w_run(w, GW_SEC(300)); /* it answers when it is asked, so it stays */
     check_local(w, 1, 1);
     assert_int_equal(w->messages, before);
@@ -111,7 +111,7 @@ static void survives_a_crash(void **state)
     check_local(w, 1, 1);
     assert_true(gw_prefix_eq(&w_mn(w, 1, 1)->own->prefix, &own));
     w_run(w, GW_SEC(40));
-    w->where[1] = 0; /* it goes without a word */
+    w_place(w, 1, 0); /* it goes without a word */
     w_run(w, GW_SEC(120));
     w_check_gone(w, 1);
     w_check_all(w);
@@ -178,11 +178,11 @@ static void no_memory(void **state)
     (void)state;
     for (uint64_t at = 1; at < 60; at++) {
         struct world *w = without_mobility(6);
-        w->fail_at = w->allocs + at;
-        w->fail_for = 1 + at % 3;
+        w->sim->memory.fail_at = w->sim->memory.count + at;
+        w->sim->memory.fail_for = 1 + at % 3;
         (void)w_attach(w, 1, 1);
         w_run(w, GW_SEC(1));
-        w->fail_at = 0;
+        w->sim->memory.fail_at = 0;
         (void)w_attach(w, 1, 1);
         w_run(w, GW_SEC(100));
         check_local(w, 1, 1);

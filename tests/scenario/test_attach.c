@@ -20,11 +20,11 @@ static struct world *controlled_world(void)
 {
     struct world *w = w_new(2, 7);
 
-    on_access.iface = w->n[1].cfg.ifs[w_station(0).iface].name;
+    on_access.iface = w->n[1].cfg->ifs[w_station(0).iface].name;
     for (size_t i = 1; i <= 2; i++) {
-        assert_string_equal(w->n[i].cfg.ifs[0].name, on_access.iface);
-        w->n[i].cfg.attachment.nhostapd = 1;
-        w->n[i].cfg.attachment.hostapd = &on_access;
+        assert_string_equal(w->n[i].cfg->ifs[0].name, on_access.iface);
+        w->n[i].cfg->attachment.nhostapd = 1;
+        w->n[i].cfg->attachment.hostapd = &on_access;
     }
     return w;
 }
@@ -34,7 +34,7 @@ static int tell(struct world *w, size_t node, enum gw_input_kind kind, enum gw_s
 {
     struct gw_input in = {
         .kind = kind,
-        .attach = {.station = w_station(mn), .mnid = id, .by = by, .seen = w->now.mono}};
+        .attach = {.station = w_station(mn), .mnid = id, .by = by, .seen = w_now(w).mono}};
     return w_input(w, node, &in);
 }
 
@@ -101,10 +101,10 @@ static void without_an_identity(void **state)
 
     assert_int_equal(tell(w, 1, GW_IN_ATTACH, GW_SEEN_HOSTAPD, 1, NULL), 0);
     w_run(w, GW_SEC(1));
-    w->where[1] = 1;
+    w_place(w, 1, 1);
     w_check(w, 1, 1);
     assert_int_equal(tell(w, 1, GW_IN_DETACH, GW_SEEN_HOSTAPD, 1, NULL), 0);
-    w->where[1] = 0;
+    w_place(w, 1, 0);
     w_run(w, GW_SEC(40));
     w_check_gone(w, 1);
     w_free(w);
@@ -134,9 +134,9 @@ static void accounted_for(void **state)
     const char *ifs[] = {"another", on_access.iface};
     struct gw_cfg_nas nas = {.nifs = 1, .ifs = ifs};
 
-    w->n[1].cfg.attachment.nhostapd = 0;
-    w->n[1].cfg.attachment.radius.nnas = 1;
-    w->n[1].cfg.attachment.radius.nas = &nas;
+    w->n[1].cfg->attachment.nhostapd = 0;
+    w->n[1].cfg->attachment.radius.nnas = 1;
+    w->n[1].cfg->attachment.radius.nas = &nas;
     assert_int_equal(solicit(w, 1, 1), 0); /* not that NAS's interface */
     nas.nifs = 2;
     assert_int_equal(solicit(w, 1, 2), GW_EDENIED);
@@ -185,7 +185,8 @@ static void restarted(void **state)
 
     assert_int_equal(tell(w, 1, GW_IN_ATTACH, GW_SEEN_HOSTAPD, 1, &alice), 0);
     assert_int_equal(tell(w, 1, GW_IN_ATTACH, GW_SEEN_HOSTAPD, 2, NULL), 0);
-    w->where[1] = w->where[2] = 1;
+    w_place(w, 1, 1);
+    w_place(w, 2, 1);
     w_run(w, GW_SEC(1));
     w_crash(w, 1);
     w_boot(w, 1);
@@ -195,7 +196,7 @@ static void restarted(void **state)
     assert_int_equal(all_said(w, 1), 0);
     assert_int_equal(solicit(w, 1, 1), 0);
     assert_int_equal(solicit(w, 1, 2), GW_EDENIED);
-    w->where[2] = 0;
+    w_place(w, 2, 0);
     w_run(w, GW_SEC(40));
     assert_non_null(named(w, 1, &alice));
     w_check_gone(w, 2);
@@ -215,8 +216,8 @@ static void policy_on_names(void **state)
     static const struct gw_mnid mallory = {GW_MNID_NAI, 19, (const uint8_t *)"mallory@example.org"};
     struct world *w = controlled_world();
 
-    w->n[1].cfg.policy = rules;
-    w->n[1].cfg.npolicy = 2;
+    w->n[1].cfg->policy = rules;
+    w->n[1].cfg->npolicy = 2;
     assert_int_equal(tell(w, 1, GW_IN_ATTACH, GW_SEEN_HOSTAPD, 1, &mallory), GW_EDENIED);
     assert_int_equal(solicit(w, 1, 1), GW_EDENIED);
     assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_POLICY), 2);
@@ -234,7 +235,7 @@ static void bounds(void **state)
     struct world *w = controlled_world();
 
     w_crash(w, 1);
-    w->n[1].cfg.limits.stations = 4;
+    w->n[1].cfg->limits.stations = 4;
     w_boot(w, 1);
     for (unsigned mn = 0; mn < 4; mn++)
         assert_int_equal(tell(w, 1, GW_IN_AUTHORISED, GW_SEEN_HOSTAPD, mn, &alice), 0);
@@ -243,11 +244,11 @@ static void bounds(void **state)
     assert_int_equal(tell(w, 1, GW_IN_DETACH, GW_SEEN_HOSTAPD, 0, NULL), GW_ENOENT);
     assert_int_equal(tell(w, 1, GW_IN_AUTHORISED, GW_SEEN_HOSTAPD, 4, NULL), 0);
     for (unsigned n = 1; n < 8; n++) {
-        w->fail_at = w->allocs + n;
-        w->fail_for = 1;
+        w->sim->memory.fail_at = w->sim->memory.count + n;
+        w->sim->memory.fail_for = 1;
         (void)tell(w, 2, GW_IN_ATTACH, GW_SEEN_HOSTAPD, 10 + n, NULL);
     }
-    w->fail_at = 0;
+    w->sim->memory.fail_at = 0;
     w_run(w, GW_SEC(1));
     w_free(w); /* asserts that nothing is lost */
 }

@@ -42,7 +42,7 @@ static void goes_on(struct world *w)
     assert_int_equal(w_attach(w, 3, 2), 0);
     w_run(w, GW_SEC(8));
     w_check(w, 2, 3);
-    w_run(w, gw_time_add(w->n[0].cfg.timers.lifetime, GW_SEC(30)));
+    w_run(w, gw_time_add(w->n[0].cfg->timers.lifetime, GW_SEC(30)));
     w_check(w, 1, 2);
     w_check(w, 2, 3);
     w_check_all(w);
@@ -55,7 +55,7 @@ static void step_while_running(void **state)
     for (size_t who = 0; who < 4; who++) {
         for (int64_t sign = -1; sign <= 1; sign += 2) {
             struct world *w = roamed(who);
-            w->n[who].skew_ns = sign * HOUR_NS;
+            sim_node_step_clock(&w->n[who], sign * HOUR_NS);
             goes_on(w);
             for (size_t i = 0; i < 4; i++) {
                 assert_int_equal(w_count(w, i, GW_CNT_REPLAY), 0);
@@ -75,7 +75,7 @@ static void step_over_a_restart(void **state)
         for (int64_t sign = -1; sign <= 1; sign += 2) {
             struct world *w = roamed(who);
             w_crash(w, who);
-            w->n[who].skew_ns = sign * HOUR_NS;
+            sim_node_step_clock(&w->n[who], sign * HOUR_NS);
             w_boot(w, who);
             w_run(w, GW_SEC(8));
             w_check(w, 1, 2);
@@ -100,7 +100,7 @@ static void no_clock_at_all(void **state)
 
     for (size_t i = 0; i < 4; i++) {
         w_crash(w, i);
-        w->n[i].skew_ns = ((int64_t)i - 2) * 9000 * HOUR_NS;
+        sim_node_step_clock(&w->n[i], ((int64_t)i - 2) * 9000 * HOUR_NS);
     }
     for (size_t i = 0; i < 4; i++)
         w_boot(w, i);
@@ -119,8 +119,7 @@ static void reboot(void **state)
     struct world *w = roamed(5);
 
     for (size_t i = 0; i < 4; i++)
-        w_crash(w, i);
-    w->now.mono = GW_SEC(2);
+        w_power(w, i);
     for (size_t i = 0; i < 4; i++)
         w_boot(w, i);
     w_run(w, GW_SEC(8));
@@ -132,14 +131,14 @@ static void reboot(void **state)
 static uint32_t asked; /* the number of the last Heartbeat Request */
 static unsigned questions;
 
-static int catch_question(struct world *w, struct w_event *e)
+static int catch_question(struct world *w, struct sim_message *e)
 {
     struct gw_mh m;
     uint8_t copy[GW_MH_MAX];
 
     (void)w;
     memcpy(copy, e->data, e->len);
-    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, &e->addrs, copy, e->len, &m).code,
+    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, e->addrs, copy, e->len, &m).code,
                      GW_PARSE_OK);
     if (m.type == GW_MH_HEARTBEAT && !m.hb.response) {
         asked = m.hb.seq;
@@ -154,7 +153,7 @@ static int beat(struct world *w, struct gw_mh_heartbeat hb, int64_t ahead_ns)
     static struct gw_mh m;
 
     m = (struct gw_mh){.type = GW_MH_HEARTBEAT, .hb = hb};
-    gw_lm_add_u64(&m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns + ahead_ns));
+    gw_lm_add_u64(&m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns + ahead_ns));
     return w_inject(w, 1, 0, &m, NULL);
 }
 

@@ -59,7 +59,7 @@ static void duplicates(void **state)
     struct world *w = w_new(3, 1);
     uint64_t replays = 0;
 
-    w->dup_pct = 100;
+    w_noise(w, 0, 100, 0);
     journey(w);
     assert_int_equal(w->messages, journey_messages());
     for (size_t i = 0; i < w->nnodes; i++)
@@ -75,9 +75,7 @@ static void bad_network(void **state)
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct world *w = w_new(5, seed);
         size_t at[8] = {0};
-        w->loss_pct = 15;
-        w->dup_pct = 10;
-        w->reorder_pct = 40;
+        w_noise(w, 15, 10, 40);
         for (unsigned step = 0; step < 60; step++) {
             unsigned mn = (unsigned)gw_prng_below(&w->prng, 8);
             size_t to = 1 + (size_t)gw_prng_below(&w->prng, 5);
@@ -90,7 +88,7 @@ static void bad_network(void **state)
             at[mn] = to;
             w_run(w, (struct gw_time){(int64_t)gw_prng_below(&w->prng, 400000000)});
         }
-        w->loss_pct = w->dup_pct = w->reorder_pct = 0;
+        w_noise(w, 0, 0, 0);
         w_run(w, GW_SEC(240));
         for (unsigned i = 0; i < 20 && w_busy(w); i++)
             w_run(w, GW_MSEC(50)); /* a refresh may be under way just now */
@@ -190,7 +188,7 @@ static void amnesic_cmd(void **state)
     w_check(w, 1, 3);
     assert_int_equal(w_count(w, 0, GW_CNT_REBUILT), 1);
     assert_int_equal(w_bce(w, 1)->b.nanchors, 3);
-    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    assert_int_equal(w_prefix(w, 1, &p1)->kind, GW_PFX_MOVED);
     w_check_all(w);
     w_free(w);
 }
@@ -222,7 +220,7 @@ static void amnesic_maar(void **state)
     (void)w_attach(w, 2, 1);
     w_run(w, GW_SEC(1));
     w_check(w, 1, 2);
-    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    assert_int_equal(w_prefix(w, 1, &p1)->kind, GW_PFX_MOVED);
     w_free(w);
 }
 
@@ -253,14 +251,17 @@ static void plane_fails(void **state)
 
     (void)w_attach(w, 1, 1);
     w_run(w, GW_SEC(1));
-    w->plane_fails = true;
+    w_plane_refuses(w, true);
     (void)w_attach(w, 2, 1);
     w_run(w, GW_SEC(4));
     assert_int_equal(w_bce(w, 1)->b.nanchors, 2);
     assert_true(w_count(w, 1, GW_CNT_PLANE_FAILED) > 1);
     assert_true(w_count(w, 0, GW_CNT_REFUSED_BY_PEER) > 1);
-    w->plane_fails = false;
+    w_plane_refuses(w, false);
     w_run(w, GW_SEC(10));
+    assert_int_equal(w_bce(w, 1)->b.anchors->state, GW_ANCHOR_SETTLED);
+    assert_int_equal(w_bce(w, 1)->b.anchors->next->state, GW_ANCHOR_SETTLED);
+    w_run(w, GW_SEC(35)); /* the serving MAAR's own path has it at the next refresh */
     w_check(w, 1, 2);
     w_free(w);
 }
@@ -276,14 +277,14 @@ static void no_memory(void **state)
             struct world *w = w_new(3, nth);
             (void)w_attach(w, 1, 1);
             w_run(w, GW_SEC(1));
-            w->fail_at = w->allocs + nth;
-            w->fail_for = many;
+            w->sim->memory.fail_at = w->sim->memory.count + nth;
+            w->sim->memory.fail_for = many;
             (void)w_attach(w, 2, 1);
             w_run(w, GW_SEC(2));
             (void)w_attach(w, 3, 1);
             w_run(w, GW_SEC(2));
-            failed += w->allocs >= w->fail_at;
-            w->fail_at = 0;
+            failed += w->sim->memory.count >= w->sim->memory.fail_at;
+            w->sim->memory.fail_at = 0;
             (void)w_attach(w, 3, 1); /* the next frame */
             w_run(w, GW_SEC(120));
             w_check(w, 1, 3);
@@ -306,14 +307,14 @@ static void no_memory_at_start(void **state)
 
     w_crash(w, 1);
     for (uint64_t nth = 1; nth < 40; nth++) {
-        w->fail_at = w->allocs + nth;
-        w->fail_for = 1;
+        w->sim->memory.fail_at = w->sim->memory.count + nth;
+        w->sim->memory.fail_for = 1;
         w_boot(w, 1);
         refused += w->n[1].node == NULL;
         if (w->n[1].node != NULL)
             w_crash(w, 1);
     }
-    w->fail_at = 0;
+    w->sim->memory.fail_at = 0;
     assert_true(refused > 3);
     w_boot(w, 1);
     (void)w_attach(w, 1, 1);
@@ -336,15 +337,15 @@ static void disturb(struct world *w, bool down[static 5])
         down[v] = !down[v];
         break;
     case 1:
-        w->n[v].cfg.policy = &rule[gw_prng_below(&w->prng, 2)];
-        w->n[v].cfg.npolicy = 1;
+        w->n[v].cfg->policy = &rule[gw_prng_below(&w->prng, 2)];
+        w->n[v].cfg->npolicy = 1;
         if (down[v])
             break;
-        assert_int_equal(gw_node_reload(w->n[v].node, &w->n[v].cfg, NULL, NULL, w->now), 0);
+        assert_int_equal(gw_node_reload(w->n[v].node, w->n[v].cfg, NULL, NULL, w_now(w)), 0);
         w_drain(w, v);
         break;
     case 2:
-        w->plane_fails = !w->plane_fails;
+        w_plane_refuses(w, !w->n[0].plane_full);
         break;
     default:
         break;
@@ -356,11 +357,11 @@ static void heal(struct world *w, const bool down[static 5], const size_t at[sta
     static struct gw_cfg_policy all = {
         .match = GW_MATCH_ANY, .allow = true, .anchoring = GW_ANCHORING_HERE};
 
-    w->loss_pct = w->dup_pct = w->reorder_pct = 0;
-    w->plane_fails = false;
+    w_noise(w, 0, 0, 0);
+    w_plane_refuses(w, false);
     for (size_t v = 0; v < 5; v++) {
-        w->n[v].cfg.policy = &all;
-        w->n[v].cfg.npolicy = 1;
+        w->n[v].cfg->policy = &all;
+        w->n[v].cfg->npolicy = 1;
         if (down[v])
             w_boot(w, v);
     }
@@ -382,9 +383,7 @@ static void refusals(void **state)
         struct world *w = w_new(4, seed);
         bool down[5] = {false};
         size_t at[8] = {0};
-        w->loss_pct = 15;
-        w->dup_pct = 10;
-        w->reorder_pct = 40;
+        w_noise(w, 15, 10, 40);
         for (unsigned step = 0; step < 80; step++) {
             disturb(w, down);
             unsigned mn = (unsigned)gw_prng_below(&w->prng, 8);
@@ -393,7 +392,8 @@ static void refusals(void **state)
                                mn); /* and comes back elsewhere, soon or after the guard */
                 w_run(w, (struct gw_time){(int64_t)gw_prng_below(&w->prng, 4000000000)});
             }
-            at[mn] = w->where[mn] = 1 + (size_t)gw_prng_below(&w->prng, 4);
+            at[mn] = 1 + (size_t)gw_prng_below(&w->prng, 4);
+            w_place(w, mn, at[mn]);
             if (!down[at[mn]])
                 (void)w_attach(w, at[mn], mn);
             w_run(w, (struct gw_time){(int64_t)gw_prng_below(&w->prng, 400000000)});

@@ -27,9 +27,9 @@ static void initial(void **state)
     assert_int_equal(w->sent[GW_MH_BU], 1);
     assert_int_equal(w->sent[GW_MH_BA], 1);
     assert_int_equal(w_bce(w, 1)->b.nanchors, 1);
-    assert_true(w->n[1].ras >= 1);
-    assert_int_equal(w->n[1].last_ra[0].npio, 1);
-    assert_true(w->n[1].last_ra[0].pio[0].preferred_s > 0);
+    assert_true(w->seen[1].ras >= 1);
+    assert_int_equal(w->seen[1].last_ra[0].npio, 1);
+    assert_true(w->seen[1].last_ra[0].pio[0].preferred_s > 0);
     w_free(w);
 }
 
@@ -86,14 +86,14 @@ static void nameless_router(void **state)
         struct gw_prefix p1;
         struct gw_addr ll;
         struct gw_lladdr mac;
-        w->n[1].cfg.dlif.link_local = said[i].ll;
-        w->n[1].cfg.dlif.lladdr = said[i].mac;
+        w->n[1].cfg->dlif.link_local = said[i].ll;
+        w->n[1].cfg->dlif.lladdr = said[i].mac;
         assert_int_equal(w_attach(w, 1, 1), 0);
         w_run(w, GW_MSEC(100));
         p1 = w_own(w, 1, 1);
         assert_int_equal(w_attach(w, 2, 1), 0);
         w_run(w, GW_MSEC(100));
-        gw_dlif_default(&w->n[1].cfg.addr, &ll, &mac);
+        gw_dlif_default(&w->n[1].cfg->addr, &ll, &mac);
         const struct gw_anchor *a = gw_anchor_get(&w->n[2].node->maar.bs, &p1);
         assert_non_null(a);
         assert_true(gw_addr_eq(&a->link_local, &ll));
@@ -112,10 +112,10 @@ static void advertised(void **state)
     move(w, 2, 1);
     struct gw_prefix p1 = w_own(w, 1, 1), p2 = w_own(w, 2, 1);
     for (int i = 0; i < 2; i++) {
-        const struct gw_nd *ra = &w->n[2].last_ra[i];
-        size_t from = gw_addr_eq(&ra->src, &w->n[2].cfg.dlif.link_local) ? 2 : 1;
-        assert_true(gw_addr_eq(&ra->src, &w->n[from].cfg.dlif.link_local));
-        assert_true(gw_lladdr_eq(&ra->slla, &w->n[from].cfg.dlif.lladdr));
+        const struct gw_nd *ra = &w->seen[2].last_ra[i];
+        size_t from = gw_addr_eq(&ra->src, &w->n[2].cfg->dlif.link_local) ? 2 : 1;
+        assert_true(gw_addr_eq(&ra->src, &w->n[from].cfg->dlif.link_local));
+        assert_true(gw_lladdr_eq(&ra->slla, &w->n[from].cfg->dlif.lladdr));
         assert_true(gw_prefix_eq(&ra->pio[0].prefix, from == 2 ? &p2 : &p1));
         assert_int_equal(ra->pio[0].preferred_s != 0, from == 2);
         assert_true(ra->pio[0].valid_s != 0);
@@ -136,10 +136,10 @@ static void transit(void **state)
     struct gw_prefix p1 = w_own(w, 1, 1);
     assert_int_equal(w_attach(w, 3, 1), 0);
     w_run(w, GW_MSEC(500));
-    const struct gw_intent *i = w_prefix(w, 2, &p1); /* served at 2 until now */
+    const struct gw_t_prefix *i = w_prefix(w, 2, &p1); /* served at 2 until now */
     assert_non_null(i);
-    assert_int_equal(i->prefix.kind, GW_PFX_MOVED);
-    assert_true(gw_addr_eq(&i->prefix.peer, &w->n[3].cfg.addr));
+    assert_int_equal(i->kind, GW_PFX_MOVED);
+    assert_true(w_is(&i->peer, &w->n[3].cfg->addr));
     w_run(w, GW_SEC(3));
     assert_null(w_prefix(w, 2, &p1));
     w_check(w, 1, 3);
@@ -153,7 +153,7 @@ static void confirmed(void **state)
     struct world *w = w_new(2, 5);
 
     move(w, 1, 0);
-    w->plane_delay = GW_MSEC(300);
+    w_plane_takes(w, GW_MSEC(300));
     unsigned before = w->sent[GW_MH_BA];
     assert_int_equal(w_attach(w, 2, 1), 0);
     w_run(w, GW_MSEC(200));
@@ -268,7 +268,7 @@ static void late_goodbye(void **state)
     struct world *w = w_new(2, 11);
 
     move(w, 1, 0);
-    w->delay = GW_MSEC(400);
+    w_delay(w, GW_MSEC(400));
     assert_int_equal(w_detach(w, 1, 1), 0);
     w_run(w, GW_MSEC(2900));
     assert_int_equal(w_attach(w, 2, 1), 0); /* the goodbye leaves 100 ms later */
@@ -289,17 +289,17 @@ static void same_maar(void **state)
 
     move(w, 1, 0);
     move(w, 2, 1);
-    unsigned before = w->messages, ras = w->n[2].ras;
-    in.attach.station.iface = 1;
-    in.attach.seen = w->now.mono;
+    unsigned before = w->messages, ras = w->seen[2].ras;
+    in.attach.station.iface = W_IFACE2;
+    in.attach.seen = w_now(w).mono;
     assert_int_equal(w_input(w, 2, &in), 0);
     settle(w);
     assert_int_equal(w->messages, before);
-    assert_true(w->n[2].ras > ras);
-    assert_int_equal(w->n[2].nstations, 1);
-    assert_int_equal(w->n[2].station[0].iface, 1);
+    assert_true(w->seen[2].ras > ras);
+    assert_int_equal(gw_native_stations(w->n[2].plane), 1);
+    assert_non_null(gw_native_station(w->n[2].plane, &in.attach.station));
     struct gw_prefix p1 = w_own(w, 1, 1);
-    assert_int_equal(w_prefix(w, 2, &p1)->prefix.station.iface, 1);
+    assert_int_equal(w_prefix(w, 2, &p1)->station.ifindex, SIM_IF_ACCESS2);
     w_check(w, 1, 2);
     w_free(w);
 }
@@ -310,7 +310,7 @@ static void ping_pong(void **state)
     (void)state;
     struct world *w = w_new(3, 13);
 
-    w->delay = GW_MSEC(20);
+    w_delay(w, GW_MSEC(20));
     for (unsigned i = 0; i < 12; i++) {
         assert_int_equal(w_attach(w, 1 + i % 3, 1), 0);
         w_run(w, GW_MSEC(7));
@@ -333,7 +333,7 @@ static void silence(void **state)
     w_run(w, GW_SEC(200)); /* answers when it is asked */
     w_check(w, 1, 2);
     assert_int_equal(w_count(w, 2, GW_CNT_SILENT), 0);
-    w->where[1] = 0;
+    w_place(w, 1, 0);
     w_run(w, GW_SEC(100));
     assert_int_equal(w_count(w, 2, GW_CNT_SILENT), 1);
     w_check_gone(w, 1);
@@ -350,7 +350,7 @@ static void handover_rows(void **state)
 
     move(w, 1, 0);
     move(w, 2, 1);
-    t0 = w->now.mono;
+    t0 = w_now(w).mono;
     move(w, 3, 2);
     for (uint64_t i = 0; (h = gw_handovers_next(&w->n[3].node->lm.handovers, &i)) != NULL;)
         last = h;
@@ -360,24 +360,24 @@ static void handover_rows(void **state)
     assert_int_equal(last->role, GW_HO_SERVING);
     assert_false(last->initial);
     assert_int_equal(last->previous, 2);
-    assert_true(gw_addr_eq(&last->from, &w->n[2].cfg.addr));
+    assert_true(gw_addr_eq(&last->from, &w->n[2].cfg->addr));
     assert_int_equal(last->step[GW_HO_ATTACHMENT_SEEN].ns, t0.ns);
     assert_int_equal(last->step[GW_HO_PBU_SENT].ns, t0.ns);
-    assert_int_equal(last->step[GW_HO_PBA_RECEIVED].ns, t0.ns + 2 * w->delay.ns);
+    assert_int_equal(last->step[GW_HO_PBA_RECEIVED].ns, t0.ns + 2 * w->sim->normal.delay);
     assert_int_equal(last->step[GW_HO_PLANE_PROGRAMMED].ns,
-                     t0.ns + 2 * w->delay.ns + w->plane_delay.ns);
-    assert_int_equal(last->step[GW_HO_RA_SENT].ns, t0.ns + 2 * w->delay.ns);
+                     t0.ns + 2 * w->sim->normal.delay + w->n[1].plane_ns);
+    assert_int_equal(last->step[GW_HO_RA_SENT].ns, t0.ns + 2 * w->sim->normal.delay);
     for (uint64_t i = 0; (h = gw_handovers_next(&w->n[0].node->lm.handovers, &i)) != NULL;)
         last = h;
     assert_int_equal(last->role, GW_HO_CMD);
     assert_int_equal(last->nprev, 2);
     assert_int_equal(last->prev[1].pba_received.ns - last->prev[1].pbu_sent.ns,
-                     2 * w->delay.ns + w->plane_delay.ns);
+                     2 * w->sim->normal.delay + w->n[1].plane_ns);
     for (uint64_t i = 0; (h = gw_handovers_next(&w->n[1].node->lm.handovers, &i)) != NULL;)
         last = h;
     assert_int_equal(last->role, GW_HO_PREVIOUS);
-    assert_true(gw_addr_eq(&last->from, &w->n[2].cfg.addr));
-    assert_true(gw_addr_eq(&last->to, &w->n[3].cfg.addr));
+    assert_true(gw_addr_eq(&last->from, &w->n[2].cfg->addr));
+    assert_true(gw_addr_eq(&last->to, &w->n[3].cfg->addr));
     w_free(w);
 }
 
@@ -390,8 +390,8 @@ static void first_packets(void **state)
     move(w, 2, 1);
     struct gw_input in = {.kind = GW_IN_FIRST_PKT, .first = {.uplink = true}};
     in.first.prefix = w_own(w, 1, 1); /* the served prefix, at 2 */
-    assert_true(w_prefix(w, 2, &in.first.prefix)->prefix.watch_up);
-    in.first.seen = w->now.mono;
+    assert_true(w_prefix(w, 2, &in.first.prefix)->watch & GW_T_WATCH_UP);
+    in.first.seen = w_now(w).mono;
     assert_int_equal(w_input(w, 2, &in), 0);
     struct gw_handover *row = gw_mn_row(w_mn(w, 2, 1));
     assert_int_equal(row->step[GW_HO_FIRST_UPLINK].ns, in.first.seen.ns);

@@ -22,9 +22,9 @@ static struct world *make(size_t maars, uint64_t seed)
     for (size_t i = 0; i < w->nnodes; i++) {
         w_crash(w, i);
         w_forget(w, i);
-        w->n[i].cfg.heartbeat.interval = INTERVAL;
-        w->n[i].cfg.heartbeat.missing_allowed = 3;
-        w->n[i].cfg.daemon.durability = GW_DURABLE_EACH;
+        w->n[i].cfg->heartbeat.interval = INTERVAL;
+        w->n[i].cfg->heartbeat.missing_allowed = 3;
+        w->n[i].cfg->daemon.durability = GW_DURABLE_EACH;
         w_boot(w, i);
     }
     w_run(w, GW_SEC(25));
@@ -33,7 +33,7 @@ static struct world *make(size_t maars, uint64_t seed)
 
 static struct gw_peer *peer(struct world *w, size_t node, size_t of)
 {
-    struct gw_peer *p = gw_peer_get(w->n[node].node, &w->n[of].cfg.addr);
+    struct gw_peer *p = gw_peer_get(w->n[node].node, &w->n[of].cfg->addr);
     assert_non_null(p);
     return p;
 }
@@ -54,7 +54,7 @@ static void up(void **state)
     unsigned before = w->sent[GW_MH_HEARTBEAT];
     w_run(w, GW_SEC(100));
     assert_int_equal(w->sent[GW_MH_HEARTBEAT] - before, 3 * 2 * 10 * 2);
-    w->n[0].cfg.heartbeat.interval = GW_SEC(0); /* the CMD asks no more, and answers on */
+    w->n[0].cfg->heartbeat.interval = GW_SEC(0); /* the CMD asks no more, and answers on */
     w_run(w, INTERVAL);
     before = w->sent[GW_MH_HEARTBEAT];
     w_run(w, GW_SEC(100));
@@ -93,20 +93,19 @@ static void counter(void **state)
     struct world *w = make(1, 3);
     uint32_t c = w->n[1].node->restarts;
 
-    assert_int_equal(c, (uint32_t)(w->now.wall_ns / 1000000000 - 25));
+    assert_int_equal(c, (uint32_t)(w_now(w).wall_ns / 1000000000 - 25));
     w_crash(w, 1); /* each: everything is there */
     w_boot(w, 1);
     assert_int_equal(w->n[1].node->restarts, c);
-    w->n[1].cfg.daemon.durability = GW_DURABLE_BATCH; /* the process, not the machine */
+    w->n[1].cfg->daemon.durability = GW_DURABLE_BATCH; /* the process, not the machine */
     w_crash(w, 1);
     w_boot(w, 1);
     assert_int_equal(w->n[1].node->restarts, c);
-    w_crash(w, 1);
-    w->now.mono.ns -= GW_SEC(500).ns; /* the machine */
+    w_run(w, GW_SEC(500));
+    w_power(w, 1);
     w_boot(w, 1);
-    w->now.mono.ns += GW_SEC(500).ns;
     assert_int_equal(w->n[1].node->restarts, c + 1);
-    w->n[1].cfg.daemon.durability = GW_DURABLE_NONE;
+    w->n[1].cfg->daemon.durability = GW_DURABLE_NONE;
     w_crash(w, 1);
     w_boot(w, 1);
     assert_int_equal(w->n[1].node->restarts, c + 2);
@@ -145,14 +144,14 @@ static void restarts(void **state)
         size_t who = i % 3; /* the CMD, and two previous MAARs */
         bool forget = i % 6 >= 3, loss = i >= 6;
         populate(w, 5);
-        w->loss_pct = loss ? 20 : 0;
+        w_noise(w, loss ? 20 : 0, 0, 0);
         w_crash(w, who);
         if (forget)
             w_forget(w, who);
         w_run(w, GW_SEC(1));
         w_boot(w, who);
         w_run(w, loss ? GW_SEC(50) : GW_SEC(1)); /* told at once that it restarted */
-        w->loss_pct = 0;
+        w_noise(w, 0, 0, 0);
         w_run(w, loss ? GW_SEC(40) : GW_SEC(1));
         assert_int_equal(w_count(w, who == 0 ? 3 : 0, GW_CNT_PEER_RESTARTED), forget);
         for (unsigned mn = 1; mn <= 5; mn++)
@@ -217,7 +216,7 @@ static struct gw_mh *message(struct world *w, bool response, bool unsolicited, u
     m->hb = (struct gw_mh_heartbeat){.response = response, .unsolicited = unsolicited, .seq = seq};
     if (response)
         gw_mh_add(m, GW_OPT_RESTART)->u32 = restart;
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     return m;
 }
 
@@ -287,17 +286,17 @@ static void reload(void **state)
 {
     (void)state;
     struct world *w = make(2, 42);
-    struct gw_config c = w->n[0].cfg;
+    struct gw_config c = w->n[0].cfg[0];
     struct gw_heartbeat before = peer(w, 0, 1)->hb;
 
     c.npeers = 1;
-    assert_int_equal(gw_node_reload(w->n[0].node, &c, NULL, NULL, w->now), 0);
+    assert_int_equal(gw_node_reload(w->n[0].node, &c, NULL, NULL, w_now(w)), 0);
     w_drain(w, 0);
     assert_int_equal(peer(w, 0, 1)->hb.counter, before.counter);
     assert_int_equal(peer(w, 0, 1)->hb.state, GW_HB_UP);
     assert_int_equal(peer(w, 0, 1)->hb.due.ns, before.due.ns);
     c.npeers = 2;
-    assert_int_equal(gw_node_reload(w->n[0].node, &c, NULL, NULL, w->now), 0);
+    assert_int_equal(gw_node_reload(w->n[0].node, &c, NULL, NULL, w_now(w)), 0);
     w_drain(w, 0);
     w_run(w, GW_SEC(11));
     assert_int_equal(peer(w, 0, 2)->hb.state, GW_HB_UP);
@@ -313,7 +312,7 @@ static void thousand(void **state)
     (void)state;
     enum { PEERS = 1000, BINS = 100 };
     struct world *w = make(1, 43);
-    struct gw_config c = w->n[0].cfg;
+    struct gw_config c = w->n[0].cfg[0];
     struct gw_action a;
     unsigned bin[BINS] = {0}, most = 0, all = 0;
 
@@ -324,21 +323,22 @@ static void thousand(void **state)
         c.peers[i].addr.b[14] = (uint8_t)(i >> 8);
         c.peers[i].addr.b[13] = (uint8_t)i;
     }
-    struct gw_node *n = gw_node_new(&c, &w->al, NULL, 7, w->now);
-    struct gw_time start = w->now.mono;
-    assert_int_equal(gw_node_input(n, &(struct gw_input){.kind = GW_IN_START}, w->now), 0);
+    struct gw_now now = w_now(w);
+    struct gw_node *n = gw_node_new(&c, &w->n[0].al, NULL, 7, now);
+    struct gw_time start = now.mono;
+    assert_int_equal(gw_node_input(n, &(struct gw_input){.kind = GW_IN_START}, now), 0);
     for (;;) {
         while (gw_node_next_action(n, &a)) {
-            int64_t at = w->now.mono.ns - start.ns - GW_SEC(2).ns;
+            int64_t at = now.mono.ns - start.ns - GW_SEC(2).ns;
             if (a.kind != GW_ACT_SEND_MH || at < 0)
                 continue; /* the first second says that the node has restarted */
             bin[at * BINS / INTERVAL.ns % BINS]++;
             all++;
         }
-        w->now.mono = gw_node_deadline(n);
-        if (w->now.mono.ns >= start.ns + GW_SEC(22).ns)
+        now.mono = gw_node_deadline(n);
+        if (now.mono.ns >= start.ns + GW_SEC(22).ns)
             break;
-        gw_node_expire(n, w->now);
+        gw_node_expire(n, now);
     }
     for (size_t i = 0; i < BINS; i++)
         most = bin[i] > most ? bin[i] : most;

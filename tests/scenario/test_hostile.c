@@ -91,7 +91,7 @@ static void maar_releasing(void **state)
     struct world *w = moved();
 
     (void)state;
-    w->plane_delay = GW_SEC(60);
+    w_plane_takes(w, GW_SEC(60));
     assert_int_equal(w_detach(w, 2, 1), 0);
     w_run(w, GW_SEC(4));
     assert_int_equal(w_mn(w, MAAR, 1)->state, GW_MN_RELEASING);
@@ -149,7 +149,7 @@ static void cmd_updating(void **state)
     w_crash(w, MAAR);
     assert_int_equal(w_attach(w, 3, 1), 0);
     w_run(w, GW_MSEC(100));
-    assert_int_equal(gw_anchor_of(&w_bce(w, 1)->b, &w->n[MAAR].cfg.addr)->state,
+    assert_int_equal(gw_anchor_of(&w_bce(w, 1)->b, &w->n[MAAR].cfg->addr)->state,
                      GW_ANCHOR_UPDATING);
     hostile_attack(w, CMD, "cmd updating");
 }

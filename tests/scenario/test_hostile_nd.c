@@ -134,7 +134,7 @@ static const struct hostile table[] = {
     {"from a link-layer address of three octets", RS, {{LINK, 0, 3}}},
     {"question from a group on the link", NS, {{LINK, 0, 0}}},
     {"advertisement from a group on the link", NA, {{LINK, 0, 0}}},
-    {"on the core interface", RS, {{IFACE, 0, 2}}},
+    {"on the core interface", RS, {{IFACE, 0, 1}}},
     {"on no interface", RS, {{IFACE, 0, 99}}},
 };
 #define PACKETS (sizeof table / sizeof *table)
@@ -143,7 +143,7 @@ static uint8_t buf[2048];
 
 static struct gw_addr anchor(struct world *w)
 {
-    return w->n[EDGE].cfg.dlif.link_local;
+    return w->n[EDGE].cfg->dlif.link_local;
 }
 
 static struct gw_addr address(struct world *w, unsigned which)
@@ -249,9 +249,9 @@ static void hear(struct world *w, const struct hostile *h, struct gw_lladdr from
 {
     static const struct gw_lladdr links[] = {
         {6, {0x33, 0x33, 0, 0, 0, 1}}, {6, {255, 255, 255, 255, 255, 255}}, {0}, {3, {2, 0, 0}}};
-    struct w_node *n = &w->n[EDGE];
+    struct sim_node *n = &w->n[EDGE];
     char *before = hostile_snapshot(w, EDGE);
-    unsigned said = n->ras + n->nds, sent = w->messages;
+    unsigned said = w->seen[EDGE].nds, sent = w->messages;
     uint64_t count = counted(n->node);
     size_t len = edited(w, h, base(w, h->base, &from));
     struct gw_input in = {.kind = GW_IN_ND, .nd = {.iface = w_station(1).iface, .src = from}};
@@ -270,7 +270,7 @@ static void hear(struct world *w, const struct hostile *h, struct gw_lladdr from
         fail_msg("%s, %s: taken", state, h->name);
     if (err == GW_EFORMAT && counted(n->node) == count)
         fail_msg("%s, %s: is not counted", state, h->name);
-    if (n->ras + n->nds != said || w->messages != sent)
+    if (w->seen[EDGE].nds != said || w->messages != sent)
         fail_msg("%s, %s: is answered", state, h->name);
     char *after = hostile_snapshot(w, EDGE);
     if (strcmp(before, after) != 0)
@@ -411,7 +411,7 @@ static void mag(void **state)
     (void)state;
     assert_int_equal(w_attach(w, EDGE, 1), 0);
     w_run(w, GW_SEC(1));
-    assert_int_equal(w->n[EDGE].nstations, 1);
+    assert_int_equal(gw_native_stations(w->n[EDGE].plane), 1);
     attack(w, "served by a mag");
 }
 

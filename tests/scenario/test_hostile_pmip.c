@@ -83,7 +83,7 @@ static void lma_waiting(void **state)
     struct world *w = served();
 
     (void)state;
-    w->n[LMA].cfg.pmip.max_before_assign = GW_SEC(60);
+    w->n[LMA].cfg->pmip.max_before_assign = GW_SEC(60);
     struct gw_mh m = {.type = GW_MH_BU, .bu = {7, GW_BU_A | GW_BU_P, 15}};
     uint8_t id[6];
     struct gw_mnid mn = w_mnid(1, id);
@@ -93,8 +93,8 @@ static void lma_waiting(void **state)
     gw_lm_add_code(&m, GW_OPT_HI, GW_HI_UNKNOWN);
     gw_lm_add_code(&m, GW_OPT_ATT, 4);
     gw_lm_add_lladdr(&m, GW_OPT_MN_LLID, &other);
-    gw_lm_add_u64(&m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w->now.wall_ns));
-    gw_lm_add_u64(&m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(&m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w_now(w).wall_ns));
+    gw_lm_add_u64(&m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     assert_int_equal(w_inject(w, 3, LMA, &m, NULL), 0);
     assert_non_null(gw_lma_session(of_node_1(w, LMA))->wait);
     hostile_attack(w, LMA, "lma waiting");

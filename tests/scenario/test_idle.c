@@ -17,7 +17,7 @@ static struct world *idle_world(size_t maars, uint64_t seed)
     struct world *w = w_new(maars, seed);
 
     for (size_t i = 0; i < w->nnodes; i++)
-        w->n[i].cfg.mobility.idle_release = IDLE;
+        w->n[i].cfg->mobility.idle_release = IDLE;
     return w;
 }
 
@@ -41,7 +41,7 @@ static void check_gone(struct world *w, const struct gw_prefix *old, size_t at)
     w_check_all(w);
 }
 
-static bool withdrawn(const struct w_node *n, const struct gw_prefix *p)
+static bool withdrawn(const struct w_seen *n, const struct gw_prefix *p)
 {
     for (int i = 0; i < 4; i++)
         for (size_t j = 0; j < n->last_ra[i].npio; j++)
@@ -65,7 +65,7 @@ static void idle_goes(void **state)
     w_run(w, GW_SEC(2));
     assert_int_equal(w->messages - before, 4);
     check_gone(w, &old, 2);
-    assert_true(withdrawn(&w->n[2], &old));
+    assert_true(withdrawn(&w->seen[2], &old));
     assert_null(w_mn(w, 1, 1));
     assert_int_equal(gw_pools_count(&w->n[1].node->maar.pools), 0);
     assert_int_equal(w_count(w, 2, GW_CNT_IDLE_RELEASED), 1);
@@ -82,7 +82,7 @@ static void never(void **state)
     struct world *w = idle_world(2, 2);
     struct gw_prefix old = moved_once(w);
 
-    w->n[2].cfg.mobility.idle_release = (struct gw_time){0};
+    w->n[2].cfg->mobility.idle_release = (struct gw_time){0};
     w_run(w, GW_SEC(1000));
     assert_int_equal(w_count(w, 2, GW_CNT_IDLE_RELEASED), 0);
     assert_int_equal(w_traces(w, &old), 3);
@@ -119,8 +119,8 @@ static void evicted_by_use(enum gw_evict how, size_t in_use, size_t gone)
     struct gw_prefix old[3] = {0};
 
     for (size_t i = 0; i < w->nnodes; i++)
-        w->n[i].cfg.limits.previous_maars = 2;
-    w->n[0].cfg.mobility.evict = how;
+        w->n[i].cfg->limits.previous_maars = 2;
+    w->n[0].cfg->mobility.evict = how;
     for (size_t i = 1; i <= 3; i++) {
         assert_int_equal(w_attach(w, i, 1), 0);
         w_run(w, GW_SEC(4));
@@ -174,15 +174,14 @@ static void noise(void **state)
     for (unsigned seed = 0; seed < 10; seed++) {
         struct world *w = idle_world(4, 400 + seed);
         size_t at[9] = {0};
-        w->loss_pct = w->dup_pct = 15;
-        w->reorder_pct = 30;
+        w_noise(w, 15, 15, 30);
         for (unsigned step = 0; step < 40; step++) {
             unsigned mn = 1 + (unsigned)gw_prng_below(&w->prng, 8);
             at[mn] = 1 + gw_prng_below(&w->prng, 4);
             assert_int_equal(w_attach(w, at[mn], mn), 0);
             w_run(w, GW_MSEC(1500));
         }
-        w->loss_pct = 0;
+        w_noise(w, 0, 15, 30);
         w_run(w, GW_SEC(300));
         for (unsigned mn = 1; mn <= 8; mn++) {
             if (at[mn] == 0)
@@ -203,7 +202,7 @@ static void packet_too_late(void **state)
     struct world *w = idle_world(3, 4);
     struct gw_prefix old = moved_once(w);
 
-    w->use_delay = GW_MSEC(50);
+    w_use_takes(w, GW_MSEC(50));
     while (w->asked == 0)
         w_run(w, GW_MSEC(10));
     assert_true(w_packet(w, 2, &old));
@@ -221,8 +220,8 @@ static void moves_meanwhile(void **state)
     for (unsigned ms = 0; ms < 60; ms += 3) {
         struct world *w = idle_world(3, 100 + ms);
         struct gw_prefix old = moved_once(w);
-        w->use_delay = GW_MSEC(20);
-        w->reorder_pct = 30;
+        w_use_takes(w, GW_MSEC(20));
+        w_noise(w, 0, 0, 30);
         while (w->asked == 0)
             w_run(w, GW_MSEC(1));
         w_run(w, GW_MSEC(ms));
@@ -243,7 +242,7 @@ static void returns_meanwhile(void **state)
     for (unsigned ms = 0; ms < 60; ms += 3) {
         struct world *w = idle_world(3, 200 + ms);
         (void)moved_once(w);
-        w->use_delay = GW_MSEC(20);
+        w_use_takes(w, GW_MSEC(20));
         while (w->asked == 0)
             w_run(w, GW_MSEC(1));
         w_run(w, GW_MSEC(ms));
@@ -335,7 +334,7 @@ static int ask_release(struct world *w, size_t from, const struct gw_prefix *p)
                 gw_lm_add_code(&m, GW_OPT_ATT, 3) && gw_lm_add_lladdr(&m, GW_OPT_MN_LLID, &ll) &&
                 gw_lm_add_u64(&m, GW_OPT_TIMESTAMP, w_bce(w, 1)->b.attached));
     m.opt[m.nopts++] =
-        (struct gw_opt){.type = GW_OPT_MESGID, .u64 = gw_ntp_time(w->now.wall_ns) + from};
+        (struct gw_opt){.type = GW_OPT_MESGID, .u64 = gw_ntp_time(w_now(w).wall_ns) + from};
     return w_inject(w, from, 0, &m, NULL);
 }
 
@@ -363,10 +362,10 @@ static void without_memory(void **state)
         struct world *w = idle_world(3, 8);
         struct gw_prefix old = moved_once(w);
         w_run(w, GW_SEC(8));
-        w->fail_at = w->allocs + nth;
-        w->fail_for = 1;
+        w->sim->memory.fail_at = w->sim->memory.count + nth;
+        w->sim->memory.fail_for = 1;
         w_run(w, GW_SEC(60));
-        w->fail_at = 0;
+        w->sim->memory.fail_at = 0;
         w_run(w, GW_SEC(60));
         check_gone(w, &old, 2);
         w_free(w);
@@ -395,8 +394,7 @@ static void hundred_moves(void **state)
         size_t taken = 0, entries = 0;
         for (size_t n = 1; n < w->nnodes; n++) {
             taken += gw_pools_count(&w->n[n].node->maar.pools);
-            for (size_t p = 0; p < W_PREFIXES; p++)
-                entries += w->n[n].prefix[p].used;
+            entries += w_prefixes(w, n);
         }
         assert_int_equal(taken, at == 1 ? 1 : 2);   /* the live one and the current one */
         assert_int_equal(entries, at == 1 ? 1 : 3); /* at two MAARs and at one */

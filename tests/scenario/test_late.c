@@ -13,10 +13,10 @@
 
 static size_t lost_from, lost_to; /* messages of this way are lost */
 
-static int lose_way(struct world *w, struct w_event *e)
+static int lose_way(struct world *w, struct sim_message *e)
 {
-    return gw_addr_eq(&e->addrs.src, &w->n[lost_from].cfg.addr) &&
-           gw_addr_eq(&e->addrs.dst, &w->n[lost_to].cfg.addr);
+    return gw_addr_eq(&e->addrs->src, &w->n[lost_from].cfg->addr) &&
+           gw_addr_eq(&e->addrs->dst, &w->n[lost_to].cfg->addr);
 }
 
 static void lose(struct world *w, size_t from, size_t to)
@@ -66,7 +66,7 @@ static void refused_with_a_forgotten_anchor(void **state)
     w_forget(w, 1);
     assert_int_equal(w_attach(w, 2, 1), 0); /* of which the CMD tells MAAR 1 again and again */
     w_run(w, GW_MSEC(1500));
-    w->n[1].cfg.timers.initial_ack = GW_SEC(10);
+    w->n[1].cfg->timers.initial_ack = GW_SEC(10);
     w_boot(w, 1);
     lose(w, 1, 0);
     assert_int_equal(w_attach(w, 1, 1), 0);
@@ -75,10 +75,10 @@ static void refused_with_a_forgotten_anchor(void **state)
     assert_true(gw_prefix_eq(&again, &p1));
     w_run(w, GW_SEC(2));
     assert_int_equal(w_count(w, 1, GW_CNT_STALE), 1);
-    w->n[0].cfg.policy = &nobody;
+    w->n[0].cfg->policy = &nobody;
     w_run(w, GW_SEC(10));
     assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_BY_PEER), 1);
-    w->n[0].cfg.policy = &w->n[0].policy;
+    w->n[0].cfg->policy = &w->n[0].policy;
     w_run(w, GW_SEC(20));
     w_check(w, 1, 2);
     assert_int_equal(w_bce(w, 1)->b.nanchors, 2);
@@ -106,7 +106,7 @@ static void released_where_it_is(void **state)
         w_run(w, GW_MSEC(100));
         assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_SERVING);
         (void)w_detach(w, 2, 1);
-        w->where[1] = 1;
+        w_place(w, 1, 1);
         w_run(w, GW_SEC(7));
         assert_true(gw_addr_is_zero(&w_bce(w, 1)->b.serving));
         if (gone)
@@ -114,9 +114,9 @@ static void released_where_it_is(void **state)
         w->tap = NULL;
         for (int i = 0; i < 200; i++) { /* served all the time */
             w_run(w, GW_MSEC(20));
-            const struct gw_intent *own = w_prefix(w, 1, &p1);
-            assert_true(gone || (w_has_station(w, 1, 1) && own != NULL &&
-                                 own->prefix.kind == GW_PFX_LOCAL));
+            const struct gw_t_prefix *own = w_prefix(w, 1, &p1);
+            assert_true(gone ||
+                        (w_has_station(w, 1, 1) && own != NULL && own->kind == GW_PFX_LOCAL));
         }
         w_run(w, GW_SEC(20));
         if (gone) {
@@ -136,19 +136,76 @@ static void released_where_it_is(void **state)
     }
 }
 
+/* The node was at MAAR 2 for a moment, whose registration is lost, and left for good from MAAR 1,
+ * which knew nothing of it: what MAAR 2 says again of that moment is too late. */
+static void left_before_it_was_registered(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 21);
+
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(5));
+    lose(w, 2, 0);
+    assert_int_equal(w_attach(w, 2, 1), 0);
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    (void)w_detach(w, 1, 1);
+    w_run(w, GW_SEC(4));
+    w->tap = NULL;
+    w_run(w, GW_SEC(30));
+    w_check_gone(w, 1);
+    w_check_all(w);
+    w_free(w);
+}
+
+static int lose_notice(struct world *w, struct sim_message *e)
+{
+    (void)w;
+    return e->from == 0 && e->to == 1 && e->data[2] == GW_MH_BU;
+}
+
+/* The node was at MAAR 2 for a moment and is back at MAAR 1, which hears of it by the refusal of a
+ * refresh before the CMD's notice arrives: it has seen the node since, and serves it on. */
+static void refresh_refused_after_the_return(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 22);
+
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_MSEC(38900)); /* the refresh is due at 40 s */
+    struct gw_prefix own = w_own(w, 1, 1);
+    w->lose_nth = w->messages + 1; /* MAAR 2's PBU, which comes again after a second */
+    assert_int_equal(w_attach(w, 2, 1), 0);
+    w_run(w, GW_MSEC(50));
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w->tap = lose_notice;
+    w_run(w, GW_MSEC(1500));
+    w->tap = NULL;
+    assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_BY_PEER), 1);
+    for (unsigned i = 0; i < 100; i++) {
+        w_run(w, GW_MSEC(100));
+        assert_true(w_has_station(w, 1, 1));
+    }
+    w_check(w, 1, 1);
+    struct gw_prefix still = w_own(w, 1, 1);
+    assert_true(gw_prefix_eq(&still, &own));
+    w_check_all(w);
+    w_free(w);
+}
+
 static struct gw_time held_until; /* zero: not */
 static const struct gw_addr *held_to;
 
 /* The first PBU to `held_to` with a lifetime is held back in the network. */
-static int hold_back(struct world *w, struct w_event *e)
+static int hold_back(struct world *w, struct sim_message *e)
 {
     static struct gw_mh mh;
 
-    (void)w;
-    if (held_until.ns != 0 && gw_addr_eq(&e->addrs.dst, held_to) &&
-        gw_mh_parse(&gw_mh_codec_default, &e->addrs, e->data, e->len, &mh).code == GW_PARSE_OK &&
+    if (held_until.ns != 0 && gw_addr_eq(&e->addrs->dst, held_to) &&
+        gw_mh_parse(&gw_mh_codec_default, e->addrs, e->data, e->len, &mh).code == GW_PARSE_OK &&
         mh.type == GW_MH_BU && mh.bu.lifetime != 0) {
-        e->at = held_until;
+        e->later = held_until.ns - w_now(w).mono.ns;
         held_until.ns = 0;
     }
     return 0;
@@ -163,9 +220,9 @@ static void notice_after_the_end(void **state)
 
     assert_int_equal(w_attach(w, 1, 1), 0);
     w_run(w, GW_SEC(1));
-    w->n[2].cfg.timers.detach_guard = GW_MSEC(100);
-    held_until = gw_time_add(w->now.mono, GW_SEC(5));
-    held_to = &w->n[1].cfg.addr;
+    w->n[2].cfg->timers.detach_guard = GW_MSEC(100);
+    held_until = gw_time_add(w_now(w).mono, GW_SEC(5));
+    held_to = &w->n[1].cfg->addr;
     w->tap = hold_back;
     assert_int_equal(w_attach(w, 2, 1), 0);
     w_run(w, GW_MSEC(500)); /* its first notice is held back, and no other has left */
@@ -216,20 +273,20 @@ static void asks_when_it_has_forgotten(void **state)
     struct world *w = w_new(1, 6);
     unsigned links = 0;
 
-    for (size_t i = 0; i < w->n[1].cfg.nifs; i++)
-        links += w->n[1].cfg.ifs[i].side == GW_IF_ACCESS;
-    assert_int_equal(w->n[1].queries, links); /* the first start of all */
-    assert_int_equal(w->n[0].queries, 0);
-    w->n[1].cfg.daemon.durability = GW_DURABLE_EACH; /* else a crash may have lost something */
+    for (size_t i = 0; i < w->n[1].cfg->nifs; i++)
+        links += w->n[1].cfg->ifs[i].side == GW_IF_ACCESS;
+    assert_int_equal(w->seen[1].queries, links); /* the first start of all */
+    assert_int_equal(w->seen[0].queries, 0);
+    w->n[1].cfg->daemon.durability = GW_DURABLE_EACH; /* else a crash may have lost something */
     assert_int_equal(w_attach(w, 1, 1), 0);
     w_run(w, GW_SEC(1));
     w_crash(w, 1);
     w_boot(w, 1);
-    assert_int_equal(w->n[1].queries, links);
+    assert_int_equal(w->seen[1].queries, links);
     w_crash(w, 1);
     w_forget(w, 1);
     w_boot(w, 1);
-    assert_int_equal(w->n[1].queries, 2 * links);
+    assert_int_equal(w->seen[1].queries, 2 * links);
     w_check_all(w);
     w_free(w);
 }
@@ -239,6 +296,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(back_to_its_prefix),
         cmocka_unit_test(refused_with_a_forgotten_anchor),
+        cmocka_unit_test(left_before_it_was_registered),
+        cmocka_unit_test(refresh_refused_after_the_return),
         cmocka_unit_test(released_where_it_is),
         cmocka_unit_test(notice_after_the_end),
         cmocka_unit_test(notice_of_a_forgotten_anchor),

@@ -29,8 +29,8 @@ static void policy(void **state)
     struct gw_mnid nai = {GW_MNID_NAI, 15, (const uint8_t *)"bob@example.org"};
     struct gw_input in = {.kind = GW_IN_ATTACH, .attach = {.station = w_station(99)}};
 
-    w->n[1].cfg.policy = rules;
-    w->n[1].cfg.npolicy = 3;
+    w->n[1].cfg->policy = rules;
+    w->n[1].cfg->npolicy = 3;
     assert_int_equal(w_attach(w, 1, 1), GW_EDENIED);
     assert_int_equal(w_attach(w, 1, 2), 0);
     assert_int_equal(w_attach(w, 1, 99), GW_EDENIED); /* no rule: no */
@@ -41,8 +41,8 @@ static void policy(void **state)
     w_check(w, 2, 1);
     assert_non_null(gw_binding_get(&w->n[0].node->cmd.bs, &nai));
     /* the CMD's own policy: 152 for a denial, 153 for nobody it knows; not asked again at once */
-    w->n[0].cfg.policy = rules;
-    w->n[0].cfg.npolicy = 3;
+    w->n[0].cfg->policy = rules;
+    w->n[0].cfg->npolicy = 3;
     assert_int_equal(w_attach(w, 2, 1), 0);
     assert_int_equal(w_attach(w, 2, 77), 0);
     w_run(w, GW_SEC(1));
@@ -85,8 +85,8 @@ static void limits(void **state)
 
     w_crash(w, 0);
     w_crash(w, 1);
-    w->n[0].cfg.limits.bindings = 2;
-    w->n[1].cfg.limits.stations = 4;
+    w->n[0].cfg->limits.bindings = 2;
+    w->n[1].cfg->limits.stations = 4;
     w_boot(w, 0);
     w_boot(w, 1);
     w_run(w, GW_MSEC(1)); /* what was sent in the instant of the start might be a replay */
@@ -112,18 +112,18 @@ static void pending(void **state)
     w_run(w, GW_SEC(1));
     (void)w_attach(w, 2, 1);
     w_run(w, GW_SEC(1));
-    w->n[0].cfg.limits.pending = 1; /* two previous MAARs would have to be told */
+    w->n[0].cfg->limits.pending = 1; /* two previous MAARs would have to be told */
     (void)w_attach(w, 3, 1);
     w_run(w, GW_MSEC(100));
     assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_PENDING), 1);
-    assert_true(gw_addr_eq(&w_bce(w, 1)->b.serving, &w->n[2].cfg.addr)); /* unchanged */
+    assert_true(gw_addr_eq(&w_bce(w, 1)->b.serving, &w->n[2].cfg->addr)); /* unchanged */
     assert_int_equal(w_bce(w, 1)->b.nanchors, 2);
-    w->n[0].cfg.limits.pending = 100;
+    w->n[0].cfg->limits.pending = 100;
     w_run(w, GW_SEC(2));
     (void)w_attach(w, 3, 1);
     w_run(w, GW_SEC(5));
     w_check(w, 1, 3);
-    w->n[3].cfg.limits.pending = 0;
+    w->n[3].cfg->limits.pending = 0;
     assert_int_equal(w_attach(w, 3, 2), GW_EFULL);
     assert_null(w_mn(w, 3, 2));
     w_free(w);
@@ -136,7 +136,7 @@ static void previous(void **state)
     struct world *w = w_new(4, 5);
 
     for (size_t i = 0; i < w->nnodes; i++)
-        w->n[i].cfg.limits.previous_maars = 2;
+        w->n[i].cfg->limits.previous_maars = 2;
     for (size_t i = 1; i <= 3; i++) {
         (void)w_attach(w, i, 1);
         w_run(w, GW_SEC(4));
@@ -159,8 +159,8 @@ static void rate(void **state)
     (void)state;
     struct world *w = w_new(1, 6);
 
-    w->n[1].cfg.timers.initial_ack = GW_MSEC(10);
-    w->n[1].cfg.timers.max_ack = GW_MSEC(20);
+    w->n[1].cfg->timers.initial_ack = GW_MSEC(10);
+    w->n[1].cfg->timers.max_ack = GW_MSEC(20);
     w_crash(w, 0);
     (void)w_attach(w, 1, 1);
     w_run(w, GW_MSEC(990));
@@ -189,8 +189,8 @@ static void refused_at_home(struct world *w)
 {
     static struct gw_cfg_policy nobody = {.match = GW_MATCH_ANY, .allow = false};
 
-    w->n[0].cfg.policy = &nobody;
-    w->n[0].cfg.npolicy = 1;
+    w->n[0].cfg->policy = &nobody;
+    w->n[0].cfg->npolicy = 1;
     assert_int_equal(w_attach(w, 1, 1), 0);
     w_run(w, GW_MSEC(100));
     assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_PREVIOUS);
@@ -209,7 +209,7 @@ static void refused_back(void **state)
     (void)w_attach(w, 2, 1);
     w_run(w, GW_SEC(1));
     refused_at_home(w);
-    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    assert_int_equal(w_prefix(w, 1, &p1)->kind, GW_PFX_MOVED);
     (void)w_detach(w, 2, 1);
     w_run(w, GW_SEC(10)); /* the CMD releases the prefix at MAAR 1 */
     w_check_gone(w, 1);
@@ -227,7 +227,7 @@ static void refused_late(void **state)
     (void)w_attach(w, 1, 1);
     w_run(w, GW_SEC(1));
     struct gw_prefix p1 = w_own(w, 1, 1);
-    old.attach.seen = w->now.mono;
+    old.attach.seen = w_now(w).mono;
     w_run(w, GW_SEC(1));
     (void)w_attach(w, 2, 1);
     w_run(w, GW_SEC(1));
@@ -236,7 +236,7 @@ static void refused_late(void **state)
     assert_true(w_mn(w, 1, 1)->outdated);
     refused_at_home(w);
     assert_non_null(w_prefix(w, 1, &p1));
-    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    assert_int_equal(w_prefix(w, 1, &p1)->kind, GW_PFX_MOVED);
     (void)w_detach(w, 2, 1);
     w_run(w, GW_SEC(10));
     w_check_gone(w, 1);
@@ -276,25 +276,25 @@ static void refused_after_notice(void **state)
         w_run(w, GW_SEC(1));
         (void)w_attach(w, 2, 1);
         w_run(w, GW_SEC(1));
-        w->n[1].cfg.timers.initial_ack = GW_SEC(10);
-        w->loss_pct = 100;
+        w->n[1].cfg->timers.initial_ack = GW_SEC(10);
+        w_noise(w, 100, 0, 0);
         (void)(released ? w_detach(w, 2, 1) : w_attach(w, 3, 1));
         w_run(w, released ? GW_MSEC(2900) : GW_MSEC(100));
         (void)w_attach(w, 1, 1);
-        w->loss_pct = 0;
+        w_noise(w, 0, 0, 0);
         w_run(w, GW_SEC(5));
         assert_int_equal(w_count(w, 1, GW_CNT_STALE), 1);
         assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_REGISTERING);
-        size_t npolicy = w->n[0].cfg.npolicy;
-        w->n[0].cfg.npolicy = 0; /* nobody */
+        size_t npolicy = w->n[0].cfg->npolicy;
+        w->n[0].cfg->npolicy = 0; /* nobody */
         if (crash) {
             w_crash(w, 1);
             w_boot(w, 1);
         }
         w_run(w, GW_SEC(6));
         assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_POLICY), !crash);
-        w->n[0].cfg.npolicy = npolicy;
-        w->where[1] = released ? 0 : 3;
+        w->n[0].cfg->npolicy = npolicy;
+        w_place(w, 1, released ? 0 : 3);
         w_run(w, GW_SEC(40));
         if (released)
             w_check_gone(w, 1);
@@ -318,25 +318,25 @@ static void reload(void **state)
 {
     (void)state;
     struct world *w = w_new(3, 8);
-    struct gw_config c = w->n[1].cfg;
+    struct gw_config c = w->n[1].cfg[0];
 
     (void)w_attach(w, 1, 1);
     w_run(w, GW_SEC(1));
     c.name = "other";
     c.npools = 0;
     refusals = 0;
-    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w->now), GW_EINVAL);
+    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w_now(w)), GW_EINVAL);
     assert_int_equal(refusals, 2);
     assert_string_equal(refused_path, "/godwit/pools");
-    c = w->n[1].cfg;
+    c = w->n[1].cfg[0];
     c.npeers--; /* maar3 is no peer any more */
     c.limits.stations = 1;
-    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w->now), 0);
+    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w_now(w)), 0);
     struct gw_action a;
     unsigned gone = 0;
     while (gw_node_next_action(w->n[1].node, &a))
         gone += a.kind == GW_ACT_INTENT && a.intent.kind == GW_INTENT_PEER_DEL &&
-                gw_addr_eq(&a.intent.peer.addr, &w->n[3].cfg.addr);
+                gw_addr_eq(&a.intent.peer.addr, &w->n[3].cfg->addr);
     assert_int_equal(gone, 1);
     assert_int_equal(w_attach(w, 1, 2), GW_EFULL);
     w_check(w, 1, 1);
@@ -356,7 +356,7 @@ static void policy_changed(void **state)
         {.match = GW_MATCH_ANY, .allow = true, .anchoring = GW_ANCHORING_HERE},
     };
     struct world *w = w_new(2, 14);
-    struct gw_config c = w->n[1].cfg;
+    struct gw_config c = w->n[1].cfg[0];
 
     for (unsigned mn = 1; mn <= 2; mn++)
         assert_int_equal(w_attach(w, 1, mn), 0);
@@ -364,15 +364,15 @@ static void policy_changed(void **state)
     w_run(w, GW_SEC(1));
     c.policy = rules;
     c.npolicy = 2;
-    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w->now), 0);
+    assert_int_equal(gw_node_reload(w->n[1].node, &c, refuse, NULL, w_now(w)), 0);
     w_run(w, GW_SEC(2));
     w_check_gone(w, 1);
     w_check(w, 2, 1);
     assert_int_equal(w_attach(w, 1, 1), GW_EDENIED);
     w_crash(w, 2);
     rules[0].pattern = "02:00:00:00:00:03";
-    w->n[2].cfg.policy = rules;
-    w->n[2].cfg.npolicy = 2;
+    w->n[2].cfg->policy = rules;
+    w->n[2].cfg->npolicy = 2;
     w_boot(w, 2);
     w_run(w, GW_SEC(2));
     w_check_gone(w, 3);
@@ -386,43 +386,57 @@ static void plane_refuses(void **state)
     (void)state;
     struct world *w = w_new(1, 15);
 
-    w->plane_fails = true;
+    w_plane_refuses(w, true);
     (void)w_attach(w, 1, 1);
     w_run(w, GW_SEC(1));
     struct gw_prefix p = w_own(w, 1, 1);
     assert_int_equal(w_count(w, 1, GW_CNT_PLANE_FAILED), 1);
-    w->plane_fails = false;
-    for (size_t i = 0; i < W_PREFIXES; i++)
-        w->n[1].prefix[i].used = false; /* it did not get there */
+    w_plane_refuses(w, false);
+    assert_null(w_prefix(w, 1, &p));
     w_run(w, GW_SEC(45));
     assert_true(w_count(w, 1, GW_CNT_REFRESHED) > 0);
     assert_non_null(w_prefix(w, 1, &p));
     unsigned refreshed = (unsigned)w_count(w, 1, GW_CNT_REFRESHED);
-    w->n[1].prefix[0].used = false;
+    struct gw_intent del = {.kind = GW_INTENT_PREFIX_DEL, .prefix.prefix = p};
+    assert_int_equal(gw_native_apply(w->n[1].plane, &del), 0);
     w_run(w, GW_SEC(45)); /* once it has it, it is not told again */
     assert_true(w_count(w, 1, GW_CNT_REFRESHED) > refreshed);
     assert_null(w_prefix(w, 1, &p));
     w_free(w);
 }
 
-/* All records of a node but one go. */
-static void keep(struct world *w, size_t node, struct w_record *r)
-{
-    struct w_node *n = &w->n[node];
+struct record {
+    size_t key_len, value_len;
+    uint8_t key[GW_RECORD_KEY_MAX], value[GW_RECORD_MAX];
+};
 
-    while (n->nrecords > 0)
-        if (n->record[--n->nrecords] != r)
-            free(n->record[n->nrecords]);
-    n->record[n->nrecords++] = r;
+/* The first that is not a restart counter. */
+static int binding_record(void *user, const void *key, size_t key_len, const void *value,
+                          size_t value_len)
+{
+    struct record *r = user;
+
+    if (*(const uint8_t *)key == 'R' || r->key_len != 0)
+        return 0;
+    assert_true(key_len <= sizeof r->key && value_len <= sizeof r->value);
+    r->key_len = key_len;
+    r->value_len = value_len;
+    memcpy(r->key, key, key_len);
+    memcpy(r->value, value, value_len);
+    return 0;
 }
 
-static struct w_record *binding_record(struct world *w, size_t node)
+/* The node starts again with this record and no other. */
+static void start_with(struct world *w, size_t node, const struct record *r)
 {
-    size_t i = 0;
+    struct sim_disk *disk = w->n[node].disk;
+    struct gw_store_why why;
 
-    while (w->n[node].record[i]->key[0] == 'R')
-        assert_true(++i < w->n[node].nrecords);
-    return w->n[node].record[i];
+    w_crash(w, node);
+    w_forget(w, node);
+    assert_int_equal(sim_disk_ops.put(disk, r->key, r->key_len, r->value, r->value_len, &why), 0);
+    assert_int_equal(sim_disk_ops.commit(disk, &why), 0);
+    w_boot(w, node);
 }
 
 /* Every octet of a record changed, and every length cut: refused or harmless, never worse. */
@@ -436,26 +450,21 @@ static void broken_records(void **state)
     (void)w_attach(w, 2, 1);
     w_run(w, GW_SEC(1));
     for (size_t node = 0; node < 3; node++) {
-        struct w_record *r = binding_record(w, node), good = *r;
-        keep(w, node, r);
+        struct record good = {0};
+        w_records(w, node, binding_record, &good);
+        assert_true(good.value_len > 0);
         for (size_t i = 0; i < 2 * good.value_len; i++) {
-            *r = good;
+            struct record bad = good;
             if (i < good.value_len)
-                r->value_len = i;
+                bad.value_len = i;
             else
-                r->value[i - good.value_len] ^= 0xff;
-            w_crash(w, node);
-            w_boot(w, node);
+                bad.value[i - good.value_len] ^= 0xff;
+            start_with(w, node, &bad);
             if (i < good.value_len)
                 assert_int_equal(w_count(w, node, GW_CNT_RECORD_BAD), 1);
-            keep(w, node, r);
         }
-        *r = good;
-        w_crash(w, node);
-        w_boot(w, node);
+        start_with(w, node, &good);
     }
-    for (size_t i = 0; i < w->nev; i++)
-        w->ev[i]->node = 0; /* what was sent meanwhile is not of interest */
     w_free(w);
 }
 
@@ -464,12 +473,12 @@ static void both_roles(void **state)
 {
     (void)state;
     struct world *w = w_new(2, 10);
-    struct w_node *n = &w->n[0];
+    struct sim_node *n = &w->n[0];
 
     w_crash(w, 0);
-    n->cfg.roles = GW_ROLE_MAAR | GW_ROLE_CMD;
-    n->cfg.cmd = n->cfg.addr;
-    n->cfg.npools = 1;
+    n->cfg->roles = GW_ROLE_MAAR | GW_ROLE_CMD;
+    n->cfg->cmd = n->cfg->addr;
+    n->cfg->npools = 1;
     n->policy.anchoring = GW_ANCHORING_HERE;
     w_boot(w, 0);
     w_run(w, GW_MSEC(1));
@@ -484,11 +493,11 @@ static void both_roles(void **state)
     w_run(w, GW_SEC(1));
     w_check(w, 1, 1);
     assert_int_equal(w->messages, 2);
-    assert_int_equal(w_prefix(w, 0, &p0)->prefix.kind, GW_PFX_MOVED);
+    assert_int_equal(w_prefix(w, 0, &p0)->kind, GW_PFX_MOVED);
     (void)w_attach(w, 0, 1);
     w_run(w, GW_SEC(4));
     assert_int_equal(w->messages, 4);
-    assert_int_equal(w_prefix(w, 0, &p0)->prefix.kind, GW_PFX_LOCAL);
+    assert_int_equal(w_prefix(w, 0, &p0)->kind, GW_PFX_LOCAL);
     w_check(w, 1, 0);
     (void)w_detach(w, 0, 1);
     w_run(w, GW_SEC(10));
@@ -534,7 +543,7 @@ static unsigned rows(struct world *w, size_t node, enum gw_show what)
     struct walk k = {0};
     struct gw_emit e = {&ops, &k};
 
-    gw_node_show(w->n[node].node, what, &e, w->now);
+    gw_node_show(w->n[node].node, what, &e, w_now(w));
     assert_int_equal(k.depth, 0);
     assert_true(k.values > 0 || k.rows == 0);
     return what == GW_SHOW_COUNTERS ? k.values : k.rows;
@@ -568,7 +577,7 @@ static void shown(void **state)
 static void peer_removed(bool restart)
 {
     struct world *w = w_new(3, 21);
-    struct gw_config c = w->n[0].cfg;
+    struct gw_config c = w->n[0].cfg[0];
 
     assert_int_equal(w_attach(w, 3, 1), 0);
     w_run(w, GW_SEC(1));
@@ -579,10 +588,11 @@ static void peer_removed(bool restart)
     c.npeers--; /* maar3 */
     if (restart) {
         w_crash(w, 0);
-        w->n[0].cfg = c;
+        sim_ledger_revoked(w->sim, &w->n[0], NULL); /* maar3's are not kept */
+        *w->n[0].cfg = c;
         w_boot(w, 0);
     } else {
-        assert_int_equal(gw_node_reload(w->n[0].node, &c, refuse, NULL, w->now), 0);
+        assert_int_equal(gw_node_reload(w->n[0].node, &c, refuse, NULL, w_now(w)), 0);
         w_drain(w, 0);
     }
     w_run(w, GW_SEC(1));

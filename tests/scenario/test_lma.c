@@ -41,17 +41,17 @@ static struct gw_mh *pbu(struct world *w, struct say s)
         struct gw_lladdr ll = w_station(s.ll).lladdr;
         gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &ll);
     }
-    gw_lm_add_u64(m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w->now.wall_ns + 1000000));
+    gw_lm_add_u64(m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w_now(w).wall_ns + 1000000));
     return m;
 }
 
-static int catch_answer(struct world *w, struct w_event *e)
+static int catch_answer(struct world *w, struct sim_message *e)
 {
     (void)w;
     if (e->data[2] != GW_MH_BA)
         return 1; /* a revocation: test_pmip.c has them */
     memcpy(octets, e->data, e->len);
-    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, &e->addrs, octets, e->len, &answer).code,
+    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, e->addrs, octets, e->len, &answer).code,
                      GW_PARSE_OK);
     answers++;
     return 1;
@@ -61,7 +61,7 @@ static const struct gw_time plane = {50000}; /* until the packet path has confir
 
 static uint64_t asked_at(struct world *w)
 {
-    return gw_lm_timestamp(w->now.wall_ns - plane.ns);
+    return gw_lm_timestamp(w_now(w).wall_ns - plane.ns);
 }
 
 /* Sends m as MAG `from`; the status of the one answer, or -1. */
@@ -70,7 +70,7 @@ static int ask(struct world *w, size_t from, struct gw_mh *m)
     answers = 0;
     w->tap = catch_answer;
     w_run(w, GW_MSEC(1));
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     (void)w_inject(w, from, 0, m, NULL);
     w_run(w, plane);
     assert_true(answers <= 1);
@@ -105,15 +105,15 @@ static size_t sessions(struct world *w)
 /* The prefix is tunnelled to that MAG, or (0) to nobody. */
 static void check_route(struct world *w, const struct gw_prefix *p, size_t mag)
 {
-    const struct gw_intent *i = w_prefix(w, 0, p);
+    const struct gw_t_prefix *i = w_prefix(w, 0, p);
 
     if (mag == 0) {
         assert_null(i);
         return;
     }
     assert_non_null(i);
-    assert_int_equal(i->prefix.kind, GW_PFX_MOVED);
-    assert_true(gw_addr_eq(&i->prefix.peer, &w->n[mag].cfg.addr));
+    assert_int_equal(i->kind, GW_PFX_MOVED);
+    assert_true(w_is(&i->peer, &w->n[mag].cfg->addr));
 }
 
 static const struct say first = {.hi = GW_HI_NEW_INTERFACE, .att = 4, .ll = 1};
@@ -165,9 +165,9 @@ static void statuses(void **state)
     assert_int_equal(ask(w, 1, m), GW_ST_MAG_NOT_AUTHORISED);
     w->n[0].policy.allow = false;
     assert_int_equal(ask(w, 1, pbu(w, first)), GW_ST_PROXY_NOT_ENABLED);
-    w->n[0].cfg.npolicy = 0;
+    w->n[0].cfg->npolicy = 0;
     assert_int_equal(ask(w, 1, pbu(w, first)), GW_ST_NOT_LMA_FOR_MN);
-    w->n[0].cfg.npolicy = 1;
+    w->n[0].cfg->npolicy = 1;
     w->n[0].policy.allow = true;
     assert_int_equal(sessions(w), 0);
     begin(w);
@@ -190,13 +190,13 @@ static void order_of_checks(void **state)
     w->n[0].peers[0].nodes = others;
     w->n[0].peers[0].nnodes = 1;
     w->n[0].policy.allow = false;
-    w->n[0].cfg.npolicy = 0;
+    w->n[0].cfg->npolicy = 0;
     for (unsigned mended = 0; mended < 11; mended++) {
         struct gw_mh *m = pbu(w, first);
         if (mended == 3)
             w->n[0].peers[0].nnodes = 0;
         if (mended == 4)
-            w->n[0].cfg.npolicy = 1;
+            w->n[0].cfg->npolicy = 1;
         if (mended == 5)
             w->n[0].policy.allow = true;
         if (mended < 1)
@@ -374,7 +374,7 @@ static void unknown_handoff(void **state)
         w_run(w, GW_MSEC(500));
         answers = 0;
         struct gw_mh *m = pbu(w, (struct say){.hi = 4, .att = 4, .ll = 1, .hnp = p, .leave = true});
-        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
         (void)w_inject(w, 1, 0, m, NULL);
         w_run(w, plane);
         assert_int_equal(answers, 2); /* both are answered */
@@ -402,7 +402,7 @@ static void unknown_handoff(void **state)
     w_run(w, GW_SEC(1));
     assert_int_equal(sessions(w), 1);
     assert_int_equal(answers, 1);
-    w->n[0].cfg.pmip.max_before_assign = GW_MSEC(0);
+    w->n[0].cfg->pmip.max_before_assign = GW_MSEC(0);
     assert_int_equal(ask(w, 3, pbu(w, (struct say){.hi = 4, .att = 4, .ll = 3})), 0);
     assert_int_equal(sessions(w), 2);
     w_free(w);
@@ -435,8 +435,7 @@ static void leaving(void **state)
     check_route(w, &p, 0);
     w_run(w, GW_SEC(11));
     assert_int_equal(sessions(w), 0);
-    for (size_t i = 0; i < w->n[0].nrecords; i++)
-        assert_int_not_equal(w->n[0].record[i]->key[0], 'L');
+    assert_int_equal(sim_disk_count(w->n[0].disk, 'L'), 0);
     assert_int_equal(gw_pools_count(&w->n[0].node->maar.pools), 0);
     assert_int_equal(ask(w, 1, pbu(w, bye)), -1);
     w_free(w);
@@ -448,7 +447,7 @@ static void refused_by_the_path(void **state)
     (void)state;
     struct world *w = w_new_pmip(2, 9);
 
-    w->plane_delay = GW_MSEC(5);
+    w_plane_takes(w, GW_MSEC(5));
     assert_int_equal(ask(w, 1, pbu(w, first)), -1);
     w_run(w, GW_MSEC(4));
     assert_int_equal(answers, 0);
@@ -470,20 +469,19 @@ static void refused_by_the_path(void **state)
     w_run(w, GW_SEC(11));
     assert_int_equal(answers, 1);
     assert_int_equal(sessions(w), 0);
-    w->plane_delay = (struct gw_time){20000};
-    w->plane_fails = true;
+    w_plane_takes(w, (struct gw_time){20000});
+    w_plane_refuses(w, true);
     assert_int_equal(ask(w, 1, pbu(w, first)), GW_ST_NO_RESOURCES);
     assert_int_equal(sessions(w), 0);
     assert_int_equal(gw_pools_count(&w->n[0].node->maar.pools), 0);
-    for (size_t i = 0; i < w->n[0].nrecords; i++)
-        assert_int_not_equal(w->n[0].record[i]->key[0], 'L');
-    w->plane_fails = false;
+    assert_int_equal(sim_disk_count(w->n[0].disk, 'L'), 0);
+    w_plane_refuses(w, false);
     p = begin(w);
-    w->plane_fails = true;
+    w_plane_refuses(w, true);
     assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 3, .att = 4, .ll = 1})),
                      GW_ST_NO_RESOURCES);
     assert_int_equal(sessions(w), 1);
-    w->plane_fails = false;
+    w_plane_refuses(w, false);
     assert_int_equal(ask(w, 2, pbu(w, (struct say){.hi = 5, .att = 4, .ll = 1, .hnp = p})), 0);
     check_route(w, &p, 2);
     assert_int_equal(w_count(w, 0, GW_CNT_PLANE_FAILED), 2);
@@ -498,9 +496,9 @@ static void limits(void **state)
     struct gw_prefix p = begin(w);
     uint8_t id[6];
 
-    w->n[0].cfg.limits.bindings = 2;
+    w->n[0].cfg->limits.bindings = 2;
     w->n[0].policy.prefixes = 2;
-    assert_int_equal(gw_node_reload(w->n[0].node, &w->n[0].cfg, NULL, NULL, w->now), 0);
+    assert_int_equal(gw_node_reload(w->n[0].node, w->n[0].cfg, NULL, NULL, w_now(w)), 0);
     w_drain(w, 0);
     check_route(w, &p, 1);
     assert_int_equal(sessions(w), 1);
@@ -514,7 +512,7 @@ static void limits(void **state)
     assert_int_equal(gw_table_count(&w->n[0].node->lma.bs.by_prefix), 3);
     /* what the policy no longer allows ends with its lifetime */
     w->n[0].policy.allow = false;
-    assert_int_equal(gw_node_reload(w->n[0].node, &w->n[0].cfg, NULL, NULL, w->now), 0);
+    assert_int_equal(gw_node_reload(w->n[0].node, w->n[0].cfg, NULL, NULL, w_now(w)), 0);
     w_drain(w, 0);
     assert_int_equal(ask(w, 1, pbu(w, (struct say){.hi = 5, .att = 4, .ll = 1, .hnp = p})),
                      GW_ST_PROXY_NOT_ENABLED);
@@ -593,7 +591,7 @@ static void prefixes(void **state)
     struct gw_mh *m = pbu(w, first);
     gw_lm_add_addr(m, GW_OPT_LINK_LOCAL, &(struct gw_addr){0});
     assert_int_equal(ask(w, 1, m), GW_ST_ACCEPTED);
-    gw_dlif_default(&w->n[0].cfg.addr, &mine, &mac);
+    gw_dlif_default(&w->n[0].cfg->addr, &mine, &mac);
     assert_true(gw_addr_eq(&gw_lm_opt(&answer, GW_OPT_LINK_LOCAL)->addr, &mine));
     for (const struct gw_opt *o; (o = gw_mh_opt(&answer, GW_OPT_HNP, &it)) != NULL && n < 3; n++)
         got[n] = o->prefix;
@@ -629,10 +627,10 @@ static void no_memory(void **state)
     for (uint64_t nth = 1; nth < 40; nth++) {
         struct world *w = w_new_pmip(2, 8);
         w_run(w, GW_MSEC(1));
-        w->fail_at = w->allocs + nth;
-        w->fail_for = 1;
+        w->sim->memory.fail_at = w->sim->memory.count + nth;
+        w->sim->memory.fail_for = 1;
         int status = ask(w, 1, pbu(w, first));
-        w->fail_at = 0;
+        w->sim->memory.fail_at = 0;
         assert_true(status == GW_ST_ACCEPTED || status == GW_ST_NO_RESOURCES || status == -1);
         if (status == GW_ST_NO_RESOURCES)
             assert_int_equal(sessions(w), 0);

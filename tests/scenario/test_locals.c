@@ -19,9 +19,9 @@ static struct world *make(size_t maars, uint64_t seed, enum gw_cmd_mode mode)
     struct world *w = w_new(maars, seed);
 
     for (size_t i = 0; i < w->nnodes; i++)
-        w->n[i].cfg.mobility.cmd_mode = mode;
-    w->n[1].cfg.mobility.local = &one;
-    w->n[1].cfg.mobility.nlocal = 1;
+        w->n[i].cfg->mobility.cmd_mode = mode;
+    w->n[1].cfg->mobility.local = &one;
+    w->n[1].cfg->mobility.nlocal = 1;
     w_crash(w, 1);
     w_boot(w, 1);
     return w;
@@ -30,21 +30,21 @@ static struct world *make(size_t maars, uint64_t seed, enum gw_cmd_mode mode)
 static void reload(struct world *w, size_t node, struct gw_prefix *list, size_t n)
 {
     struct gw_node *x = w->n[node].node;
-    struct gw_config before = w->n[node].cfg;
+    struct gw_config before = w->n[node].cfg[0];
 
-    w->n[node].cfg.mobility.local = list;
-    w->n[node].cfg.mobility.nlocal = n;
+    w->n[node].cfg->mobility.local = list;
+    w->n[node].cfg->mobility.nlocal = n;
     x->cfg = x->lm.cfg = &before; /* until it has the new one */
-    assert_int_equal(gw_node_reload(x, &w->n[node].cfg, NULL, NULL, w->now), 0);
+    assert_int_equal(gw_node_reload(x, w->n[node].cfg, NULL, NULL, w_now(w)), 0);
     w_drain(w, node);
 }
 
-/* The lifetime in the latest RA of a router (a MAAR's number) for a network; -1: it is in none. */
-static int64_t route(const struct w_node *n, uint8_t router, const struct gw_prefix *p)
+/* The lifetime in the latest RA of a router (a MAAR) for a network; -1: it is in none. */
+static int64_t route(const struct world *w, size_t at, size_t router, const struct gw_prefix *p)
 {
     for (int i = 0; i < 4; i++) {
-        const struct gw_nd *ra = &n->last_ra[i];
-        if (ra->src.b[15] != router || ra->src.b[0] != 0xfe)
+        const struct gw_nd *ra = &w->seen[at].last_ra[i];
+        if (!gw_addr_eq(&ra->src, &w->n[router].cfg->dlif.link_local))
             continue;
         for (size_t k = 0; k < ra->nrio; k++)
             if (gw_prefix_eq(&ra->rio[k].prefix, p))
@@ -57,15 +57,15 @@ static int64_t route(const struct w_node *n, uint8_t router, const struct gw_pre
 /* Station 1 at `at` reaches a network through maar 1 (or, via 0, does not). */
 static void reaches(struct world *w, size_t at, const struct gw_prefix *p, bool does)
 {
-    const struct gw_intent *i = w_net(w, at, 1, p);
+    const struct gw_t_net *i = w_net(w, at, 1, p);
 
     assert_int_equal(i != NULL, does);
     if (i == NULL)
         return;
     struct gw_prefix own = w_own(w, 1, 1);
-    assert_int_equal(i->net.kind, GW_NET_BEHIND);
-    assert_true(gw_prefix_eq(&i->net.via, &own));
-    assert_int_equal(route(&w->n[at], 1, p), 1800);
+    assert_int_equal(i->kind, GW_NET_BEHIND);
+    assert_true(w_is(&i->to, &own.addr));
+    assert_int_equal(route(w, at, 1, p), 1800);
 }
 
 static void move(struct world *w, size_t to)
@@ -82,26 +82,26 @@ static void follows(void **state)
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         struct world *w = make(3, 1 + k, modes[k]);
-        struct gw_prefix pool = w_pool(2);
-        assert_int_equal(w_net(w, 1, 0, &one)->net.kind, GW_NET_OWN);
-        assert_int_equal(w_net(w, 1, 0, &pool)->net.kind, GW_NET_POOL);
-        assert_true(gw_addr_eq(&w_net(w, 1, 0, &pool)->net.peer, &w->n[2].cfg.addr));
-        assert_int_equal(w->n[2].nnets, 0);
+        struct gw_prefix pool = sim_pool(2);
+        assert_int_equal(w_net(w, 1, 0, &one)->kind, GW_NET_OWN);
+        assert_int_equal(w_net(w, 1, 0, &pool)->kind, GW_NET_POOL);
+        assert_true(w_is(&w_net(w, 1, 0, &pool)->to, &w->n[2].cfg->addr));
+        assert_int_equal(gw_native_nets(w->n[2].plane), 0);
         move(w, 1);
-        assert_int_equal(route(&w->n[1], 1, &one), 1800);
+        assert_int_equal(route(w, 1, 1, &one), 1800);
         reaches(w, 1, &one, false); /* it is its own */
         move(w, 2);
         reaches(w, 2, &one, true);
-        assert_int_equal(route(&w->n[2], 2, &one), -1);
+        assert_int_equal(route(w, 2, 2, &one), -1);
         move(w, 3);
         reaches(w, 2, &one, false);
         reaches(w, 3, &one, true);
         move(w, 1);
         reaches(w, 3, &one, false);
-        assert_int_equal(route(&w->n[1], 1, &one), 1800);
+        assert_int_equal(route(w, 1, 1, &one), 1800);
         assert_int_equal(w_detach(w, 1, 1), 0);
         w_run(w, GW_SEC(30));
-        assert_int_equal(w->n[2].nnets + w->n[3].nnets, 0);
+        assert_int_equal(gw_native_nets(w->n[2].plane) + gw_native_nets(w->n[3].plane), 0);
         w_check_gone(w, 1);
         w_check_all(w);
         w_free(w);
@@ -125,12 +125,12 @@ static void reloads(void **state)
         w_run(w, GW_SEC(50));
         reaches(w, 2, &one, true);
         reaches(w, 2, &two, true);
-        assert_int_equal(w_net(w, 1, 0, &two)->net.kind, GW_NET_OWN);
+        assert_int_equal(w_net(w, 1, 0, &two)->kind, GW_NET_OWN);
         reload(w, 1, &two, 1);
         w_run(w, GW_SEC(2));
         reaches(w, 2, &one, false);
         reaches(w, 2, &two, true);
-        assert_int_equal(route(&w->n[2], 1, &one), 0); /* withdrawn */
+        assert_int_equal(route(w, 2, 1, &one), 0); /* withdrawn */
         assert_null(w_net(w, 1, 0, &one));
         before = w->messages;
         reload(w, 1, &two, 1);
@@ -139,8 +139,8 @@ static void reloads(void **state)
         reload(w, 1, NULL, 0);
         w_run(w, GW_SEC(2));
         reaches(w, 2, &two, false);
-        assert_int_equal(route(&w->n[2], 1, &two), 0);
-        assert_int_equal(w->n[1].nnets + w->n[2].nnets, 0);
+        assert_int_equal(route(w, 2, 1, &two), 0);
+        assert_int_equal(gw_native_nets(w->n[1].plane) + gw_native_nets(w->n[2].plane), 0);
         w_check(w, 1, 2);
         w_check_all(w);
         w_free(w);
@@ -156,15 +156,15 @@ static void reloads_at_home(void **state)
     move(w, 1);
     reload(w, 1, &two, 1);
     w_run(w, GW_SEC(2));
-    assert_int_equal(route(&w->n[1], 1, &one), 0);
-    assert_int_equal(route(&w->n[1], 1, &two), 1800);
+    assert_int_equal(route(w, 1, 1, &one), 0);
+    assert_int_equal(route(w, 1, 1, &two), 1800);
     move(w, 2);
     reaches(w, 2, &two, true);
     reaches(w, 2, &one, false);
     assert_int_equal(w_attach(w, 1, 1), 0);
     reload(w, 1, both, 2); /* its PBU is on the way */
     w_run(w, GW_SEC(2));
-    assert_int_equal(route(&w->n[1], 1, &one), 1800);
+    assert_int_equal(route(w, 1, 1, &one), 1800);
     move(w, 3);
     reaches(w, 3, &one, true);
     reaches(w, 3, &two, true);
@@ -179,12 +179,12 @@ static void released_when_idle(void **state)
 
     move(w, 1);
     struct gw_prefix old = w_own(w, 1, 1);
-    w->n[2].cfg.mobility.idle_release = GW_SEC(10);
+    w->n[2].cfg->mobility.idle_release = GW_SEC(10);
     move(w, 2);
     reaches(w, 2, &one, true);
     w_run(w, GW_SEC(8));
     assert_null(w_net(w, 2, 1, &one));
-    assert_int_equal(route(&w->n[2], 1, &one), 0);
+    assert_int_equal(route(w, 2, 1, &one), 0);
     assert_int_equal(w_traces(w, &old), 0);
     w_check(w, 1, 2);
     w_free(w);
@@ -209,7 +209,7 @@ static void crashes(void **state)
         w_run(w, GW_SEC(60));
         reaches(w, 2, &one, true); /* the refresh named it */
         w_crash(w, 1);
-        w->n[1].cfg.mobility.local = &two;
+        w->n[1].cfg->mobility.local = &two;
         w_run(w, GW_SEC(1));
         w_boot(w, 1);
         w_run(w, GW_SEC(5));
@@ -228,8 +228,8 @@ static void twice(void **state)
     (void)state;
     struct world *w = make(3, 50, GW_CMD_PROXY);
 
-    w->n[2].cfg.mobility.local = &one;
-    w->n[2].cfg.mobility.nlocal = 1;
+    w->n[2].cfg->mobility.local = &one;
+    w->n[2].cfg->mobility.nlocal = 1;
     w_crash(w, 2);
     w_boot(w, 2);
     move(w, 1);
@@ -237,17 +237,17 @@ static void twice(void **state)
     reaches(w, 2, &one, true); /* for others than the packet path, which asks for its own first */
     move(w, 3);
     struct gw_prefix first = w_own(w, 1, 1), second = w_own(w, 2, 1);
-    assert_true(gw_prefix_eq(&w_net(w, 3, 1, &one)->net.via, &second));
+    assert_true(w_is(&w_net(w, 3, 1, &one)->to, &second.addr));
     for (unsigned s = 0; s < 12; s++) {
-        w->n[3].cfg.mobility.idle_release = GW_SEC(10);
+        w->n[3].cfg->mobility.idle_release = GW_SEC(10);
         if (s == 0)
-            (void)gw_node_reload(w->n[3].node, &w->n[3].cfg, NULL, NULL, w->now);
+            (void)gw_node_reload(w->n[3].node, w->n[3].cfg, NULL, NULL, w_now(w));
         w_drain(w, 3);
         assert_true(w_packet(w, 3, &first));
         w_run(w, GW_SEC(1));
     }
     assert_int_equal(w_traces(w, &second), 0);
-    assert_true(gw_prefix_eq(&w_net(w, 3, 1, &one)->net.via, &first));
+    assert_true(w_is(&w_net(w, 3, 1, &one)->to, &first.addr));
     w_check(w, 1, 3);
     w_free(w);
 }
@@ -256,21 +256,22 @@ static void twice(void **state)
 static void refuses(void **state)
 {
     (void)state;
-    static struct gw_prefix bad[] = {{{{0x20, 0x01, 0x0d, 0xb8, 0x20}}, 52}, /* of maar 2's pool */
-                                     {{{0x20, 0x01, 0x0d, 0xb8}}, 32},       /* of everybody's */
-                                     {{{0x20, 0x01, 0x0d, 0xb8, 0, 0x0f}}, 48}, /* the nodes */
-                                     {{{0xfe, 0x80}}, 64}};
+    static struct gw_prefix bad[] = {
+        {{{0x20, 0x01, 0x0d, 0xb8, 0, 2, 0x10}}, 52}, /* of maar 2's pool */
+        {{{0x20, 0x01, 0x0d, 0xb8}}, 32},             /* of everybody's */
+        {{{0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff}}, 48}, /* the nodes */
+        {{{0xfe, 0x80}}, 64}};
     struct world *w = make(2, 60, GW_CMD_PROXY);
 
-    w->n[1].cfg.mobility.local = bad;
-    w->n[1].cfg.mobility.nlocal = 4;
+    w->n[1].cfg->mobility.local = bad;
+    w->n[1].cfg->mobility.nlocal = 4;
     move(w, 1);
     assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_LOCAL), 4);
-    w->n[1].cfg.mobility.local = &bad[2];
-    w->n[1].cfg.mobility.nlocal = 1;
+    w->n[1].cfg->mobility.local = &bad[2];
+    w->n[1].cfg->mobility.nlocal = 1;
     move(w, 2);
     assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_LOCAL), 5);
-    assert_int_equal(w->n[2].nnets, 0);
+    assert_int_equal(gw_native_nets(w->n[2].plane), 0);
     w_check(w, 1, 2);
     w_free(w);
 }
@@ -282,15 +283,15 @@ static void without_memory(void **state)
     for (unsigned nth = 0; nth < 60; nth += 3) {
         struct world *w = make(3, 70 + nth, GW_CMD_RELAY);
         move(w, 1);
-        w->fail_at = w->allocs + nth;
-        w->fail_for = 2;
+        w->sim->memory.fail_at = w->sim->memory.count + nth;
+        w->sim->memory.fail_for = 2;
         (void)w_attach(w, 2, 1);
         w_run(w, GW_SEC(2));
-        w->fail_at = 0;
+        w->sim->memory.fail_at = 0;
         reload(w, 1, both, 2);
-        w->fail_at = w->allocs + nth % 7;
+        w->sim->memory.fail_at = w->sim->memory.count + nth % 7;
         w_run(w, GW_SEC(2));
-        w->fail_at = 0;
+        w->sim->memory.fail_at = 0;
         (void)w_attach(w, 2, 1);
         w_run(w, GW_SEC(130));
         w_check(w, 1, 2);

@@ -15,12 +15,12 @@ static struct gw_mh last; /* the latest PBU to the LMA, which hears nothing itse
 static unsigned pbus;
 static uint8_t kept[GW_MH_MAX];
 
-static int listen_in(struct world *w, struct w_event *e)
+static int listen_in(struct world *w, struct sim_message *e)
 {
-    if (e->node != 0)
+    if (e->to != 0)
         return 0;
     memcpy(kept, e->data, e->len);
-    assert_int_equal(gw_mh_parse(&w->n[0].cfg.codec, &e->addrs, kept, e->len, &last).code,
+    assert_int_equal(gw_mh_parse(&w->n[0].cfg->codec, e->addrs, kept, e->len, &last).code,
                      GW_PARSE_OK);
     pbus += last.type == GW_MH_BU;
     return 1;
@@ -46,7 +46,7 @@ static struct gw_mag_mn *entry(struct world *w, size_t node, unsigned mn)
 
 static struct gw_prefix hnp(unsigned i)
 {
-    struct gw_prefix p = w_pool(0);
+    struct gw_prefix p = sim_pool(0);
     p.addr.b[7] = (uint8_t)i;
     p.len = 64;
     return p;
@@ -79,7 +79,7 @@ static struct gw_mh answer_of(uint8_t status, unsigned n)
 static int inject(struct world *w, size_t from, size_t to, struct gw_mh *m)
 {
     static uint64_t n; /* Mesg-IDs must differ */
-    gw_mh_add(m, GW_OPT_MESGID)->u64 = gw_ntp_time(w->now.wall_ns) + ++n;
+    gw_mh_add(m, GW_OPT_MESGID)->u64 = gw_ntp_time(w_now(w).wall_ns) + ++n;
     return w_inject(w, from, to, m, NULL);
 }
 
@@ -107,10 +107,10 @@ static void check_served(struct world *w, unsigned mn, unsigned n)
     assert_true(w_has_station(w, 1, mn));
     for (unsigned i = 1; i <= n; i++) {
         struct gw_prefix p = hnp(i);
-        const struct gw_intent *x = w_prefix(w, 1, &p);
+        const struct gw_t_prefix *x = w_prefix(w, 1, &p);
         assert_non_null(x);
-        assert_int_equal(x->prefix.kind, GW_PFX_SERVED);
-        assert_true(gw_addr_eq(&x->prefix.peer, &w->n[0].cfg.addr));
+        assert_int_equal(x->kind, GW_PFX_SERVED);
+        assert_true(w_is(&x->peer, &w->n[0].cfg->addr));
     }
 }
 
@@ -120,8 +120,7 @@ static void check_nothing(struct world *w, unsigned mn)
 
     assert_null(w_prefix(w, 1, &p));
     assert_false(w_has_station(w, 1, mn));
-    for (size_t i = 0; i < w->n[1].nrecords; i++)
-        assert_int_not_equal(w->n[1].record[i]->key[0], 'G');
+    assert_int_equal(sim_disk_count(w->n[1].disk, 'G'), 0);
 }
 
 /* §6.9.1.1, §6.9.1.5 */
@@ -144,7 +143,7 @@ static void the_first_update(void **state)
     w_run(w, GW_MSEC(1500)); /* again, with the time of this transmission (§6.9.4) */
     assert_int_equal(pbus, 2);
     assert_true(gw_lm_opt(&last, GW_OPT_TIMESTAMP)->u64 > first);
-    assert_int_equal(w->n[1].ras, 0); /* nothing is advertised before the answer */
+    assert_int_equal(w->seen[1].ras, 0); /* nothing is advertised before the answer */
     assert_false(w_has_station(w, 1, 1));
     w_free(w);
 }
@@ -162,7 +161,7 @@ static void accepted_and_extended(void **state)
     assert_int_equal(inject(w, 0, 1, &m), 0);
     w_run(w, GW_SEC(1));
     check_served(w, 1, 2);
-    struct gw_nd *ra = &w->n[1].last_ra[0];
+    struct gw_nd *ra = &w->seen[1].last_ra[0];
     assert_true(gw_addr_eq(&ra->src, &ll)); /* §6.9.1.2 (15) */
     assert_int_equal(ra->npio, 2);
     assert_int_equal(ra->pio[0].preferred_s, 3600);
@@ -173,9 +172,9 @@ static void accepted_and_extended(void **state)
     while (gw_mh_opt(&last, GW_OPT_HNP, &it) != NULL)
         n++;
     assert_int_equal(n, 2);
-    unsigned ras = w->n[1].ras;
+    unsigned ras = w->seen[1].ras;
     assert_int_equal(answer(w, 1, GW_ST_ACCEPTED, 2), 0);
-    assert_int_equal(w->n[1].ras, ras); /* nothing has changed for the node */
+    assert_int_equal(w->seen[1].ras, ras); /* nothing has changed for the node */
     w_run(w, GW_SEC(1));
     w_detach(w, 1, 1);
     w_run(w, GW_SEC(3)); /* the guard interval */
@@ -226,7 +225,7 @@ static void refused(void **state)
         assert_int_equal(w_attach(w, 1, 1), for_good ? GW_EDENIED : 0);
         assert_int_equal(pbus, before + !for_good);
         if (for_good) { /* until an administrative action */
-            assert_int_equal(gw_node_reload(w->n[1].node, &w->n[1].cfg, NULL, NULL, w->now), 0);
+            assert_int_equal(gw_node_reload(w->n[1].node, w->n[1].cfg, NULL, NULL, w_now(w)), 0);
             w_drain(w, 1);
             assert_int_equal(w_attach(w, 1, 1), 0);
         }
@@ -283,7 +282,7 @@ static void answers_that_do_not_count(void **state)
     assert_int_not_equal(inject(w, 2, 1, &m), 0); /* another MAG is no LMA */
     assert_int_equal(entry(w, 1, 1)->state, GW_MAG_REGISTERING);
     m = answer_of(GW_ST_ACCEPTED, 0);
-    struct gw_prefix foreign = w_pool(5);
+    struct gw_prefix foreign = sim_pool(5);
     foreign.len = 64;
     gw_lm_add_prefix(&m, GW_OPT_HNP, &foreign);
     assert_int_not_equal(inject(w, 0, 1, &m), 0); /* not of the pools of the LMA */
@@ -310,7 +309,7 @@ static void ordered_by_numbers(void **state)
     struct gw_mh m;
 
     (void)state;
-    w->n[1].cfg.pmip.sequence = true;
+    w->n[1].cfg->pmip.sequence = true;
     w_attach(w, 1, 1);
     assert_null(gw_lm_opt(&last, GW_OPT_TIMESTAMP));
     uint16_t first = last.bu.seq;
@@ -336,7 +335,7 @@ static void gone_in_silence(void **state)
     w_run(w, GW_SEC(42)); /* it is asked, and answers */
     assert_int_equal(answer(w, 1, GW_ST_ACCEPTED, 1), 0);
     unsigned before = pbus;
-    w->where[1] = 0;
+    w_place(w, 1, 0);
     w_run(w, GW_SEC(44)); /* asked three times */
     assert_int_equal(pbus, before);
     w_run(w, GW_MSEC(2500));
@@ -383,21 +382,21 @@ static void beside_a_maar(void **state)
     check_served(w, 1, 1);
     assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_SERVING);
     struct gw_prefix own = w_own(w, 1, 1);
-    assert_int_equal(w_prefix(w, 1, &own)->prefix.kind, GW_PFX_LOCAL);
+    assert_int_equal(w_prefix(w, 1, &own)->kind, GW_PFX_LOCAL);
     assert_int_equal(gw_table_count(&w->n[1].node->access.stations), 1);
     w->n[1].policy.anchoring = GW_ANCHORING_LMA; /* the other one goes on */
-    gw_node_reload(w->n[1].node, &w->n[1].cfg, NULL, NULL, w->now);
+    gw_node_reload(w->n[1].node, w->n[1].cfg, NULL, NULL, w_now(w));
     w_drain(w, 1);
     w_run(w, GW_SEC(2));
     assert_null(w_mn(w, 1, 1));
     check_served(w, 1, 1);
     w->n[1].policy.anchoring = GW_ANCHORING_NONE | GW_ANCHORING_LMA;
-    gw_node_reload(w->n[1].node, &w->n[1].cfg, NULL, NULL, w->now);
+    gw_node_reload(w->n[1].node, w->n[1].cfg, NULL, NULL, w_now(w));
     w_drain(w, 1);
     w_run(w, GW_SEC(2)); /* it is known here, so no frame of it need be reported */
     assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_LOCAL);
     w->n[1].policy.anchoring = GW_ANCHORING_NONE;
-    gw_node_reload(w->n[1].node, &w->n[1].cfg, NULL, NULL, w->now);
+    gw_node_reload(w->n[1].node, w->n[1].cfg, NULL, NULL, w_now(w));
     w_drain(w, 1);
     w_run(w, GW_MSEC(100));
     assert_int_equal(last.bu.lifetime, 0);
@@ -413,13 +412,13 @@ static void no_memory(void **state)
     (void)state;
     for (uint64_t at = 1; at < 80; at++) {
         struct world *w = world(GW_ROLE_MAG, 11);
-        w->fail_at = w->allocs + at;
-        w->fail_for = 1 + at % 3;
+        w->sim->memory.fail_at = w->sim->memory.count + at;
+        w->sim->memory.fail_for = 1 + at % 3;
         (void)w_attach(w, 1, 1);
         if (pbus != 0)
             (void)answer(w, 1, GW_ST_ACCEPTED, 2);
         w_run(w, GW_SEC(1));
-        w->fail_at = 0;
+        w->sim->memory.fail_at = 0;
         for (unsigned i = 0; i < 4; i++) {
             if (!w_has_station(w, 1, 1))
                 (void)w_attach(w, 1, 1);

@@ -17,22 +17,15 @@ static const enum gw_cmd_mode modes[] = {GW_CMD_PROXY, GW_CMD_RELAY, GW_CMD_LOCA
 #define NMODES (sizeof modes / sizeof *modes)
 #define STEP   100000 /* ns: what times are measured to; delays are multiples of it */
 
-/* One way, by node; a message takes world.delay and this. */
-static int64_t link_ns[W_NODES][W_NODES];
-
-static size_t node_of(const struct world *w, const struct gw_addr *a)
+/* What the link from one node to another takes, which is exact here. */
+static int64_t link_ns(struct world *w, size_t from, size_t to)
 {
-    for (size_t i = 0; i < w->nnodes; i++)
-        if (gw_addr_eq(&w->n[i].cfg.addr, a))
-            return i;
-    fail();
-    return 0;
+    return sim_link(w->sim, from, to)->delay;
 }
 
-static int on_links(struct world *w, struct w_event *e)
+static void set_link(struct world *w, size_t from, size_t to, int64_t ns)
 {
-    e->at.ns += link_ns[node_of(w, &e->addrs.src)][node_of(w, &e->addrs.dst)];
-    return 0;
+    sim_link(w->sim, from, to)->delay = ns;
 }
 
 static struct world *make(enum gw_cmd_mode mode, size_t maars, int64_t d)
@@ -40,11 +33,8 @@ static struct world *make(enum gw_cmd_mode mode, size_t maars, int64_t d)
     w_mobility = (struct gw_cfg_mobility){.cmd_mode = mode};
     struct world *w = w_new(maars, 1);
 
-    w->delay = w->plane_delay = (struct gw_time){0};
-    for (size_t i = 0; i < W_NODES; i++)
-        for (size_t j = 0; j < W_NODES; j++)
-            link_ns[i][j] = d;
-    w->tap = on_links;
+    w_delay(w, (struct gw_time){d});
+    w_plane_takes(w, (struct gw_time){0});
     return w;
 }
 
@@ -61,18 +51,17 @@ static void visit(struct world *w, size_t n)
 static bool served(struct world *w, size_t s, size_t anchor)
 {
     struct gw_maar_mn *m = w_mn(w, anchor, 1);
-    const struct gw_intent *i = m != NULL ? w_prefix(w, s, &m->own->prefix) : NULL;
+    const struct gw_t_prefix *i = m != NULL ? w_prefix(w, s, &m->own->prefix) : NULL;
 
-    return i != NULL && i->prefix.kind == (s == anchor ? GW_PFX_LOCAL : GW_PFX_SERVED);
+    return i != NULL && i->kind == (s == anchor ? GW_PFX_LOCAL : GW_PFX_SERVED);
 }
 
 static bool redirected(struct world *w, size_t s, size_t anchor)
 {
     struct gw_prefix p = w_own(w, anchor, 1);
-    const struct gw_intent *i = w_prefix(w, anchor, &p);
+    const struct gw_t_prefix *i = w_prefix(w, anchor, &p);
 
-    return i != NULL && i->prefix.kind == GW_PFX_MOVED &&
-           gw_addr_eq(&i->prefix.peer, &w->n[s].cfg.addr);
+    return i != NULL && i->kind == GW_PFX_MOVED && w_is(&i->peer, &w->n[s].cfg->addr);
 }
 
 /* When each prefix works at the serving MAAR, and when each anchor sends there; -1: not. */
@@ -83,13 +72,13 @@ struct times {
 static struct times watch(struct world *w, size_t s, int64_t span)
 {
     struct times t;
-    int64_t start = w->now.mono.ns;
+    int64_t start = w_now(w).mono.ns;
 
     t.all = -1;
     for (size_t i = 0; i < W_NODES; i++)
         t.served[i] = t.redirected[i] = -1;
     for (int64_t at = 0; at <= span; at += STEP) {
-        w_run(w, (struct gw_time){start + at - w->now.mono.ns});
+        w_run(w, (struct gw_time){start + at - w_now(w).mono.ns});
         bool all = true;
         for (size_t i = 1; i <= s; i++) {
             if (t.served[i] < 0 && served(w, s, i))
@@ -110,22 +99,23 @@ static unsigned expected(enum gw_cmd_mode mode, unsigned n)
 }
 
 /* The table: the time of previous MAAR p's prefix (or, p == s, of the own). */
-static int64_t formula(enum gw_cmd_mode mode, size_t s, size_t p)
+static int64_t formula(struct world *w, enum gw_cmd_mode mode, size_t s, size_t p)
 {
-    int64_t sc = link_ns[s][0], most = 0, soonest = INT64_MAX;
+    int64_t sc = link_ns(w, s, 0), most = 0, soonest = INT64_MAX;
 
     for (size_t i = 1; i < s; i++) {
-        int64_t way = link_ns[0][i] + link_ns[i][s];
-        most = link_ns[0][i] + link_ns[i][0] > most ? link_ns[0][i] + link_ns[i][0] : most;
+        int64_t way = link_ns(w, 0, i) + link_ns(w, i, s);
+        most =
+            link_ns(w, 0, i) + link_ns(w, i, 0) > most ? link_ns(w, 0, i) + link_ns(w, i, 0) : most;
         soonest = way < soonest ? way : soonest;
     }
     switch (mode) {
     case GW_CMD_PROXY:
-        return sc + link_ns[0][s];
+        return sc + link_ns(w, 0, s);
     case GW_CMD_RELAY:
-        return sc + link_ns[0][s] + most;
+        return sc + link_ns(w, 0, s) + most;
     case GW_CMD_LOCATOR: /* the own prefix with the first answer */
-        return sc + (p == s ? soonest : link_ns[0][p] + link_ns[p][s]);
+        return sc + (p == s ? soonest : link_ns(w, 0, p) + link_ns(w, p, s));
     }
     return -1;
 }
@@ -142,11 +132,11 @@ static void handover(struct world *w, enum gw_cmd_mode mode, size_t n)
     assert_int_equal(w->messages - before, expected(mode, (unsigned)n));
     int64_t all = 0;
     for (size_t p = 1; p <= s; p++) {
-        int64_t due = formula(mode, s, p);
+        int64_t due = formula(w, mode, s, p);
         assert_int_equal(t.served[p], due);
         all = due > all ? due : all;
         if (p != s)
-            assert_int_equal(t.redirected[p], link_ns[s][0] + link_ns[0][p]);
+            assert_int_equal(t.redirected[p], link_ns(w, s, 0) + link_ns(w, 0, p));
     }
     assert_int_equal(t.all, all);
     const struct gw_handover *row = gw_mn_row(w_mn(w, s, 1));
@@ -184,9 +174,9 @@ static void distinct_delays(void **state)
     for (unsigned round = 0; round < 8; round++)
         for (size_t m = 0; m < NMODES; m++) {
             struct world *w = make(modes[m], 6, 0);
-            for (size_t i = 0; i < W_NODES; i++)
-                for (size_t j = 0; j < W_NODES; j++)
-                    link_ns[i][j] = STEP * (int64_t)(1 + gw_prng_below(&r, 300));
+            for (size_t i = 0; i < w->nnodes; i++)
+                for (size_t j = 0; j < w->nnodes; j++)
+                    set_link(w, i, j, STEP * (int64_t)(1 + gw_prng_below(&r, 300)));
             handover(w, modes[m], 1 + round % 5);
             w_free(w);
         }
@@ -244,7 +234,7 @@ static void relay_timeout(void **state)
     struct world *w = make(GW_CMD_RELAY, 4, 10000000);
 
     visit(w, 3);
-    w->n[0].cfg.mobility.relay_timeout = GW_MSEC(200);
+    w->n[0].cfg->mobility.relay_timeout = GW_MSEC(200);
     struct gw_prefix p1 = w_own(w, 1, 1);
     w_crash(w, 1);
     assert_int_equal(w_attach(w, 4, 1), 0);
@@ -256,7 +246,7 @@ static void relay_timeout(void **state)
     assert_int_equal(w_count(w, 0, GW_CNT_RELAY_TIMEOUT), 1);
     w_boot(w, 1);
     w_run(w, GW_SEC(5));
-    assert_int_equal(w_prefix(w, 4, &p1)->prefix.kind, GW_PFX_SERVED);
+    assert_int_equal(w_prefix(w, 4, &p1)->kind, GW_PFX_SERVED);
     assert_int_equal(w_count(w, 4, GW_CNT_UNMATCHED), 0);
     assert_int_equal(w_count(w, 4, GW_CNT_RETRANSMIT), 0);
     w_check(w, 1, 4);
@@ -271,14 +261,14 @@ static void further_answers_overtake(void **state)
     struct world *w = make(GW_CMD_RELAY, 3, 10000000);
 
     visit(w, 2);
-    w->n[0].cfg.mobility.relay_timeout = GW_MSEC(1);
+    w->n[0].cfg->mobility.relay_timeout = GW_MSEC(1);
     assert_int_equal(w_attach(w, 3, 1), 0);
-    link_ns[1][0] = 30000000; /* late, but soonest of the two */
-    link_ns[2][0] = 32000000;
+    set_link(w, 1, 0, 30000000); /* late, but soonest of the two */
+    set_link(w, 2, 0, 32000000);
     w_run(w, GW_MSEC(45));
-    link_ns[0][3] = 80000000; /* the PBA that names MAAR 1 only, at 50 ms */
+    set_link(w, 0, 3, 80000000); /* the PBA that names MAAR 1 only, at 50 ms */
     w_run(w, GW_MSEC(6));
-    link_ns[0][3] = 1000000;
+    set_link(w, 0, 3, 1000000);
     w_run(w, GW_MSEC(10));
     assert_true(served(w, 3, 1) && served(w, 3, 2));
     uint64_t old = w_count(w, 3, GW_CNT_UNMATCHED);
@@ -337,10 +327,10 @@ static void all_down(void **state)
 
 static size_t lost_from, lost_to;
 
-static int lose_between(struct world *w, struct w_event *e)
+static int lose_between(struct world *w, struct sim_message *e)
 {
-    (void)on_links(w, e);
-    return node_of(w, &e->addrs.src) == lost_from && node_of(w, &e->addrs.dst) == lost_to;
+    (void)w;
+    return e->from == lost_from && e->to == lost_to;
 }
 
 /* The answer of one previous MAAR, or of all, does not reach the serving one. */
@@ -385,8 +375,9 @@ static void reload_meanwhile(void **state)
                 unsigned before = w->messages;
                 assert_int_equal(w_attach(w, 3, 1), 0);
                 w_run(w, GW_MSEC(at));
-                w->n[0].cfg.mobility.cmd_mode = modes[to];
-                assert_int_equal(gw_node_reload(w->n[0].node, &w->n[0].cfg, NULL, NULL, w->now), 0);
+                w->n[0].cfg->mobility.cmd_mode = modes[to];
+                assert_int_equal(gw_node_reload(w->n[0].node, w->n[0].cfg, NULL, NULL, w_now(w)),
+                                 0);
                 w_drain(w, 0);
                 w_run(w, GW_MSEC(500));
                 bool begun = at > 10; /* the PBU is there after 10 ms */
@@ -419,7 +410,7 @@ static void crash_meanwhile(void **state)
                     assert_int_equal(w_attach(w, 3, 1), 0);
                     w_run(w, GW_MSEC(at));
                     w_crash(w, 0);
-                    w->n[0].cfg.mobility.cmd_mode = modes[to];
+                    w->n[0].cfg->mobility.cmd_mode = modes[to];
                     w_run(w, GW_MSEC(down));
                     w_boot(w, 0);
                     w_run(w, GW_MSEC(1100 - at - down));
@@ -446,8 +437,8 @@ static void forge(struct world *w, size_t from, const struct gw_prefix *p, uint1
     gw_lm_add_mnid(&forged, &mn);
     gw_lm_add_prefix(&forged, GW_OPT_HNP, p);
     gw_lm_add_u64(&forged, GW_OPT_TIMESTAMP, w_mn(w, 2, 1)->asked);
-    w->now.wall_ns += 1000;
-    gw_lm_add_u64(&forged, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    w_run(w, (struct gw_time){1000});
+    gw_lm_add_u64(&forged, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     (void)w_inject(w, from, 2, &forged, NULL);
 }
 
@@ -469,7 +460,7 @@ static void forged_copies(void **state)
     assert_int_equal(w_mn(w, 2, 1)->state, GW_MN_REGISTERING);
     assert_int_equal(w_count(w, 2, GW_CNT_COPY), 0);
     forge(w, 1, &p1, 1); /* and this is what it would be like */
-    assert_int_equal(w_prefix(w, 2, &p1)->prefix.kind, GW_PFX_SERVED);
+    assert_int_equal(w_prefix(w, 2, &p1)->kind, GW_PFX_SERVED);
     /* It does not say who else answers, as another implementation's: the CMD is asked soon. */
     uint64_t asked = w_count(w, 2, GW_CNT_OUT_PBU);
     w_run(w, GW_MSEC(1990));
@@ -500,8 +491,8 @@ static void keep_lines(struct world *w, size_t node)
 
 static struct gw_cfg_peer *peer_of(struct world *w, size_t node, size_t of)
 {
-    for (size_t i = 0; i < w->n[node].cfg.npeers; i++)
-        if (gw_addr_eq(&w->n[node].peers[i].addr, &w->n[of].cfg.addr))
+    for (size_t i = 0; i < w->n[node].cfg->npeers; i++)
+        if (gw_addr_eq(&w->n[node].peers[i].addr, &w->n[of].cfg->addr))
             return &w->n[node].peers[i];
     fail();
     return NULL;
@@ -560,7 +551,7 @@ static void ask_and_stay(void **state)
     (void)state;
     struct world *w = make(GW_CMD_PROXY, 3, 10000000);
 
-    w->n[1].cfg.mobility.dereg = w->n[2].cfg.mobility.dereg = GW_DEREG_ASK;
+    w->n[1].cfg->mobility.dereg = w->n[2].cfg->mobility.dereg = GW_DEREG_ASK;
     visit(w, 3);
     struct gw_prefix p1 = w_own(w, 1, 1);
     uint64_t asked = w_count(w, 1, GW_CNT_OUT_PBU);
@@ -573,7 +564,7 @@ static void ask_and_stay(void **state)
     w_boot(w, 1);
     w_run(w, GW_SEC(130));
     assert_true(w_count(w, 1, GW_CNT_OUT_PBU) >= 2);
-    assert_int_equal(w_prefix(w, 1, &p1)->prefix.kind, GW_PFX_MOVED);
+    assert_int_equal(w_prefix(w, 1, &p1)->kind, GW_PFX_MOVED);
     w_check(w, 1, 3);
     assert_int_equal(w_attach(w, 1, 1), 0); /* and it comes back to its prefix */
     w_run(w, GW_SEC(5));
@@ -593,9 +584,9 @@ static void ask_when_orphaned(void **state)
     for (enum gw_dereg how = GW_DEREG_STOP_TIMER; how <= GW_DEREG_ASK; how++) {
         struct world *w = make(GW_CMD_PROXY, 3, 10000000);
         for (size_t i = 1; i <= 3; i++)
-            w->n[i].cfg.mobility.dereg = how;
+            w->n[i].cfg->mobility.dereg = how;
         visit(w, 3);
-        w->where[1] = 0;
+        w_place(w, 1, 0);
         for (size_t i = 0; i <= 3; i += 3) {
             w_crash(w, i);
             w_forget(w, i);

@@ -41,20 +41,31 @@ static void check_at(struct world *w, unsigned mn, size_t at, unsigned n)
     assert_null(s->b.next);
     assert_false(s->leaving);
     assert_int_equal(s->b.nanchors, n);
-    assert_true(gw_addr_eq(&s->b.serving, &w->n[at].cfg.addr));
+    assert_true(gw_addr_eq(&s->b.serving, &w->n[at].cfg->addr));
     assert_int_equal(m->state, GW_MAG_SERVING);
     assert_int_equal(m->b.nanchors, n);
     assert_true(w_has_station(w, at, mn));
     for (const struct gw_anchor *a = s->b.anchors; a != NULL; a = a->next) {
-        const struct gw_intent *here = w_prefix(w, at, &a->prefix);
-        const struct gw_intent *there = w_prefix(w, 0, &a->prefix);
+        const struct gw_t_prefix *here = w_prefix(w, at, &a->prefix);
+        const struct gw_t_prefix *there = w_prefix(w, 0, &a->prefix);
         assert_non_null(here);
         assert_non_null(there);
-        assert_int_equal(here->prefix.kind, GW_PFX_SERVED);
-        assert_true(gw_addr_eq(&here->prefix.peer, &w->n[0].cfg.addr));
-        assert_int_equal(there->prefix.kind, GW_PFX_MOVED);
-        assert_true(gw_addr_eq(&there->prefix.peer, &w->n[at].cfg.addr));
+        assert_int_equal(here->kind, GW_PFX_SERVED);
+        assert_true(w_is(&here->peer, &w->n[0].cfg->addr));
+        assert_int_equal(there->kind, GW_PFX_MOVED);
+        assert_true(w_is(&there->peer, &w->n[at].cfg->addr));
     }
+}
+
+static int not_its(void *user, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    const uint8_t *k = key;
+    const unsigned *mn = user;
+
+    (void)value;
+    (void)value_len;
+    assert_false(k[0] == 'G' && k[key_len - 1] == *mn);
+    return 0;
 }
 
 /* No MAG but `at` knows it, or (0) none and the LMA neither. */
@@ -65,9 +76,7 @@ static void check_only(struct world *w, unsigned mn, size_t at)
             continue;
         assert_null(entry(w, i, mn));
         assert_false(w_has_station(w, i, mn));
-        for (size_t r = 0; r < w->n[i].nrecords; r++)
-            assert_false(w->n[i].record[r]->key[0] == 'G' &&
-                         w->n[i].record[r]->key[w->n[i].record[r]->key_len - 1] == mn);
+        w_records(w, i, not_its, &mn);
     }
     if (at == 0)
         assert_null(session(w, mn));
@@ -107,13 +116,13 @@ static void attach_and_move(void **state)
     (void)state;
     struct world *w = w_new_pmip(3, 1);
     struct gw_prefix p = settle_at(w, 1, 1);
-    struct gw_nd before = w->n[1].last_ra[0], after;
+    struct gw_nd before = w->seen[1].last_ra[0], after;
 
     assert_int_equal(w->messages, 2);
     for (size_t at = 2; at <= 3; at++) {
         struct gw_prefix q = settle_at(w, 1, at);
         assert_true(gw_prefix_eq(&p, &q));
-        after = w->n[at].last_ra[0];
+        after = w->seen[at].last_ra[0];
         assert_true(gw_addr_eq(&before.src, &after.src));
         assert_true(gw_lladdr_eq(&before.slla, &after.slla));
         assert_true(gw_prefix_eq(&before.pio[0].prefix, &after.pio[0].prefix));
@@ -137,7 +146,7 @@ static void several_prefixes(void **state)
     w_run(w, GW_SEC(1));
     for (unsigned mn = 1; mn <= 10; mn++)
         check_at(w, mn, 1 + mn % 2, 3);
-    assert_int_equal(w->n[1].last_ra[0].npio, 3);
+    assert_int_equal(w->seen[1].last_ra[0].npio, 3);
     for (unsigned mn = 1; mn <= 10; mn++)
         assert_int_equal(w_attach(w, 2 - mn % 2, mn), 0);
     w_run(w, GW_SEC(70));
@@ -210,7 +219,7 @@ static void ping_pong(void **state)
     w_free(w);
 }
 
-static int no_revocations(struct world *w, struct w_event *e)
+static int no_revocations(struct world *w, struct sim_message *e)
 {
     (void)w;
     return e->data[2] == GW_MH_REVOCATION;
@@ -228,12 +237,12 @@ static void seen_twice(void **state)
         struct gw_input in = {.kind = GW_IN_ATTACH,
                               .attach = {.station = w_station(1), .by = by[i]}};
         w_run(w, GW_SEC(1));
-        in.attach.seen = w->now.mono;
+        in.attach.seen = w_now(w).mono;
         unsigned messages = w->messages;
         assert_int_equal(w_input(w, 1, &in), 0); /* another source, the same attachment */
         w_run(w, GW_SEC(1));
         assert_int_equal(w->messages, messages);
-        in.attach.seen = w->now.mono;
+        in.attach.seen = w_now(w).mono;
         assert_int_equal(w_input(w, 1, &in), 0);
         w_run(w, GW_SEC(1));
         assert_int_equal(w->messages, messages + (i == 0 ? 0 : 2));
@@ -254,7 +263,7 @@ static void silently(void **state)
 
     (void)settle_at(w, 1, 2);
     (void)settle_at(w, 2, 2);
-    w->where[1] = 1; /* it is back */
+    w_place(w, 1, 1); /* it is back */
     w_run(w, GW_SEC(60));
     check_at(w, 1, 1, 1);
     check_at(w, 2, 2, 1);
@@ -272,12 +281,13 @@ static int attach_as(struct world *w, size_t node, unsigned station, const char 
 {
     struct gw_mnid id = {
         .subtype = GW_MNID_NAI, .len = (uint8_t)strlen(nai), .id = (const uint8_t *)nai};
-    struct gw_input in = {
-        .kind = GW_IN_ATTACH,
-        .attach = {
-            .station = w_station(station), .mnid = &id, .by = GW_SEEN_MANUAL, .seen = w->now.mono}};
+    struct gw_input in = {.kind = GW_IN_ATTACH,
+                          .attach = {.station = w_station(station),
+                                     .mnid = &id,
+                                     .by = GW_SEEN_MANUAL,
+                                     .seen = w_now(w).mono}};
 
-    w->where[station] = node;
+    w_place(w, station, node);
     return w_input(w, node, &in);
 }
 
@@ -296,7 +306,7 @@ static void two_interfaces(void **state)
     w_run(w, GW_SEC(2)); /* the LMA waits whether the first one moves */
     assert_int_equal(gw_table_count(&bs->by_mnid), 1);
     assert_int_equal(gw_table_count(&bs->by_prefix), 2);
-    assert_int_equal(w->n[1].nstations, 2);
+    assert_int_equal(gw_native_stations(w->n[1].plane), 2);
     w_crash(w, 1);
     w_boot(w, 1);
     w_crash(w, 0);
@@ -312,7 +322,7 @@ static void two_interfaces(void **state)
     for (struct gw_binding *b = first; b != NULL; b = b->next) {
         size_t at = b->lladdr.b[5];
         struct gw_anchor *a = gw_anchor_get(&w->n[at].node->mag.bs, &b->anchors->prefix);
-        assert_true(gw_addr_eq(&b->serving, &w->n[at].cfg.addr));
+        assert_true(gw_addr_eq(&b->serving, &w->n[at].cfg->addr));
         assert_non_null(a);
         assert_true(gw_lladdr_eq(&a->binding->lladdr, &b->lladdr));
     }
@@ -335,7 +345,7 @@ static void router_collision(void **state)
     (void)state;
     struct world *w = w_new_pmip(2, 14);
     struct gw_prefix p = settle_at(w, 1, 1);
-    struct gw_addr before = w->n[1].last_ra[0].src;
+    struct gw_addr before = w->seen[1].last_ra[0].src;
     struct gw_nd na = {.type = GW_ND_NA, .src = before, .dst = before, .target = before};
     struct gw_input in = {.kind = GW_IN_ND, .nd = {.src = w_station(1).lladdr}};
     uint8_t buf[256];
@@ -347,12 +357,13 @@ static void router_collision(void **state)
     in.nd.len = (size_t)len;
     unsigned messages = w->messages;
     assert_int_equal(w_input(w, 1, &in), 0);
-    assert_int_equal(w->n[1].last_ra[0].router_lifetime_s, 0); /* the old one, without the prefix */
-    assert_true(gw_addr_eq(&w->n[1].last_ra[0].src, &before));
-    assert_int_equal(w->n[1].last_ra[0].npio, 0);
-    assert_false(gw_addr_eq(&w->n[1].last_ra[1].src, &before));
-    assert_true(gw_prefix_eq(&w->n[1].last_ra[1].pio[0].prefix, &p));
-    assert_int_equal(w->n[1].last_ra[1].pio[0].preferred_s, 3600);
+    assert_int_equal(w->seen[1].last_ra[0].router_lifetime_s,
+                     0); /* the old one, without the prefix */
+    assert_true(gw_addr_eq(&w->seen[1].last_ra[0].src, &before));
+    assert_int_equal(w->seen[1].last_ra[0].npio, 0);
+    assert_false(gw_addr_eq(&w->seen[1].last_ra[1].src, &before));
+    assert_true(gw_prefix_eq(&w->seen[1].last_ra[1].pio[0].prefix, &p));
+    assert_int_equal(w->seen[1].last_ra[1].pio[0].preferred_s, 3600);
     w_run(w, GW_MSEC(100));
     assert_int_equal(w->messages, messages + 2); /* at once */
     struct gw_addr now = entry(w, 1, 1)->link_local;
@@ -361,8 +372,8 @@ static void router_collision(void **state)
     assert_int_equal(w_count(w, 1, GW_CNT_ROUTER_COLLISION), 1);
     w_run(w, GW_SEC(6));
     (void)settle_at(w, 1, 2);
-    assert_true(gw_addr_eq(&w->n[2].last_ra[0].src, &now));
-    w->n[1].cfg.pmip.mag.link_local = before;
+    assert_true(gw_addr_eq(&w->seen[2].last_ra[0].src, &now));
+    w->n[1].cfg->pmip.mag.link_local = before;
     (void)settle_at(w, 2, 1);
     in.nd.src = w_station(2).lladdr;
     messages = w->messages;
@@ -375,19 +386,19 @@ static void router_collision(void **state)
 static struct gw_mh kept;
 static uint8_t kept_octets[GW_MH_MAX];
 
-static int lose_everything(struct world *w, struct w_event *e)
+static int lose_everything(struct world *w, struct sim_message *e)
 {
     (void)w;
     (void)e;
     return 1;
 }
 
-static int keep_revocation(struct world *w, struct w_event *e)
+static int keep_revocation(struct world *w, struct sim_message *e)
 {
-    if (e->data[2] != GW_MH_REVOCATION || e->node == 0)
+    if (e->data[2] != GW_MH_REVOCATION || e->to == 0)
         return 0;
     memcpy(kept_octets, e->data, e->len);
-    assert_int_equal(gw_mh_parse(&w->n[0].cfg.codec, &e->addrs, kept_octets, e->len, &kept).code,
+    assert_int_equal(gw_mh_parse(&w->n[0].cfg->codec, e->addrs, kept_octets, e->len, &kept).code,
                      GW_PARSE_OK);
     return 1;
 }
@@ -430,14 +441,14 @@ static void local_routing(void **state)
     struct gw_prefix p = settle_at(w, 1, 1);
 
     for (int on = 1; on >= 0; on--) {
-        assert_int_equal(w_prefix(w, 1, &p)->prefix.local_routing, !on);
-        w->n[1].cfg.pmip.local_routing = on;
-        assert_int_equal(gw_node_reload(w->n[1].node, &w->n[1].cfg, NULL, NULL, w->now), 0);
+        assert_int_equal(w_prefix(w, 1, &p)->local_routing, !on);
+        w->n[1].cfg->pmip.local_routing = on;
+        assert_int_equal(gw_node_reload(w->n[1].node, w->n[1].cfg, NULL, NULL, w_now(w)), 0);
         w_drain(w, 1);
         w_run(w, GW_MSEC(1));
-        assert_int_equal(w_prefix(w, 1, &p)->prefix.local_routing, on);
+        assert_int_equal(w_prefix(w, 1, &p)->local_routing, on);
         struct gw_prefix q = settle_at(w, 2 + (unsigned)on, 1);
-        assert_int_equal(w_prefix(w, 1, &q)->prefix.local_routing, on);
+        assert_int_equal(w_prefix(w, 1, &q)->local_routing, on);
         assert_true(entry(w, 1, 1)->programmed);
     }
     assert_int_equal(w->messages, 6); /* the LMA has nothing to do with it */
@@ -465,24 +476,23 @@ static void lossy(void **state)
     }
     for (uint64_t seed = 1; seed <= 10; seed++) {
         struct world *w = w_new_pmip(3, seed);
-        w->loss_pct = 25;
-        w->dup_pct = w->reorder_pct = 20;
+        w_noise(w, 25, 20, 20);
         for (unsigned step = 0; step < 12; step++) {
             for (unsigned mn = 1; mn <= 4; mn++)
                 (void)w_attach(w, 1 + gw_prng_below(&w->prng, 3), mn);
             w_run(w, GW_MSEC((int64_t)gw_prng_below(&w->prng, 5000)));
         }
-        w->loss_pct = w->dup_pct = w->reorder_pct = 0;
+        w_noise(w, 0, 0, 0);
         w_run(w, GW_SEC(60));
         /* A MAG that was left may be heard last, for each transmission has its own time (§6.9.4
          * (4)). Then the one that has the node lets go, and is shown its next frame. */
         for (unsigned mn = 1; mn <= 4; mn++)
-            if (!w_has_station(w, w->where[mn], mn))
-                (void)w_attach(w, w->where[mn], mn);
+            if (!w_has_station(w, w_where(w, mn), mn))
+                (void)w_attach(w, w_where(w, mn), mn);
         w_run(w, GW_SEC(90));
         for (unsigned mn = 1; mn <= 4; mn++) {
-            check_at(w, mn, w->where[mn], 1);
-            check_only(w, mn, w->where[mn]);
+            check_at(w, mn, w_where(w, mn), 1);
+            check_only(w, mn, w_where(w, mn));
         }
         check_settled(w);
         w_free(w);
@@ -527,8 +537,8 @@ static void state_is_lost(void **state)
         for (size_t i = 0; i < w->nnodes && heartbeats; i++) {
             w_crash(w, i);
             w_forget(w, i);
-            w->n[i].cfg.heartbeat.interval = GW_SEC(10);
-            w->n[i].cfg.heartbeat.missing_allowed = 3;
+            w->n[i].cfg->heartbeat.interval = GW_SEC(10);
+            w->n[i].cfg->heartbeat.missing_allowed = 3;
             w_boot(w, i);
         }
         w_run(w, GW_SEC(25));
@@ -586,16 +596,16 @@ static void maar_as_mag(void **state)
     w->n[1].policy.anchoring = w->n[2].policy.anchoring = GW_ANCHORING_LMA | GW_ANCHORING_HERE;
     p = settle_at(w, 2, 1);
     struct gw_prefix own = w_own(w, 1, 2);
-    assert_int_equal(w->n[1].nstations, 1);
+    assert_int_equal(gw_native_stations(w->n[1].plane), 1);
     struct gw_prefix q = settle_at(w, 2, 2);
     assert_true(gw_prefix_eq(&p, &q));
     assert_int_equal(w_mn(w, 2, 2)->state, GW_MN_SERVING);
-    assert_int_equal(w_prefix(w, 2, &own)->prefix.kind, GW_PFX_SERVED);
-    assert_true(gw_addr_eq(&w_prefix(w, 2, &own)->prefix.peer, &w->n[1].cfg.addr));
+    assert_int_equal(w_prefix(w, 2, &own)->kind, GW_PFX_SERVED);
+    assert_true(w_is(&w_prefix(w, 2, &own)->peer, &w->n[1].cfg->addr));
     w_run(w, GW_SEC(70));
     check_at(w, 2, 2, 1);
     check_only(w, 2, 2);
-    assert_int_equal(w_prefix(w, 1, &own)->prefix.kind, GW_PFX_MOVED);
+    assert_int_equal(w_prefix(w, 1, &own)->kind, GW_PFX_MOVED);
     assert_false(w_has_station(w, 1, 2));
     w_free(w);
 }

@@ -36,7 +36,7 @@ static void look_at_options(const uint8_t *data, size_t len)
     }
 }
 
-static int look(struct world *w, struct w_event *e)
+static int look(struct world *w, struct sim_message *e)
 {
     const uint8_t *d = e->data;
 
@@ -59,7 +59,7 @@ static struct world *drawn(size_t maars)
 
     for (size_t i = 0; i < w->nnodes; i++) {
         w_crash(w, i);
-        w->n[i].cfg.codec.profile = GW_PROFILE_AS_DRAWN;
+        w->n[i].cfg->codec.profile = GW_PROFILE_AS_DRAWN;
     }
     for (size_t i = 0; i < w->nnodes; i++)
         w_boot(w, i);
@@ -98,7 +98,7 @@ static void mixed_is_refused(void **state)
 
     (void)state;
     w_crash(w, 0);
-    w->n[0].cfg.codec.profile = GW_PROFILE_REGISTERED;
+    w->n[0].cfg->codec.profile = GW_PROFILE_REGISTERED;
     w_boot(w, 0);
     w->tap = NULL;
     assert_int_equal(w_attach(w, 1, 1), 0);

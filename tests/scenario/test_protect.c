@@ -16,10 +16,10 @@
 
 static struct gw_cfg_peer *peer_of(struct world *w, size_t node, size_t other)
 {
-    struct gw_config *c = &w->n[node].cfg;
+    struct gw_config *c = w->n[node].cfg;
 
     for (size_t i = 0; i < c->npeers; i++)
-        if (gw_addr_eq(&c->peers[i].addr, &w->n[other].cfg.addr))
+        if (gw_addr_eq(&c->peers[i].addr, &w->n[other].cfg->addr))
             return &c->peers[i];
     fail();
     abort();
@@ -38,7 +38,7 @@ static void use_esp(struct world *w, size_t a, size_t b, bool keys)
 
 static struct gw_policy policy(struct world *w, size_t node, size_t other, enum gw_policy_dir dir)
 {
-    const struct gw_addr *mine = &w->n[node].cfg.addr, *theirs = &w->n[other].cfg.addr;
+    const struct gw_addr *mine = &w->n[node].cfg->addr, *theirs = &w->n[other].cfg->addr;
     bool out = dir == GW_POLICY_OUT;
 
     return (struct gw_policy){.dir = dir,
@@ -64,14 +64,14 @@ static void say(struct world *w, size_t node, size_t other, unsigned dirs)
 
 static unsigned with_mac;
 
-static int look_for_mac(struct world *w, struct w_event *e)
+static int look_for_mac(struct world *w, struct sim_message *e)
 {
     static struct gw_mh m;
     static uint8_t octets[GW_MH_MAX];
 
     (void)w;
     memcpy(octets, e->data, e->len);
-    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, &e->addrs, octets, e->len, &m).code,
+    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, e->addrs, octets, e->len, &m).code,
                      GW_PARSE_OK);
     with_mac += gw_lm_opt(&m, GW_OPT_AUTH) != NULL || gw_lm_opt(&m, GW_OPT_MESGID) != NULL;
     return 0;
@@ -91,7 +91,7 @@ static void nothing_leaves_before(void **state)
     say(w, 1, 0, 1u << GW_POLICY_IN);
     w_run(w, GW_SEC(20));
     assert_int_equal(w->messages, 0);
-    assert_false(gw_node_may_send(w->n[1].node, &w->n[0].cfg.addr));
+    assert_false(gw_node_may_send(w->n[1].node, &w->n[0].cfg->addr));
     assert_in_range(w_count(w, 1, GW_CNT_OUT_NO_POLICY), 30, 90); /* about one a second */
     assert_int_equal(w_count(w, 1, GW_CNT_OUT_PBU), 0);
     assert_int_equal(w_count(w, 1, GW_CNT_RETRANSMIT), 0);
@@ -102,7 +102,7 @@ static void nothing_leaves_before(void **state)
     say(w, 1, 0, BOTH);
     w_run(w, GW_MSEC(1500)); /* the exchange has not backed off */
     w_check(w, 1, 1);
-    assert_true(gw_node_may_send(w->n[1].node, &w->n[0].cfg.addr));
+    assert_true(gw_node_may_send(w->n[1].node, &w->n[0].cfg->addr));
     assert_int_equal(with_mac, 0);
     w_free(w);
 }
@@ -158,15 +158,15 @@ static void only_what_the_kernel_would_choose_counts(void **state)
     list[1] = policy(w, 1, 0, GW_POLICY_OUT);
     list[2] = (struct gw_policy){.dir = GW_POLICY_OUT, .priority = 200}; /* all, in the clear */
     assert_int_equal(w_input(w, 1, &in), 0);
-    assert_true(gw_node_may_send(w->n[1].node, &w->n[0].cfg.addr));
+    assert_true(gw_node_may_send(w->n[1].node, &w->n[0].cfg->addr));
     list[2].priority = 50;
     assert_int_equal(w_input(w, 1, &in), 0);
-    assert_false(gw_node_may_send(w->n[1].node, &w->n[0].cfg.addr));
+    assert_false(gw_node_may_send(w->n[1].node, &w->n[0].cfg->addr));
     list[2].esp = true; /* any to any, under ESP */
     list[0].src = list[1].dst = (struct gw_prefix){0};
     assert_int_equal(w_input(w, 1, &in), 0);
-    assert_true(gw_node_may_send(w->n[1].node, &w->n[0].cfg.addr));
-    assert_true(gw_node_may_send(w->n[1].node, &w->n[2].cfg.addr)); /* a MAC protects that */
+    assert_true(gw_node_may_send(w->n[1].node, &w->n[0].cfg->addr));
+    assert_true(gw_node_may_send(w->n[1].node, &w->n[2].cfg->addr)); /* a MAC protects that */
     w_free(w);
 }
 
@@ -189,7 +189,7 @@ static void both(void **state)
     assert_true(with_mac >= 2 && with_mac == w->messages);
     peer_of(w, 0, 1)->keys[0].secret[0] ^= 1;
     uint64_t pbus = w_count(w, 0, GW_CNT_IN_PBU);
-    w_run(w, w->n[1].cfg.timers.lifetime);
+    w_run(w, w->n[1].cfg->timers.lifetime);
     assert_true(w_count(w, 0, GW_CNT_AUTH_FAILED) > 0);
     assert_int_equal(w_count(w, 0, GW_CNT_IN_PBU), pbus);
     w_free(w);
@@ -220,12 +220,12 @@ static void errors_do_not_carry_what_was_secret(void **state)
     for (size_t from = 1; from <= 2; from++) {
         uint8_t bad[] = {59, 0, GW_MH_BU, 0, 0, 0, 0, 0}; /* too short for an update */
         struct gw_input in = {.kind = GW_IN_MH,
-                              .mh = {{w->n[from].cfg.addr, w->n[0].cfg.addr}, bad, sizeof bad}};
+                              .mh = {{w->n[from].cfg->addr, w->n[0].cfg->addr}, bad, sizeof bad}};
         uint16_t sum = gw_ip6_checksum(&in.mh.addrs, GW_IPPROTO_MH, bad, sizeof bad);
         bad[4] = (uint8_t)(sum >> 8);
         bad[5] = (uint8_t)sum;
         assert_int_equal(w_input(w, 0, &in), GW_EFORMAT);
-        assert_int_equal(w->n[0].problems, from - 1); /* only to the second */
+        assert_int_equal(w->seen[0].problems, from - 1); /* only to the second */
     }
     w_free(w);
 }

@@ -28,7 +28,7 @@ static uint64_t flood(struct world *w, const struct gw_addr *from, unsigned time
                       struct gw_time span)
 {
     static const uint8_t junk[8] = {59, 0, 5};
-    struct gw_input in = {.kind = GW_IN_MH, .mh = {{*from, w->n[0].cfg.addr}, junk, sizeof junk}};
+    struct gw_input in = {.kind = GW_IN_MH, .mh = {{*from, w->n[0].cfg->addr}, junk, sizeof junk}};
     uint64_t before = w_count(w, 0, GW_CNT_IGNORED) + w_count(w, 0, GW_CNT_MALFORMED);
 
     for (unsigned i = 0; i < times; i++) {
@@ -43,10 +43,10 @@ static void peer(void **state)
     (void)state;
     struct world *w = w_new(2, 1);
 
-    w->n[0].cfg.limits.peer_rate = 100;
+    w->n[0].cfg->limits.peer_rate = 100;
     w->n[0].node->log = &counting;
     lines = 0;
-    uint64_t taken = flood(w, &w->n[1].cfg.addr, 10000, GW_SEC(1));
+    uint64_t taken = flood(w, &w->n[1].cfg->addr, 10000, GW_SEC(1));
     assert_in_range(taken, 195, 205); /* a second's worth at once, and one in its time */
     assert_int_equal(w_count(w, 0, GW_CNT_PEER_RATE), 10000 - taken);
     assert_in_range(lines, 10, 21);
@@ -56,8 +56,8 @@ static void peer(void **state)
     (void)w_attach(w, 1, 1); /* nor does this one, once it is quiet */
     w_run(w, GW_SEC(3));
     w_check(w, 1, 1);
-    w->n[0].cfg.limits.peer_rate = 0;
-    assert_int_equal(flood(w, &w->n[1].cfg.addr, 1000, GW_MSEC(1)), 1000);
+    w->n[0].cfg->limits.peer_rate = 0;
+    assert_int_equal(flood(w, &w->n[1].cfg->addr, 1000, GW_MSEC(1)), 1000);
     w_free(w);
 }
 
@@ -65,7 +65,7 @@ static void stranger(void **state)
 {
     (void)state;
     struct world *w = w_new(1, 2);
-    struct gw_addr from = w->n[1].cfg.addr;
+    struct gw_addr from = w->n[1].cfg->addr;
 
     w->n[0].node->log = &counting;
     lines = 0;
@@ -86,7 +86,7 @@ static void station(void **state)
     struct world *w = w_new(1, 3);
     unsigned taken = 0;
 
-    w->n[1].cfg.limits.station_rate = 60;
+    w->n[1].cfg->limits.station_rate = 60;
     for (unsigned i = 0; i < 600; i++) {
         taken += w_attach(w, 1, 1) == 0;
         w_run(w, GW_MSEC(100));
@@ -126,8 +126,8 @@ static void solicitation(void **state)
                           .nd = {.src = w_station(7).lladdr, .data = buf, .len = (size_t)len}};
 
     assert_true(len > 0);
-    w->n[1].cfg.policy = &nobody;
-    w->n[1].cfg.limits.station_rate = 10;
+    w->n[1].cfg->policy = &nobody;
+    w->n[1].cfg->limits.station_rate = 10;
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(w_input(w, 1, &in), i < 10 ? GW_EDENIED : GW_EFULL);
     assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_POLICY), 10);
@@ -138,14 +138,14 @@ static void solicitation(void **state)
 static struct gw_time noticed[64], answered; /* PBUs of the CMD; its last PBA */
 static size_t nnoticed;
 
-static int watch_cmd(struct world *w, struct w_event *e)
+static int watch_cmd(struct world *w, struct sim_message *e)
 {
-    if (!gw_addr_eq(&e->addrs.src, &w->n[0].cfg.addr))
+    if (!gw_addr_eq(&e->addrs->src, &w->n[0].cfg->addr))
         return 0;
     if (e->data[2] == GW_MH_BA)
-        answered = w->now.mono;
+        answered = w_now(w).mono;
     else if (nnoticed < sizeof noticed / sizeof *noticed)
-        noticed[nnoticed++] = w->now.mono;
+        noticed[nnoticed++] = w_now(w).mono;
     return 0;
 }
 
@@ -161,8 +161,8 @@ static void check_paced(size_t want)
 /* As when MAAR 1 is seen to have restarted. */
 static void resync(struct world *w)
 {
-    w->n[0].node->lm.now = w->now;
-    gw_cmd_resync(&w->n[0].node->cmd, &w->n[1].cfg.addr);
+    w->n[0].node->lm.now = w_now(w);
+    gw_cmd_resync(&w->n[0].node->cmd, &w->n[1].cfg->addr);
     w_drain(w, 0);
 }
 
@@ -178,10 +178,10 @@ static void notices(void **state)
             (void)w_attach(w, i, mn);
             w_run(w, GW_SEC(2));
         }
-    w->n[0].cfg.limits.notice_rate = 100;
+    w->n[0].cfg->limits.notice_rate = 100;
     w->tap = watch_cmd;
     nnoticed = 0;
-    struct gw_time start = w->now.mono;
+    struct gw_time start = w_now(w).mono;
     for (unsigned mn = 1; mn <= 3; mn++)
         (void)w_attach(w, 5, mn);
     w_run(w, GW_SEC(3));
@@ -195,7 +195,7 @@ static void notices(void **state)
     check_paced(3);
     w_run(w, GW_SEC(1));
     resync(w);
-    start = w->now.mono;
+    start = w_now(w).mono;
     (void)w_attach(w, 4, 1);
     w_run(w, GW_SEC(5));
     assert_true(noticed[1].ns - start.ns <= 10000000);

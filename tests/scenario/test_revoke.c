@@ -20,7 +20,7 @@ static void one_node(void **state)
 
     r_walk(w, 1);
     r_hear(w);
-    unsigned messages = w->messages, ras = w->n[3].ras;
+    unsigned messages = w->messages, ras = w->seen[3].ras;
     assert_int_equal(r_revoke(w, 0, 1, GW_SEC(60)), 0);
     assert_true(r_result(w, 0)->running);
     w_run(w, GW_SEC(1));
@@ -35,16 +35,16 @@ static void one_node(void **state)
     assert_true(r_said.last_bra.br.p && !r_said.last_bra.br.g);
     assert_int_equal(r_said.last_bra.br.code, GW_BRA_SUCCESS);
     assert_int_equal(r_opts(&r_said.last_bra, GW_OPT_HNP), 0);
-    assert_true(w->n[3].ras >= ras + 3); /* one for each of three routers */
+    assert_true(w->seen[3].ras >= ras + 3); /* one for each of three routers */
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(w->n[3].last_ra[i].router_lifetime_s, 0);
-        assert_int_equal(w->n[3].last_ra[i].pio[0].valid_s, 0);
-        assert_int_equal(w->n[3].last_ra[i].pio[0].preferred_s, 0);
+        assert_int_equal(w->seen[3].last_ra[i].router_lifetime_s, 0);
+        assert_int_equal(w->seen[3].last_ra[i].pio[0].valid_s, 0);
+        assert_int_equal(w->seen[3].last_ra[i].pio[0].preferred_s, 0);
     }
     r_check(w, 0, 3, 3);
     assert_int_equal(r_result(w, 0)->nodes, 1);
     w_run(w, GW_SEC(5)); /* RAs get lost: three rounds, and then it is unknown */
-    assert_int_equal(w->n[3].ras, ras + 9);
+    assert_int_equal(w->seen[3].ras, ras + 9);
     assert_int_equal(gw_table_count(&w->n[3].node->access.stations), 0);
     r_check_revoked(w, 1);
     assert_int_equal(r_revoke(w, 0, 1, GW_SEC(60)), GW_ENOENT);
@@ -85,8 +85,7 @@ static void held(void **state)
     assert_int_equal(w_attach(w, 2, 1), 0);
     w_run(w, GW_SEC(1));
     w_check(w, 1, 2);
-    for (size_t r = 0; r < w->n[0].nrecords; r++)
-        assert_int_not_equal(w->n[0].record[r]->key[0], 'H');
+    assert_int_equal(sim_disk_count(w->n[0].disk, 'H'), 0);
     w_free(w);
 }
 
@@ -210,11 +209,11 @@ static void clock_was_set(void **state)
     struct world *w = w_new(2, 32);
 
     r_walk(w, 1);
-    w->n[0].skew_ns += 3600 * INT64_C(1000000000);
+    sim_node_step_clock(&w->n[0], 3600 * INT64_C(1000000000));
     assert_int_equal(r_notify(w, 0, 1), 0);
     w_run(w, GW_SEC(2));
     r_check(w, 0, 1, 1);
-    assert_true(w->n[0].node->last_mesgid < gw_ntp_time(w->now.wall_ns));
+    assert_true(w->n[0].node->last_mesgid < gw_ntp_time(w_now(w).wall_ns));
     assert_int_equal(w_count(w, 2, GW_CNT_REPLAY), 0);
     w_free(w);
 }
@@ -227,14 +226,12 @@ static void weather(void **state)
         struct world *w = w_new(3, 100 + seed);
         for (unsigned mn = 1; mn <= 4; mn++)
             r_walk(w, mn);
-        w->loss_pct = 25;
-        w->dup_pct = 25;
-        w->reorder_pct = 50;
+        w_noise(w, 25, 25, 50);
         for (unsigned mn = 1; mn <= 4; mn++)
             assert_int_equal(r_revoke(w, 0, mn, GW_SEC(600)), 0);
         w_run(w, GW_SEC(5));
         assert_false(r_result(w, 0)->running);
-        w->loss_pct = w->dup_pct = w->reorder_pct = 0;
+        w_noise(w, 0, 0, 0);
         w_run(w, GW_SEC(140));
         for (unsigned mn = 1; mn <= 4; mn++)
             r_check_revoked(w, mn);
@@ -311,7 +308,7 @@ static void lma_node(void **state)
 
     r_hear(w);
     assert_int_equal(r_revoke(w, 0, 1, GW_SEC(60)), 0);
-    assert_int_equal(r_prefixes(w, 0), 2); /* the other node's: the tunnel ends at once (§8.1) */
+    assert_int_equal(w_prefixes(w, 0), 2); /* the other node's: the tunnel ends at once (§8.1) */
     w_run(w, GW_SEC(1));
     assert_int_equal(r_said.bri, 1);
     assert_int_equal(r_opts(&r_said.last_bri, GW_OPT_HNP), 2);
@@ -321,7 +318,7 @@ static void lma_node(void **state)
     assert_int_equal(r_at_mag(w, 1, 1)->state, GW_MAG_REFUSED);
     assert_false(w_has_station(w, 1, 1));
     assert_true(w_has_station(w, 1, 2));
-    assert_int_equal(r_prefixes(w, 1), 2);
+    assert_int_equal(w_prefixes(w, 1), 2);
     assert_int_equal(w_attach(w, 2, 1), 0);
     w_run(w, GW_SEC(1));
     assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_HELD), 1);
@@ -352,7 +349,7 @@ static void lma_alone(void **state)
     w_boot(w, 1); /* its registration is refused, and it lets go */
     w_run(w, GW_SEC(2));
     assert_int_equal(r_at_mag(w, 1, 1)->state, GW_MAG_REFUSED);
-    assert_int_equal(r_prefixes(w, 1), 0);
+    assert_int_equal(w_prefixes(w, 1), 0);
     w_free(w);
 }
 
@@ -371,9 +368,9 @@ static void lma_peer(void **state)
     assert_int_equal(r_result(w, 0)->nodes, 30);
     for (unsigned mn = 1; mn <= 30; mn++)
         assert_null(r_session(w, mn));
-    assert_int_equal(r_prefixes(w, 1), 0);
+    assert_int_equal(w_prefixes(w, 1), 0);
     assert_non_null(r_session(w, 40));
-    assert_int_equal(r_prefixes(w, 0), 2);
+    assert_int_equal(w_prefixes(w, 0), 2);
     w_free(w);
 }
 
@@ -428,11 +425,11 @@ static void limits(void **state)
     assert_int_equal(r_revoke(w, 0, 17, GW_SEC(600)), GW_EFULL);
     assert_int_equal(w_count(w, 0, GW_CNT_LIMIT_OPERATIONS), 1);
     w_run(w, GW_SEC(4));
-    w->n[0].cfg.limits.pending = (uint32_t)w->n[0].node->lm.pending + 1;
+    w->n[0].cfg->limits.pending = (uint32_t)w->n[0].node->lm.pending + 1;
     assert_int_equal(r_revoke(w, 0, 17, GW_SEC(600)), 0); /* one is asked, one is told later */
     assert_int_equal(r_result(w, 0)->asked, 2);
     assert_int_equal(r_result(w, 0)->failed, 1);
-    w->n[0].cfg.limits.pending = 1000;
+    w->n[0].cfg->limits.pending = 1000;
     w_boot(w, 1);
     w_boot(w, 2);
     w_run(w, GW_SEC(140));
@@ -453,11 +450,11 @@ static void no_memory(void **state)
             struct world *w = kind == 2 ? r_pmip(2, 81) : w_new(2, 82);
             if (kind != 2)
                 r_walk(w, 1);
-            w->fail_at = w->allocs + at;
-            w->fail_for = 1;
+            w->sim->memory.fail_at = w->sim->memory.count + at;
+            w->sim->memory.fail_for = 1;
             int err = kind == 1 ? r_revoke_peer(w, 0, 2) : r_revoke(w, 0, 1, GW_SEC(600));
             w_run(w, GW_SEC(10));
-            w->fail_at = 0;
+            w->sim->memory.fail_at = 0;
             w_run(w, GW_SEC(140));
             assert_true(err == 0 || err == GW_ENOMEM);
             if (kind == 0 && err == 0)
@@ -487,7 +484,7 @@ static void at_itself(void **state)
     r_check(w, 0, 2, 2);
     r_check_revoked(w, 1);
     assert_false(w_has_station(w, 0, 1));
-    assert_int_equal(r_prefixes(w, 0), 0);
+    assert_int_equal(w_prefixes(w, 0), 0);
     w_free(w);
 }
 

@@ -52,7 +52,7 @@ static void statuses(void **state)
             m->br.v = table[i].v;
             if (table[i].named != 0)
                 r_name(m, table[i].named);
-            struct gw_prefix p = w_pool(5);
+            struct gw_prefix p = sim_pool(5);
             p.len = 64;
             if (table[i].prefix == 1)
                 gw_lm_add_prefix(m, GW_OPT_HNP, &p);
@@ -66,10 +66,10 @@ static void statuses(void **state)
         assert_int_equal(r_tell(w, 2, 1, m), 255);
         assert_int_equal(w_count(w, 1, GW_CNT_WRONG_ROLE), 1);
         /* not signed rightly, and again */
-        struct gw_key wrong = w_key(0, 2);
+        struct gw_key wrong = sim_key(0, 2);
         m = r_bri(w, GW_BR_ADMINISTRATIVE, false);
         r_name(m, 1);
-        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
         assert_int_equal(w_inject(w, 0, 1, m, &wrong), GW_EAUTH);
         assert_true(w_has_station(w, 1, 1));
         assert_int_equal(w_inject(w, 0, 1, m, NULL), 0);
@@ -86,10 +86,10 @@ static void some_prefixes(void **state)
     struct world *w = w_new(3, 62);
 
     r_walk(w, 1);
-    struct gw_prefix first = w_own(w, 1, 1), foreign = w_pool(5);
+    struct gw_prefix first = w_own(w, 1, 1), foreign = sim_pool(5);
     foreign.len = 64;
     r_hear(w);
-    unsigned ras = w->n[3].ras;
+    unsigned ras = w->seen[3].ras;
     struct gw_mh *m = r_bri(w, GW_BR_ADMINISTRATIVE, false);
     r_name(m, 1);
     gw_lm_add_prefix(m, GW_OPT_HNP, &first);
@@ -100,7 +100,7 @@ static void some_prefixes(void **state)
     assert_int_equal(w_mn(w, 3, 1)->state, GW_MN_SERVING);
     assert_int_equal(w_mn(w, 3, 1)->b.nanchors, 2);
     assert_null(w_prefix(w, 3, &first));
-    assert_true(w->n[3].ras > ras);
+    assert_true(w->seen[3].ras > ras);
     m->nopts = 0;
     r_name(m, 1);
     gw_lm_add_prefix(m, GW_OPT_HNP, &first);
@@ -138,7 +138,7 @@ static void realm(void **state)
                               .attach = {.station = w_station(i + 1),
                                          .mnid = &id,
                                          .by = GW_SEEN_FRAME,
-                                         .seen = w->now.mono}};
+                                         .seen = w_now(w).mono}};
         assert_int_equal(w_input(w, 1, &in), 0);
     }
     w_run(w, GW_SEC(1));
@@ -226,24 +226,24 @@ static void forged_answers(void **state)
         m->br.br_type = GW_BR_BRA;
         m->br.p = table[i].p;
         m->br.seq = (uint16_t)(seq + table[i].off);
-        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
         assert_int_equal(w_inject(w, table[i].from, 0, m, NULL), GW_ENOENT);
         assert_true(r_result(w, 0)->running);
     }
     struct gw_mh *m = r_bri(w, 0, false); /* an UPA is no BRA */
     m->type = GW_MH_UPA;
     m->upa = (struct gw_mh_upa){.seq = seq};
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     assert_int_equal(w_inject(w, 2, 0, m, NULL), GW_ENOENT);
     assert_int_equal(w_count(w, 0, GW_CNT_UNMATCHED), 5);
     m = r_bri(w, 0, false); /* neither a BRI nor a BRA */
     m->br.br_type = 3;
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     assert_int_equal(w_inject(w, 2, 0, m, NULL), GW_EINVAL);
     m = r_bri(w, 0, false); /* it does not know the message: no repetition */
     m->type = GW_MH_BE;
     m->be = (struct gw_mh_be){.status = 2};
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     assert_int_equal(w_inject(w, 2, 0, m, NULL), 0);
     r_check(w, 0, 2, 1);
     r_deaf = 0;
@@ -275,7 +275,7 @@ static void notified(void **state)
         assert_int_equal(r_notify(w, 0, 9), GW_ENOENT);
         assert_int_equal(r_notify(w, at, 1), GW_EDENIED);
         /* all of a peer's */
-        struct gw_operate o = {.kind = GW_OPERATE_NOTIFY, .peer = &w->n[at].cfg.addr};
+        struct gw_operate o = {.kind = GW_OPERATE_NOTIFY, .peer = &w->n[at].cfg->addr};
         uint64_t number;
         r_hear(w);
         w_run(w, GW_SEC(1));
@@ -363,7 +363,7 @@ static void notifications(void **state)
             o->raw.data = vendor;
             o->raw.len = sizeof vendor;
         }
-        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
         bool good = table[i].reason == GW_UPN_REREGISTER && table[i].named == 1;
         assert_int_equal(w_inject(w, 0, 2, m, NULL), good ? 0 : GW_EDENIED);
         w_run(w, GW_SEC(2));
@@ -377,7 +377,7 @@ static void notifications(void **state)
     m->type = GW_MH_UPN;
     m->upn = (struct gw_mh_upn){.seq = 1, .reason = GW_UPN_REREGISTER, .a = true};
     r_name(m, 1);
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
     assert_int_equal(w_inject(w, 1, 2, m, NULL), GW_EDENIED);
     assert_int_equal(w_count(w, 2, GW_CNT_WRONG_ROLE), 1);
     w_free(w);

@@ -30,20 +30,20 @@ static struct gw_mh *pbu(struct world *w)
     gw_lm_add_prefix(m, GW_OPT_HNP, &p);
     gw_lm_add_code(m, GW_OPT_HI, GW_HI_UNKNOWN);
     gw_lm_add_code(m, GW_OPT_ATT, 3);
-    gw_lm_add_u64(m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w->now.wall_ns));
+    gw_lm_add_u64(m, GW_OPT_TIMESTAMP, gw_lm_timestamp(w_now(w).wall_ns));
     return m;
 }
 
 static void mesgid(struct world *w, struct gw_mh *m, int64_t ahead_ns)
 {
-    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w->now.wall_ns + ahead_ns));
+    gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns + ahead_ns));
 }
 
 static struct gw_mh answer;
 static unsigned answers, questions;
 static uint8_t octets[GW_MH_MAX];
 
-static int catch_answer(struct world *w, struct w_event *e)
+static int catch_answer(struct world *w, struct sim_message *e)
 {
     (void)w;
     memcpy(octets, e->data, e->len);
@@ -51,7 +51,7 @@ static int catch_answer(struct world *w, struct w_event *e)
         questions++;
         return 1;
     }
-    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, &e->addrs, octets, e->len, &answer).code,
+    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, e->addrs, octets, e->len, &answer).code,
                      GW_PARSE_OK);
     answers++;
     return 1;
@@ -62,8 +62,7 @@ static int ask(struct world *w, size_t from, struct gw_mh *m)
 {
     answers = 0;
     w->tap = catch_answer;
-    w->now.mono.ns += 1000000;
-    w->now.wall_ns += 1000000;
+    w_run(w, GW_MSEC(1));
     mesgid(w, m, 0);
     (void)w_inject(w, from, 0, m, NULL);
     w->tap = NULL;
@@ -104,7 +103,7 @@ static void statuses(void **state)
     w_find(m, GW_OPT_TIMESTAMP)->u64 += 65536 * 2;
     assert_int_equal(ask(w, 1, m), GW_ST_TIMESTAMP_MISMATCH);
     uint64_t cmd_time = gw_lm_opt(&answer, GW_OPT_TIMESTAMP)->u64;
-    assert_int_equal(cmd_time, gw_lm_timestamp(w->now.wall_ns));
+    assert_int_equal(cmd_time, gw_lm_timestamp(w_now(w).wall_ns));
     assert_int_equal(ask(w, 2, pbu(w)), GW_ST_HNP_NOT_AUTHORISED); /* of MAAR 1's pool */
     assert_int_equal(gw_lm_opt(&answer, GW_OPT_HI)->code, GW_HI_UNKNOWN);
     m = pbu(w);
@@ -140,12 +139,12 @@ static void order_of_checks(void **state)
     struct world *w = w_new(2, 6);
 
     w->n[0].policy.allow = false;
-    w->n[0].cfg.npolicy = 0;
+    w->n[0].cfg->npolicy = 0;
     for (unsigned mended = 0; mended < 11; mended++) {
         struct gw_mh *m = pbu(w);
         struct gw_addr other = {{0x20, 1, [15] = 9}};
         if (mended == 4)
-            w->n[0].cfg.npolicy = 1;
+            w->n[0].cfg->npolicy = 1;
         if (mended == 5)
             w->n[0].policy.allow = true;
         if (mended < 1)
@@ -198,12 +197,12 @@ static void peers(void **state)
     mesgid(w, m, 0);
     assert_int_equal(w_inject(w, 1, 0, m, &wrong), GW_EAUTH);
     assert_int_equal(w_count(w, 0, GW_CNT_AUTH_FAILED), 2);
-    struct gw_addr mine = w->n[1].cfg.addr; /* an address nobody has configured */
-    w->n[1].cfg.addr.b[15] = 0x77;
+    struct gw_addr mine = w->n[1].cfg->addr; /* an address nobody has configured */
+    w->n[1].cfg->addr.b[15] = 0x77;
     m = pbu(w);
     mesgid(w, m, 0);
     assert_int_equal(w_inject(w, 1, 0, m, NULL), GW_EDENIED);
-    w->n[1].cfg.addr = mine;
+    w->n[1].cfg->addr = mine;
     assert_int_equal(w_count(w, 0, GW_CNT_UNKNOWN_PEER), 1);
     /* a MAAR is no CMD */
     m = pbu(w);
@@ -289,7 +288,7 @@ static void truncated(void **state)
     struct world *w = w_new(1, 6);
     struct gw_mh *m = pbu(w);
     uint8_t buf[GW_MH_MAX];
-    struct gw_mh_addrs addrs = {.src = w->n[1].cfg.addr, .dst = w->n[0].cfg.addr};
+    struct gw_mh_addrs addrs = {.src = w->n[1].cfg->addr, .dst = w->n[0].cfg->addr};
 
     mesgid(w, m, 0);
     int len = gw_mh_write_auth(&gw_mh_codec_default, &addrs, m, &w->n[1].peers[0].keys[0], buf,
@@ -321,7 +320,7 @@ static void unknown_type(void **state)
     (void)state;
     struct world *w = w_new(1, 7);
     uint8_t buf[8] = {59, 0, 99};
-    struct gw_mh_addrs addrs = {.src = w->n[1].cfg.addr, .dst = w->n[0].cfg.addr};
+    struct gw_mh_addrs addrs = {.src = w->n[1].cfg->addr, .dst = w->n[0].cfg->addr};
     struct gw_input in = {.kind = GW_IN_MH, .mh = {addrs, buf, sizeof buf}};
     uint16_t sum = gw_ip6_checksum(&addrs, GW_IPPROTO_MH, buf, sizeof buf);
 
@@ -349,7 +348,7 @@ static void wrong_clock(void **state)
     struct world *w = w_new(1, 8);
 
     w_crash(w, 1);
-    w->n[1].skew_ns = 2000000000;
+    sim_node_step_clock(&w->n[1], 2000000000);
     w_boot(w, 1);
     w_run(w, GW_SEC(3)); /* what the CMD says counts as old until then */
     assert_int_equal(w_attach(w, 1, 1), 0);

@@ -176,6 +176,8 @@ int gw_mn_deregister(struct gw_maar_mn *mn)
     struct gw_lm *lm = mn->maar->lm;
     enum gw_mn_state before = mn->state;
 
+    if (mn->event > mn->b.attached) /* a registration from before that comes late is too late */
+        mn->b.attached = mn->event;
     mn->state = GW_MN_DEREGISTERING;
     mn->b.seq++;
     int err = gw_exchange_start(&mn->ex, lm, mn->b.seq, transmit, mn, (struct gw_time){0});
@@ -661,6 +663,20 @@ static bool correct(struct gw_maar_mn *mn, uint64_t now)
     return true;
 }
 
+/* A refresh was refused for an attachment elsewhere, but the node has been seen here since the
+ * attachment that the refresh was about: registers that. */
+static bool is_back(struct gw_maar_mn *mn)
+{
+    bool leaving = gw_timer_is_set(&mn->guard);
+
+    if (mn->state != GW_MN_SERVING || !mn->on_link || mn->event <= mn->asked ||
+        gw_mn_begin(mn, &mn->station, gw_maar_seen(mn->maar, mn->event)) != 0)
+        return false;
+    if (leaving)
+        (void)gw_maar_detach(mn->maar, &mn->station);
+    return true;
+}
+
 /* The CMD knows a later attachment (157), or has another clock (156). Once per attachment the
  * clock is corrected; after that the station is elsewhere until it shows itself here. */
 static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
@@ -675,6 +691,8 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
         if (gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
             return;
     }
+    if (is_back(mn))
+        return;
     if (ts != NULL && !mn->corrected && mn->state == GW_MN_REGISTERING) {
         mn->corrected = true;
         if (correct(mn, ts->u64) && gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
