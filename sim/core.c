@@ -2,7 +2,7 @@
  * duplicate, reorder and are cut in one direction, and the route that a packet takes: to the node
  * whose address or pool its destination is of, or to the server.
  */
-#include "sim.h"
+#include "judge.h"
 
 #include <stdlib.h>
 
@@ -31,8 +31,7 @@ bool sim_chance(struct sim *s, uint32_t of_1000)
     return of_1000 != 0 && gw_prng_below(&s->prng, 1000) < of_1000;
 }
 
-/* The end that an address belongs to: the server is behind the nodes; SIZE_MAX: nobody. */
-static size_t end_of(const struct sim *s, const struct gw_addr *a)
+size_t sim_core_end(const struct sim *s, const struct gw_addr *a)
 {
     struct gw_addr server = sim_server();
 
@@ -57,10 +56,7 @@ static void arrive(struct sim *s, struct sim_event *e)
     if (p->mh) {
         s->tally.messages++;
         sim_mix(s, p->data, p->len);
-        (void)sim_node_input(
-            s, &s->node[p->to],
-            &(struct gw_input){.kind = GW_IN_MH,
-                               .mh = {.addrs = p->addrs, .data = p->data, .len = p->len}});
+        sim_judge_message(s, &s->node[p->to], &p->addrs, p->data, p->len, false);
     } else if (p->to == s->nnodes) {
         sim_server_packet(s, p->data + ETH, p->len - ETH);
     } else {
@@ -92,7 +88,7 @@ static void carry(struct sim *s, size_t from, const struct parcel *head, const u
 void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const uint8_t *data,
                  size_t len)
 {
-    size_t to = end_of(s, &a->dst);
+    size_t to = sim_core_end(s, &a->dst);
 
     sim_note(s, SIM_NOTE_SENT, from, to, (uint64_t)data[2] << 8 | data[6]);
     if (s->trace)
@@ -115,7 +111,7 @@ void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t le
     struct gw_addr dst;
 
     memcpy(&dst, frame + ETH + 24, sizeof dst);
-    size_t to = end_of(s, &dst);
+    size_t to = sim_core_end(s, &dst);
     if (hops > SIM_HOPS_MAX)
         sim_fail(s, "no-loop", "a packet has passed %u nodes, the last of them %s", hops,
                  from < s->nnodes ? s->node[from].name : "the server");
@@ -130,7 +126,7 @@ void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t le
 static int route(void *user, const struct gw_addr *dst, uint32_t len, struct gw_native_hop *hop)
 {
     struct sim_node *n = user;
-    size_t to = end_of(n->sim, dst);
+    size_t to = sim_core_end(n->sim, dst);
 
     if (len > MTU) {
         hop->mtu = MTU;
@@ -200,7 +196,10 @@ void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t
         hear_nd(s, n, frame, len);
     if (r.action != GW_NATIVE_SEND)
         return;
-    if (r.ifindex == SIM_IF_ACCESS)
+    bool air = r.ifindex == SIM_IF_ACCESS;
+    sim_judge_frame(s, n, core, &(struct sim_frame){frame, len}, air,
+                    &(struct sim_frame){f.data, f.len});
+    if (air)
         sim_station_frame(s, n->index, f.data, f.len);
     else
         sim_core_packet(s, n->index, f.data, f.len, hops + 1);

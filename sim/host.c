@@ -5,7 +5,7 @@
  * Not here: neighbour unreachability detection of the host (its router answers in the next RA),
  * MLD.
  */
-#include "sim.h"
+#include "judge.h"
 
 #include <stdlib.h>
 
@@ -332,6 +332,7 @@ void sim_station_nd(struct sim *s, size_t node, const struct gw_lladdr *src,
 
     if (len > 2048)
         return;
+    sim_judge_nd(s, &s->node[node], src, dst, data, len);
     memcpy(frame, dst->b, 6);
     memcpy(frame + 6, src->b, 6);
     frame[12] = 0x86;

@@ -2,7 +2,7 @@
  * domain, and what a node keeps is bounded. (Packets are judged where they arrive: core.c, flow.c;
  * acknowledgements in ledger.c.)
  */
-#include "sim.h"
+#include "judge.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,6 +148,7 @@ void sim_invariants(struct sim *s)
         if (n->node == NULL)
             continue;
         bounded(s, n);
+        sim_judge_timers(s, n);
         owners(s, n, &n->node->cmd.bs);
         owners(s, n, &n->node->maar.bs);
         owners(s, n, &n->node->mag.bs);

@@ -3,7 +3,7 @@
  * node. What operators revoke is not; neither is, after a power failure, what was not said to be on
  * the disk (durability other than each).
  */
-#include "sim.h"
+#include "judge.h"
 
 struct sim_station *sim_station_of(const struct sim *s, const struct gw_mnid *id)
 {
@@ -62,6 +62,10 @@ void sim_ledger_note(struct sim *s, const struct sim_node *n, const uint8_t *dat
                              .synced = n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_EACH,
                              .until = s->now + (int64_t)m->ba.lifetime * 4 * SIM_S};
     l->nprefix = named(m, l->prefix);
+    if (l->held && l->nprefix > 0 && (m->ba.flags & GW_BA_D) != 0) {
+        const struct gw_opt *o = gw_lm_opt(m, GW_OPT_SERVING_MAAR); /* to one that is not it */
+        sim_judge_durable(s, n, h, o != NULL ? &o->addr : &a->dst, &l->prefix[0]);
+    }
 }
 
 /* The ledgers of a centre: from the first to before the last. */

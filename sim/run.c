@@ -1,7 +1,7 @@
 /* run.c: one run: the schedule under faults, then healed and given time to settle, then everybody
  * leaves. The trace hash takes in every message delivered and every line of the trace.
  */
-#include "sim.h"
+#include "exam.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,6 +146,7 @@ struct sim *sim_new(struct sim_schedule *sched, bool trace)
 {
     struct sim *s = sim_make(sched, NULL, trace);
 
+    s->judged = true;
     sim_start(s);
     return s;
 }
@@ -223,6 +224,8 @@ enum sim_result sim_run(struct sim *s)
         if (!s->failed)
             sim_probe_end(s);
     }
+    if (!s->failed)
+        sim_exam(s);
     if (!s->failed)
         farewell(s);
     if (!s->failed)

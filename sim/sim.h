@@ -69,7 +69,10 @@ void sim_disk_power(struct sim_disk *d);
 void sim_disk_full(struct sim_disk *d, bool full);
 bool sim_disk_is_full(const struct sim_disk *d);
 size_t sim_disk_count(const struct sim_disk *d, uint8_t first); /* records, by their first octet */
-extern const struct gw_store_ops sim_disk_ops;                  /* where: the struct sim_disk */
+/* What is committed under a key, and its length; NULL: nothing. */
+const uint8_t *sim_disk_get(const struct sim_disk *d, const uint8_t *key, size_t key_len,
+                            size_t *len);
+extern const struct gw_store_ops sim_disk_ops; /* where: the struct sim_disk */
 
 /* -- node.c -------------------------------------------------------------------------------------
  */
@@ -197,6 +200,9 @@ struct sim_link { /* from one end to another */
 };
 /* The ends are the nodes and, behind them, the server. */
 struct sim_link *sim_link(struct sim *s, size_t from, size_t to);
+/* The end that an address belongs to: nnodes is the server, which is behind the nodes; SIZE_MAX:
+ * nobody. */
+size_t sim_core_end(const struct sim *s, const struct gw_addr *a);
 void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const uint8_t *data,
                  size_t len);
 /* An IPv6 packet behind an Ethernet header. */
@@ -369,7 +375,9 @@ struct sim {
     size_t nflows;
     struct sim_seen seen[16];
     size_t nseen;
-    struct gw_mh mh; /* scratch */
+    struct gw_mh mh;      /* scratch */
+    bool judged;          /* judge.h */
+    uint64_t heard[1024]; /* messages that were believed, by their hash */
     struct sim_hooks hooks;
     bool in_order; /* what is due at the same time comes in the order in which it was posted */
     struct {

@@ -242,6 +242,20 @@ bool sim_disk_is_full(const struct sim_disk *d)
     return d->full;
 }
 
+const uint8_t *sim_disk_get(const struct sim_disk *d, const uint8_t *key, size_t key_len,
+                            size_t *len)
+{
+    uint8_t copied[GW_RECORD_KEY_MAX];
+    struct octets k = {key_len, copied};
+
+    memcpy(copied, key, key_len);
+    const struct record *r = gw_table_get(&d->records, &k);
+    if (r == NULL)
+        return NULL;
+    *len = r->value.len;
+    return r->value.data;
+}
+
 size_t sim_disk_count(const struct sim_disk *d, uint8_t first)
 {
     const struct record *r;

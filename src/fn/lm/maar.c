@@ -315,6 +315,7 @@ void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen)
 {
     mn->seen = mn->maar->lm->now.mono;
     mn->event = gw_maar_timestamp(mn->maar, seen);
+    mn->ahead_ns = mn->maar->cmd_ahead_ns;
 }
 
 /* state is what it was before */

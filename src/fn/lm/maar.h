@@ -69,6 +69,7 @@ struct gw_maar_mn {
     struct gw_time seen;      /* last sign of life */
     unsigned seen_by;         /* bits: who has seen it at this station, by enum gw_seen_by */
     uint64_t event;           /* Timestamp of the last attachment seen, in force or not */
+    int64_t ahead_ns;         /* the MAAR's cmd_ahead_ns that went into it and into b.attached */
     uint64_t asked;           /* Timestamp of the last PBU to the CMD */
     uint64_t tag;             /* the intent that is waited for; 0: none */
     uint64_t row;             /* of the handover in progress, see gw_handovers_get */

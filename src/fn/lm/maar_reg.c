@@ -647,17 +647,23 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
 }
 
 /* The CMD's clock says `now`: attachments are told in it from here on. false: a difference so small
- * is the way the answer took, or a clock that is good enough. */
+ * is the way the answer took, or a clock that is good enough. An answer about another node may have
+ * said so before: then it is this one's attachment that is still told in the old time. */
 static bool correct(struct gw_maar_mn *mn, uint64_t now)
 {
     struct gw_maar *m = mn->maar;
     int64_t slack = m->lm->cfg->pmip.timestamp_validity.ns;
     int64_t off = gw_lm_timestamp_ns(now) - (m->lm->now.wall_ns + m->cmd_ahead_ns);
-    struct gw_time seen = gw_maar_seen(m, mn->b.attached), event = gw_maar_seen(m, mn->event);
+    int64_t ahead = m->cmd_ahead_ns;
 
+    if (off > slack || off < -slack)
+        ahead += off;
+    off = ahead - mn->ahead_ns;
     if (off <= slack && off >= -slack)
         return false;
-    m->cmd_ahead_ns += off;
+    m->cmd_ahead_ns = mn->ahead_ns; /* the time in which both were told */
+    struct gw_time seen = gw_maar_seen(m, mn->b.attached), event = gw_maar_seen(m, mn->event);
+    m->cmd_ahead_ns = mn->ahead_ns = ahead;
     mn->b.attached = gw_maar_timestamp(m, seen);
     mn->event = gw_maar_timestamp(m, event);
     return true;

@@ -1,0 +1,19 @@
+/* exam.h: what a domain in which nothing fails must do, and do at once: looked at when it has
+ * settled after the faults. Under faults much is mended later by something else (a refresh, a
+ * retransmission, the station's next packet), and who only looks at the end does not see what was
+ * missing.
+ *
+ *   steady      stations that are there and silent stay served, and nobody says goodbye for them
+ *   prompt      a handover, and a short absence, are over within seconds, in the way of the CMD's
+ * mode owner-only, own-source, peers-only, authentic (judge.h) hold against strangers, too expires
+ * what a MAAR does not refresh ends with its lifetime
+ */
+#ifndef SIM_EXAM_H
+#define SIM_EXAM_H
+
+#include "sim.h"
+
+void sim_exam(struct sim *s);
+void sim_attack(struct sim *s); /* attack.c: by stations, strangers, and nodes that mean ill */
+
+#endif
