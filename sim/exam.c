@@ -95,8 +95,7 @@ static uint32_t next_access(const struct sim *s, size_t at)
 /* In which way the previous MAARs have answered (RFC 8885 §3.2 to §3.4). */
 static void in_mode(struct sim *s, uint64_t moved, uint64_t copies)
 {
-    const struct sim_node *cmd = &s->node[0];
-    enum gw_cmd_mode mode = cmd->cfg[cmd->cfg_now].mobility.cmd_mode;
+    enum gw_cmd_mode mode = s->cmd->cfg[s->cmd->cfg_now].mobility.cmd_mode;
 
     if (mode == GW_CMD_LOCATOR ? copies < moved : copies != 0)
         sim_fail(
@@ -134,21 +133,21 @@ static void handover(struct sim *s)
     }
     sim_until(s, s->now + SOON);
     settled(s, "prompt", STEP);
-    if ((s->node[0].roles & GW_ROLE_CMD) != 0)
+    if (!s->failed && s->sched->kind == SIM_DMM && !s->policies)
         in_mode(s, moved, counted(s, GW_CNT_COPY) - copies);
     probe(s);
 }
 
 static void cut(struct sim *s, size_t node, bool is)
 {
-    sim_link(s, 0, node)->cut = sim_link(s, node, 0)->cut = is;
+    sim_link(s, s->cmd->index, node)->cut = sim_link(s, node, s->cmd->index)->cut = is;
 }
 
 static void expired(struct sim *s, const struct sim_node *n)
 {
     const struct gw_binding *b;
 
-    for (size_t i = 0; (b = gw_table_next(&s->node[0].node->cmd.bs.by_mnid, &i)) != NULL;)
+    for (size_t i = 0; (b = gw_table_next(&s->cmd->node->cmd.bs.by_mnid, &i)) != NULL;)
         if (gw_addr_eq(&b->serving, &n->cfg[0].addr))
             sim_fail(s, "expires", "the CMD still believes in a binding that %s cannot refresh",
                      n->name);
@@ -161,7 +160,7 @@ static void cut_off(struct sim *s)
 
     for (size_t i = 0; i < s->nstations && at == 0; i++)
         at = s->station[i].at;
-    if (at == 0 || s->sched->seed % CUT_OF != 0 || (s->node[0].roles & GW_ROLE_CMD) == 0)
+    if (at == 0 || s->sched->seed % CUT_OF != 0 || s->sched->kind != SIM_DMM)
         return;
     cut(s, at, true);
     sim_until(s, s->now + CUT);
