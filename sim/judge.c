@@ -272,15 +272,40 @@ void sim_judge_durable(struct sim *s, const struct sim_node *n, const struct sim
                  n->name, gw_fmt_prefix(p, text), h->index);
 }
 
+static void due(struct sim *s, const struct sim_node *n, const struct gw_timer *t, int64_t now)
+{
+    int64_t at = gw_timer_at(&n->node->timers, t).ns;
+
+    if (at < now - OVERDUE)
+        sim_fail(s, "in-time", "%s has not done for %lld ms what was due", n->name,
+                 (long long)((now - at) / SIM_MS));
+}
+
+static void due_anchors(struct sim *s, const struct sim_node *n, const struct gw_binding *b,
+                        int64_t now)
+{
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
+        due(s, n, &a->ex.timer, now);
+}
+
 void sim_judge_timers(struct sim *s, const struct sim_node *n)
 {
-    const struct gw_timers *t = &n->node->timers;
     int64_t now = sim_node_now(s, n).mono.ns;
+    struct gw_binding *b;
 
     if (!s->judged || n->paused || n->committing || n->node->starved)
         return;
-    for (size_t i = 0; i < t->used; i++)
-        if (t->heap[i]->at.ns + OVERDUE < now)
-            sim_fail(s, "in-time", "%s has not done for %lld ms what was due", n->name,
-                     (long long)((now - t->heap[i]->at.ns) / SIM_MS));
+    for (size_t i = 0; (b = gw_table_next(&n->node->maar.bs.by_mnid, &i)) != NULL;) {
+        const struct gw_maar_mn *mn = gw_maar_mn(b);
+        const struct gw_timer *const t[] = {&mn->ex.timer, &mn->refresh,  &mn->guard,
+                                            &mn->transit,  &mn->presence, &mn->idle};
+        for (size_t k = 0; k < sizeof t / sizeof *t; k++)
+            due(s, n, t[k], now);
+        due_anchors(s, n, b, now);
+    }
+    for (size_t i = 0; (b = gw_table_next(&n->node->cmd.bs.by_mnid, &i)) != NULL;) {
+        due(s, n, &gw_cmd_mn(b)->expiry, now);
+        due(s, n, &gw_cmd_mn(b)->round.timer, now);
+        due_anchors(s, n, b, now);
+    }
 }

@@ -26,7 +26,7 @@ void sim_judge_nd(struct sim *s, const struct sim_node *n, const struct gw_lladd
 /* A registration is acknowledged: of the prefix, with this serving MAAR. */
 void sim_judge_durable(struct sim *s, const struct sim_node *n, const struct sim_station *h,
                        const struct gw_addr *serving, const struct gw_prefix *p);
-/* At each look: what a node has put off. */
+/* At each look: is anything overdue at a CMD or MAAR? */
 void sim_judge_timers(struct sim *s, const struct sim_node *n);
 
 #endif
