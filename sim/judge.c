@@ -297,10 +297,12 @@ void sim_judge_timers(struct sim *s, const struct sim_node *n)
         return;
     for (size_t i = 0; (b = gw_table_next(&n->node->maar.bs.by_mnid, &i)) != NULL;) {
         const struct gw_maar_mn *mn = gw_maar_mn(b);
-        const struct gw_timer *const t[] = {&mn->ex.timer, &mn->refresh,  &mn->guard,
-                                            &mn->transit,  &mn->presence, &mn->idle};
-        for (size_t k = 0; k < sizeof t / sizeof *t; k++)
-            due(s, n, t[k], now);
+        due(s, n, &mn->ex.timer, now);
+        due(s, n, &mn->refresh, now);
+        due(s, n, &mn->guard, now);
+        due(s, n, &mn->transit, now);
+        due(s, n, &mn->presence, now);
+        due(s, n, &mn->idle, now);
         due_anchors(s, n, b, now);
     }
     for (size_t i = 0; (b = gw_table_next(&n->node->cmd.bs.by_mnid, &i)) != NULL;) {
