@@ -145,15 +145,26 @@ static struct gw_lladdr station_lladdr(uint32_t station)
     return l;
 }
 
+static struct gw_mac *mac_of(unsigned peer)
+{
+    static struct gw_key key[DOMAIN_PEERS_MAX];
+    static struct gw_mac mac[DOMAIN_PEERS_MAX];
+
+    if (mac[peer].key == NULL) {
+        key[peer] = domain_key(peer);
+        mac[peer].key = &key[peer];
+    }
+    return &mac[peer];
+}
+
 static size_t finish(const struct domain *d, unsigned peer, struct gw_now now, struct gw_mh *m,
                      uint8_t *out)
 {
     struct gw_mh_addrs addrs = {.src = domain_peer(peer), .dst = domain_node()};
-    struct gw_key key = domain_key(peer);
     int len;
 
     if (d->auth && gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(now.wall_ns)))
-        len = gw_mh_write_auth(&gw_mh_codec_default, &addrs, m, &key, out, GW_MH_MAX);
+        len = gw_mac_write(&gw_mh_codec_default, &addrs, m, mac_of(peer), out, GW_MH_MAX);
     else
         len = gw_mh_write(&gw_mh_codec_default, &addrs, m, out, GW_MH_MAX);
     if (len > 0)

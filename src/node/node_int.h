@@ -69,6 +69,7 @@ struct gw_probe {
 struct gw_peer {
     struct gw_addr addr; /* the key */
     const struct gw_cfg_peer *cfg;
+    struct gw_mac mac[GW_PEER_KEYS]; /* of its keys */
     struct gw_replay replay;
     uint64_t in, out, refused;    /* messages */
     struct gw_time last_in;       /* authenticated; 0: never */

@@ -92,6 +92,8 @@ static int add(struct gw_node *n, struct gw_table *t, const struct gw_cfg_peer *
     p->hb.timer.pos = 0; /* that one is the old one's; `due` says when */
     p->addr = cfg->addr;
     p->cfg = cfg;
+    for (size_t i = 0; i < GW_PEER_KEYS; i++)
+        p->mac[i] = (struct gw_mac){.key = &cfg->keys[i]};
     if (!cfg->esp)
         p->policy = (struct gw_protect){0};
     int err = gw_table_put(t, p);
@@ -117,6 +119,8 @@ void gw_peers_free(struct gw_node *n, struct gw_table *t)
 
     for (size_t i = 0; (p = gw_table_next(t, &i)) != NULL;) {
         gw_timer_stop(&n->timers, &p->hb.timer);
+        for (size_t k = 0; k < GW_PEER_KEYS; k++)
+            gw_mac_end(&p->mac[k]);
         gw_free(n->al, p, sizeof *p);
     }
     gw_table_free(t);

@@ -74,7 +74,7 @@ static void emit(struct gw_node *n, const struct gw_mh_addrs *addrs, const uint8
 }
 
 /* Under a MAC where there is a key; else ESP alone protects it. */
-static int encode(struct gw_node *n, const struct gw_peer *p, const struct gw_mh_addrs *addrs,
+static int encode(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs *addrs,
                   struct gw_mh *m, uint8_t buf[static GW_MH_MAX])
 {
     if (p->cfg->nkeys == 0) /* then it has esp */
@@ -83,7 +83,7 @@ static int encode(struct gw_node *n, const struct gw_peer *p, const struct gw_mh
     if (id == NULL)
         return GW_ESHORT;
     id->u64 = next_mesgid(n);
-    return gw_mh_write_auth(&n->cfg->codec, addrs, m, &p->cfg->keys[0], buf, GW_MH_MAX);
+    return gw_mac_write(&n->cfg->codec, addrs, m, &p->mac[0], buf, GW_MH_MAX);
 }
 
 int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct gw_mh *m)
@@ -217,7 +217,7 @@ static int check_mac(struct gw_node *n, struct gw_peer *p, const struct gw_mh_ad
                      const uint8_t *data, size_t len)
 {
     const struct gw_opt *id = gw_lm_opt(&n->in, GW_OPT_MESGID);
-    int err = gw_mh_check_auth(addrs, &n->in, data, len, p->cfg->keys, p->cfg->nkeys);
+    int err = gw_mac_check(addrs, &n->in, data, len, p->mac, p->cfg->nkeys);
 
     if (err != 0) {
         p->refused++;

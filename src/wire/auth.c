@@ -6,9 +6,10 @@
  */
 #include "wire/auth.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include "wire/mh_int.h"
 
@@ -27,41 +28,75 @@ static size_t mac_len(enum gw_auth_alg alg)
     return 0;
 }
 
-static const EVP_MD *digest(enum gw_auth_alg alg)
+static const char *digest(enum gw_auth_alg alg)
 {
     switch (alg) {
     case GW_AUTH_HMAC_SHA256_128:
-        return EVP_sha256();
+        return "SHA256";
     case GW_AUTH_HMAC_SHA1_96:
-        return EVP_sha1();
+        return "SHA1";
     }
     return NULL;
 }
 
+static bool make_ready(struct gw_mac *mac)
+{
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    char *name = (char *)(uintptr_t)digest(mac->key->alg); /* it is only read */
+    OSSL_PARAM how[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    mac->ctx = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+    EVP_MAC_free(hmac); /* the context has its own share */
+    if (mac->ctx != NULL && EVP_MAC_init(mac->ctx, mac->key->secret, mac->key->len, how) == 1)
+        return true;
+    gw_mac_end(mac);
+    return false;
+}
+
+void gw_mac_end(struct gw_mac *mac)
+{
+    EVP_MAC_CTX_free(mac->ctx);
+    mac->ctx = NULL;
+}
+
+/* What hashing the key has come to is kept in the context; without a key it begins there. */
+static bool begin(struct gw_mac *mac)
+{
+    const struct gw_key *key = mac->key;
+
+    if (mac->ctx != NULL)
+        return EVP_MAC_init(mac->ctx, NULL, 0, NULL) == 1;
+    return digest(key->alg) != NULL && key->len <= sizeof key->secret && make_ready(mac);
+}
+
 /* The MAC over addresses and the first `covered` octets of the header. */
 static bool compute(const struct gw_mh_addrs *addrs, const uint8_t *data, size_t covered,
-                    const struct gw_key *key, uint8_t out[static EVP_MAX_MD_SIZE])
+                    struct gw_mac *mac, uint8_t out[static EVP_MAX_MD_SIZE])
 {
     uint8_t text[32 + GW_MH_MAX];
-    const EVP_MD *md = digest(key->alg);
+    size_t len;
 
-    if (md == NULL || key->len > sizeof key->secret || covered > GW_MH_MAX)
+    if (covered > GW_MH_MAX || !begin(mac))
         return false;
     memcpy(text, addrs->src.b, 16);
     memcpy(text + 16, addrs->dst.b, 16);
     memcpy(text + 32, data, covered);
     memset(text + 32 + GW_MH_CHECKSUM_AT, 0, 2);
-    return HMAC(md, key->secret, key->len, text, 32 + covered, out, NULL) != NULL;
+    return EVP_MAC_update(mac->ctx, text, 32 + covered) == 1 &&
+           EVP_MAC_final(mac->ctx, out, &len, EVP_MAX_MD_SIZE) == 1;
 }
 
-int gw_mh_write_auth(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
-                     const struct gw_mh *m, const struct gw_key *key, uint8_t *buf, size_t size)
+int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
+                 const struct gw_mh *m, struct gw_mac *mac, uint8_t *buf, size_t size)
 {
     static const uint8_t blank[MAC_MAX];
-    uint8_t mac[EVP_MAX_MD_SIZE];
+    uint8_t made[EVP_MAX_MD_SIZE];
     struct gw_wr w = gw_wr_make(buf, size < GW_MH_MAX ? size : GW_MH_MAX);
     struct gw_opt o = {.type = GW_OPT_AUTH};
-    size_t it = 0, n = mac_len(key->alg);
+    size_t it = 0, n = mac_len(mac->key->alg);
 
     if (n == 0 || m->type == GW_MH_EXPERIMENTAL || gw_mh_opt(m, GW_OPT_AUTH, &it) != NULL)
         return GW_EINVAL;
@@ -69,7 +104,7 @@ int gw_mh_write_auth(const struct gw_mh_codec *codec, const struct gw_mh_addrs *
     if (err != 0)
         return err;
     o.auth.subtype = AUTH_MN_HA;
-    o.auth.spi = key->spi;
+    o.auth.spi = mac->key->spi;
     o.auth.mac = blank;
     o.auth.mac_len = (uint8_t)n;
     (void)gw_opt_write(codec, &w, &o); /* its values are allowed; room is checked by closing */
@@ -77,17 +112,17 @@ int gw_mh_write_auth(const struct gw_mh_codec *codec, const struct gw_mh_addrs *
     int len = gw_mh_close(&w, size);
     if (len < 0)
         return len;
-    if (!compute(addrs, buf, mac_at, key, mac))
+    if (!compute(addrs, buf, mac_at, mac, made))
         return GW_ENOMEM;
-    memcpy(buf + mac_at, mac, n);
+    memcpy(buf + mac_at, made, n);
     gw_mh_seal(addrs, buf, (size_t)len);
     return len;
 }
 
-int gw_mh_check_auth(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,
-                     size_t len, const struct gw_key *keys, size_t nkeys)
+int gw_mac_check(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,
+                 size_t len, struct gw_mac *macs, size_t nmacs)
 {
-    uint8_t mac[EVP_MAX_MD_SIZE];
+    uint8_t made[EVP_MAX_MD_SIZE];
 
     if (m->type == GW_MH_EXPERIMENTAL || m->nopts == 0)
         return GW_EAUTH;
@@ -95,12 +130,36 @@ int gw_mh_check_auth(const struct gw_mh_addrs *addrs, const struct gw_mh *m, con
     size_t covered = o->offset + (size_t)AUTH_SPI_END;
     if (o->type != GW_OPT_AUTH || o->auth.subtype != AUTH_MN_HA || covered > len)
         return GW_EAUTH;
-    for (size_t i = 0; i < nkeys; i++) {
-        size_t n = mac_len(keys[i].alg);
-        if (keys[i].spi != o->auth.spi || o->auth.mac_len != n || n == 0)
+    for (size_t i = 0; i < nmacs; i++) {
+        size_t n = mac_len(macs[i].key->alg);
+        if (macs[i].key->spi != o->auth.spi || o->auth.mac_len != n || n == 0)
             continue;
-        if (compute(addrs, data, covered, &keys[i], mac) && CRYPTO_memcmp(mac, o->auth.mac, n) == 0)
+        if (compute(addrs, data, covered, &macs[i], made) &&
+            CRYPTO_memcmp(made, o->auth.mac, n) == 0)
             return 0;
     }
     return GW_EAUTH;
+}
+
+int gw_mh_write_auth(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
+                     const struct gw_mh *m, const struct gw_key *key, uint8_t *buf, size_t size)
+{
+    struct gw_mac mac = {.key = key};
+    int len = gw_mac_write(codec, addrs, m, &mac, buf, size);
+
+    gw_mac_end(&mac);
+    return len;
+}
+
+int gw_mh_check_auth(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,
+                     size_t len, const struct gw_key *keys, size_t nkeys)
+{
+    int err = GW_EAUTH;
+
+    for (size_t i = 0; i < nkeys && err != 0; i++) {
+        struct gw_mac mac = {.key = &keys[i]};
+        err = gw_mac_check(addrs, m, data, len, &mac, 1);
+        gw_mac_end(&mac);
+    }
+    return err;
 }

@@ -19,12 +19,26 @@ struct gw_key {
     uint8_t secret[64];
 };
 
-/* Like gw_mh_write, with the option appended and computed. */
+/* A key at work: what need not be computed for each message again, in libcrypto's memory, from the
+ * first message on. Zeroed but for `key`; must not be copied then. */
+struct gw_mac {
+    const struct gw_key *key;
+    struct evp_mac_ctx_st *ctx;
+};
+void gw_mac_end(struct gw_mac *mac); /* wipes it; it may be used again */
+
+/* Like gw_mh_write, with the option appended and computed. GW_ENOMEM: libcrypto has none. */
+int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
+                 const struct gw_mh *m, struct gw_mac *mac, uint8_t *buf, size_t size);
+
+/* 0, or GW_EAUTH when the option is missing, not last, of an unknown SPI, or wrong. macs: those
+ * live for the peer (two during a rollover). Constant-time comparison. */
+int gw_mac_check(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,
+                 size_t len, struct gw_mac *macs, size_t nmacs);
+
+/* The same for one message. */
 int gw_mh_write_auth(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
                      const struct gw_mh *m, const struct gw_key *key, uint8_t *buf, size_t size);
-
-/* 0, or GW_EAUTH when the option is missing, not last, of an unknown SPI, or wrong. keys: those
- * live for the peer (two during a rollover). Constant-time comparison. */
 int gw_mh_check_auth(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,
                      size_t len, const struct gw_key *keys, size_t nkeys);
 

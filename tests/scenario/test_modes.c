@@ -506,7 +506,7 @@ static void without_association(void **state)
     for (size_t s = 2; s <= 3; s++) {
         struct world *w = make(GW_CMD_LOCATOR, 3, 10000000);
         visit(w, s - 1);
-        peer_of(w, s, 1)->keys[0].secret[5] ^= 1;
+        w_spoil_key(w, s, 1);
         keep_lines(w, s);
         assert_int_equal(w_attach(w, s, 1), 0);
         w_run(w, GW_MSEC(31));

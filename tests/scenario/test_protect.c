@@ -187,7 +187,7 @@ static void both(void **state)
     w_run(w, GW_SEC(2));
     w_check(w, 1, 1);
     assert_true(with_mac >= 2 && with_mac == w->messages);
-    peer_of(w, 0, 1)->keys[0].secret[0] ^= 1;
+    w_spoil_key(w, 0, 1);
     uint64_t pbus = w_count(w, 0, GW_CNT_IN_PBU);
     w_run(w, w->n[1].cfg->timers.lifetime);
     assert_true(w_count(w, 0, GW_CNT_AUTH_FAILED) > 0);

@@ -242,6 +242,18 @@ void w_plane_refuses(struct world *w, bool refuses)
 /* -- what mobile nodes and peers do -------------------------------------------------------------
  */
 
+void w_spoil_key(struct world *w, size_t node, size_t other)
+{
+    struct gw_config *c = &w->n[node].cfg[0];
+    struct gw_peer *p = gw_peer_get(w->n[node].node, &w->n[other].cfg[0].addr);
+
+    assert_non_null(p);
+    for (size_t i = 0; i < c->npeers; i++)
+        if (p->cfg == &c->peers[i])
+            c->peers[i].keys[0].secret[5] ^= 1;
+    gw_mac_end(&p->mac[0]); /* what it had come to is forgotten, as in a reload */
+}
+
 struct gw_station_key w_station(unsigned mn)
 {
     return (struct gw_station_key){.iface = 0, .lladdr = sim_station_mac(mn)};

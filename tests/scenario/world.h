@@ -66,6 +66,9 @@ void w_plane_takes(struct world *w, struct gw_time t);
 void w_use_takes(struct world *w, struct gw_time t);
 void w_plane_refuses(struct world *w, bool refuses);
 
+/* Another key at `node` for `other`, and not the other way round. */
+void w_spoil_key(struct world *w, size_t node, size_t other);
+
 struct gw_station_key w_station(unsigned mn);
 struct gw_mnid w_mnid(unsigned mn, uint8_t buf[6]);
 int w_attach(struct world *w, size_t node, unsigned mn);
