@@ -116,14 +116,14 @@ static void undo_due(struct sim *s, struct sim_event *e)
 
     unlist(s, u);
     undo(s, &u->op);
-    free(u);
+    sim_event_free(s, &u->event);
 }
 
 static void lasting(struct sim *s, const struct sim_op *op)
 {
-    struct undo *u = sim_new_memory(sizeof *u);
+    struct undo *u = sim_get(&s->pool, sizeof *u);
 
-    *u = (struct undo){.event = {.fire = undo_due}, .next = s->undo, .op = *op};
+    *u = (struct undo){.event = {.fire = undo_due, .size = sizeof *u}, .next = s->undo, .op = *op};
     s->undo = u;
     sim_post(s, &u->event, s->now + op->span);
 }
@@ -135,7 +135,7 @@ void sim_heal(struct sim *s)
         sim_cancel(s, &u->event);
         s->undo = u->next;
         undo(s, &u->op);
-        free(u);
+        sim_event_free(s, &u->event);
     }
     for (size_t i = 0; i < s->nnodes; i++) {
         s->node[i].alloc_fails = 0;

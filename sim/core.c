@@ -62,7 +62,7 @@ static void arrive(struct sim *s, struct sim_event *e)
     } else {
         sim_plane_frame(s, &s->node[p->to], true, p->data, p->len, p->hops);
     }
-    free(p);
+    sim_event_free(s, e);
 }
 
 static void carry(struct sim *s, size_t from, const struct parcel *head, const uint8_t *data,
@@ -77,9 +77,10 @@ static void carry(struct sim *s, size_t from, const struct parcel *head, const u
             at += (int64_t)gw_prng_below(&s->prng, (uint64_t)l->jitter);
         if (sim_chance(s, l->reorder))
             at += (int64_t)gw_prng_below(&s->prng, (uint64_t)(20 * SIM_MS));
-        struct parcel *p = sim_new_memory(sizeof *p + head->len);
+        size_t size = sizeof(struct parcel) + head->len;
+        struct parcel *p = sim_get(&s->pool, size);
         *p = *head;
-        p->event = (struct sim_event){.fire = arrive};
+        p->event = (struct sim_event){.fire = arrive, .size = size};
         memcpy(p->data, data, head->len);
         sim_post(s, &p->event, at);
     }
@@ -101,7 +102,9 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
     if (to >= s->nnodes)
         return;
     struct sim_seen *seen = &s->seen[s->nseen++ % (sizeof s->seen / sizeof *s->seen)];
-    *seen = (struct sim_seen){.to = to, .len = len, .addrs = *a};
+    seen->to = to;
+    seen->len = len;
+    seen->addrs = *a;
     memcpy(seen->data, data, len);
     carry(s, from, &(struct parcel){.to = to, .mh = true, .addrs = *a, .len = len}, data, m.later);
 }

@@ -100,6 +100,11 @@ struct sim_event *sim_next(struct sim *s, int64_t end)
     return e;
 }
 
+void sim_event_free(struct sim *s, struct sim_event *e)
+{
+    sim_put(&s->pool, e, e->size);
+}
+
 void sim_queue_free(struct sim_queue *q)
 {
     free(q->heap);

@@ -14,7 +14,7 @@ _Static_assert(LEN == IP6 + UDP + BODY, "what a packet consists of");
 struct sim_flow *sim_flow_new(struct sim *s, struct sim_station *h, const struct gw_addr *addr,
                               int64_t interval, int64_t span)
 {
-    struct sim_flow *f = sim_new_memory(sizeof *f);
+    struct sim_flow *f = sim_get(&s->pool, sizeof *f);
 
     *f = (struct sim_flow){.next = h->flows,
                            .station = h,
@@ -44,7 +44,7 @@ void sim_flow_free(struct sim *s, struct sim_flow *f)
     *p = f->next;
     s->flows[f->id - 1] = NULL;
     sim_cancel(s, &f->event);
-    free(f);
+    sim_put(&s->pool, f, sizeof *f);
 }
 
 void sim_flow_write(uint8_t p[LEN], const struct gw_addr *src, const struct gw_addr *dst,

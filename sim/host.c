@@ -54,7 +54,21 @@ static void uplink(struct sim *s, struct sim_event *e)
 
     if (f->station->at == f->node)
         sim_plane_frame(s, &s->node[f->node], false, f->data, f->len, 0);
-    free(f);
+    sim_event_free(s, e);
+}
+
+static struct airframe *frame_new(struct sim *s, struct sim_station *h, size_t len,
+                                  void (*fire)(struct sim *s, struct sim_event *e))
+{
+    size_t size = sizeof(struct airframe) + len;
+    struct airframe *f = sim_get(&s->pool, size);
+
+    *f = (struct airframe){.event = {.fire = fire, .size = size},
+                           .station = h,
+                           .node = h->at,
+                           .len = len,
+                           .moves = h->moves};
+    return f;
 }
 
 static void transmit(struct sim *s, struct sim_station *h, const uint8_t dst[6],
@@ -62,9 +76,7 @@ static void transmit(struct sim *s, struct sim_station *h, const uint8_t dst[6],
 {
     if (h->at == 0)
         return;
-    struct airframe *f = sim_new_memory(sizeof *f + ETH + len);
-    *f =
-        (struct airframe){.event = {.fire = uplink}, .station = h, .node = h->at, .len = ETH + len};
+    struct airframe *f = frame_new(s, h, ETH + len, uplink);
     memcpy(f->data, dst, 6);
     memcpy(f->data + 6, h->lladdr.b, 6);
     f->data[12] = 0x86;
@@ -300,15 +312,13 @@ static void downlink(struct sim *s, struct sim_event *e)
 
     if (f->station->at == f->node && f->station->moves == f->moves)
         hear(s, f->station, f);
-    free(f);
+    sim_event_free(s, e);
 }
 
 static void deliver(struct sim *s, struct sim_station *h, const uint8_t *frame, size_t len)
 {
-    struct airframe *f = sim_new_memory(sizeof *f + len);
+    struct airframe *f = frame_new(s, h, len, downlink);
 
-    *f = (struct airframe){
-        .event = {.fire = downlink}, .station = h, .node = h->at, .len = len, .moves = h->moves};
     memcpy(f->data, frame, len);
     sim_post(s, &f->event, s->now + RADIO);
 }

@@ -42,13 +42,17 @@ struct sim_given {
     struct gw_mnid mnid;
 };
 
-static struct sim_given *given(struct sim *s, const struct gw_prefix *p)
+static size_t place_of(const struct gw_prefix *p)
 {
     uint64_t net;
 
     memcpy(&net, p->addr.b, sizeof net);
-    size_t i = (size_t)(net * 0x9e3779b97f4a7c15u >> 32);
-    for (;; i++) {
+    return (size_t)(net * 0x9e3779b97f4a7c15u >> 32);
+}
+
+static struct sim_given *given(struct sim *s, const struct gw_prefix *p)
+{
+    for (size_t i = place_of(p);; i++) {
         struct sim_given *g = &s->given[i & s->given_mask];
         if (g->look != s->looks || gw_prefix_eq(&g->prefix, p))
             return g;
@@ -90,31 +94,69 @@ static void give(struct sim *s, const struct sim_node *n, const struct gw_prefix
     *g = (struct sim_given){s->looks, (uint32_t)n->index, *p, *id};
 }
 
+/* What a look visits is all over the memory of the nodes, and a large domain's is in no cache: it
+ * is fetched some at a time before it is looked at. */
+#define AT_ONCE 32u
+
+static size_t next_some(const struct gw_table *t, size_t *it, const void *some[static AT_ONCE])
+{
+    size_t n = 0;
+
+    while (n < AT_ONCE && (some[n] = gw_table_next(t, it)) != NULL) {
+        __builtin_prefetch(some[n]);
+        __builtin_prefetch((const uint8_t *)some[n] + 64);
+        __builtin_prefetch((const uint8_t *)some[n++] + 128);
+    }
+    return n;
+}
+
 static void give_all(struct sim *s, const struct sim_node *n)
 {
-    const struct gw_binding *b;
-    const struct gw_anchor *a;
+    const void *some[AT_ONCE];
+    const struct gw_anchor *own[AT_ONCE], *a;
 
-    for (size_t i = 0; (b = gw_table_next(&n->node->maar.bs.by_mnid, &i)) != NULL;) {
-        const struct gw_maar_mn *mn = gw_maar_mn((struct gw_binding *)(uintptr_t)b);
-        if (mn->own != NULL && mn->state != GW_MN_RELEASING)
-            give(s, n, &mn->own->prefix, &b->mnid);
+    for (size_t i = 0, k; (k = next_some(&n->node->maar.bs.by_mnid, &i, some)) > 0;) {
+        for (size_t j = 0; j < k; j++) {
+            const struct gw_maar_mn *mn = gw_maar_mn((struct gw_binding *)(uintptr_t)some[j]);
+            own[j] = mn->state != GW_MN_RELEASING ? mn->own : NULL;
+            __builtin_prefetch(own[j]);
+        }
+        for (size_t j = 0; j < k; j++)
+            if (own[j] != NULL)
+                give(s, n, &own[j]->prefix, &((const struct gw_binding *)some[j])->mnid);
     }
     for (size_t i = 0; (a = gw_table_next(&n->node->lma.bs.by_prefix, &i)) != NULL;)
         give(s, n, &a->prefix, &a->binding->mnid);
 }
 
+static void owned(struct sim *s, const struct sim_node *n, const struct gw_anchor *a)
+{
+    const struct sim_given *g = given(s, &a->prefix);
+
+    if (g->look == s->looks && g->node != n->index && !gw_mnid_eq(&g->mnid, &a->binding->mnid))
+        differ(s, &s->node[g->node], &a->prefix, &g->mnid, n, &a->binding->mnid);
+}
+
 /* What a MAAR or an LMA gave to a node is nobody else's: at the CMD, and where it is forwarded. */
 static void owners(struct sim *s, const struct sim_node *n, const struct gw_bindings *bs)
 {
+    const void *some[AT_ONCE];
     const struct gw_anchor *a;
 
-    for (size_t i = 0; (a = gw_table_next(&bs->by_prefix, &i)) != NULL;) {
-        if (a->state != GW_ANCHOR_SETTLED)
-            continue;
-        const struct sim_given *g = given(s, &a->prefix);
-        if (g->look == s->looks && g->node != n->index && !gw_mnid_eq(&g->mnid, &a->binding->mnid))
-            differ(s, &s->node[g->node], &a->prefix, &g->mnid, n, &a->binding->mnid);
+    for (size_t i = 0, k; (k = next_some(&bs->by_prefix, &i, some)) > 0;) {
+        for (size_t j = 0; j < k; j++) {
+            a = some[j];
+            __builtin_prefetch(a->binding);
+            __builtin_prefetch(&s->given[place_of(&a->prefix) & s->given_mask]);
+        }
+        for (size_t j = 0; j < k; j++) {
+            a = some[j];
+            __builtin_prefetch(a->binding->mnid.id);
+            __builtin_prefetch(s->given[place_of(&a->prefix) & s->given_mask].mnid.id);
+        }
+        for (size_t j = 0; j < k; j++)
+            if (((const struct gw_anchor *)some[j])->state == GW_ANCHOR_SETTLED)
+                owned(s, n, some[j]);
     }
 }
 

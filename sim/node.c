@@ -109,7 +109,7 @@ static void *resize(void *user, void *ptr, size_t old_size, size_t size)
         return NULL;
     n->live += ptr == NULL && size > 0;
     n->live -= ptr != NULL && size == 0;
-    return gw_alloc_libc.resize(gw_alloc_libc.user, ptr, old_size, size);
+    return sim_resize(&n->sim->pool, ptr, old_size, size);
 }
 
 /* -- what it wants done -------------------------------------------------------------------------
@@ -129,9 +129,8 @@ static void say(struct sim *s, struct sim_node *n, const struct gw_action *a)
         said(s, n, &a->mh.addrs, a->mh.data, a->mh.len);
         return;
     }
-    struct sim_out *o = sim_new_memory(sizeof *o + a->mh.len);
-    o->addrs = a->mh.addrs;
-    o->len = a->mh.len;
+    struct sim_out *o = sim_get(&s->pool, sizeof *o + a->mh.len);
+    *o = (struct sim_out){.addrs = a->mh.addrs, .len = a->mh.len};
     memcpy(o->data, a->mh.data, o->len);
     *n->out_last = o;
     n->out_last = &o->next;
@@ -141,7 +140,7 @@ static void silence(struct sim_node *n)
 {
     for (struct sim_out *o = n->out; o != NULL; o = n->out) {
         n->out = o->next;
-        free(o);
+        sim_put(&n->sim->pool, o, sizeof *o + o->len);
     }
     n->out_last = &n->out;
 }
@@ -161,7 +160,7 @@ static void commit(struct sim *s, struct sim_event *e)
     while (out != NULL) { /* also when it failed, as the daemon does */
         struct sim_out *next = out->next;
         said(s, n, &out->addrs, out->data, out->len);
-        free(out);
+        sim_put(&s->pool, out, sizeof *out + out->len);
         out = next;
     }
     feed(s, n);
@@ -323,7 +322,8 @@ static struct sim_input *keep(struct sim_node *n, size_t len)
 {
     if (n->nin == INPUTS_MAX)
         return NULL;
-    struct sim_input *i = sim_new_memory(sizeof *i + len);
+    struct sim_input *i = sim_get(&n->sim->pool, sizeof *i + len);
+    *i = (struct sim_input){.len = len};
     *n->in_last = i;
     n->in_last = &i->next;
     n->nin++;
@@ -358,7 +358,7 @@ static void forget_inputs(struct sim_node *n)
 {
     for (struct sim_input *i = n->in; i != NULL; i = n->in) {
         n->in = i->next;
-        free(i);
+        sim_put(&n->sim->pool, i, sizeof *i + i->len);
     }
     n->in_last = &n->in;
     n->nin = 0;
@@ -409,14 +409,15 @@ static void noticed(struct sim *s, struct sim_event *e)
 
     if (x->boot == x->node->boots)
         (void)sim_node_input(s, x->node, &x->in);
-    free(x);
+    sim_event_free(s, e);
 }
 
 void sim_node_input_at(struct sim *s, struct sim_node *n, const struct gw_input *in, int64_t at)
 {
-    struct notice *x = sim_new_memory(sizeof *x);
+    struct notice *x = sim_get(&s->pool, sizeof *x);
 
-    *x = (struct notice){.event = {.fire = noticed}, .node = n, .boot = n->boots, .in = *in};
+    *x = (struct notice){
+        .event = {.fire = noticed, .size = sizeof *x}, .node = n, .boot = n->boots, .in = *in};
     sim_post(s, &x->event, at);
 }
 
@@ -474,7 +475,7 @@ static void feed(struct sim *s, struct sim_node *n)
             sim_operate(s, n, &i->op);
         else
             (void)take(s, n, &i->in);
-        free(i);
+        sim_put(&s->pool, i, sizeof *i + i->len);
         sim_node_drain(s, n);
     }
     if (!stalled(n))
@@ -517,7 +518,7 @@ static void make_plane(struct sim *s, struct sim_node *n)
         gw_native_restart(n->plane);
         return;
     }
-    n->plane = gw_native_new(&c, &sim_plane_ops, n, &gw_alloc_libc);
+    n->plane = gw_native_new(&c, &sim_plane_ops, n, &s->pool.al);
     if (n->plane == NULL)
         abort();
 }
@@ -526,7 +527,7 @@ static void prepare(struct sim *s, struct sim_node *n)
 {
     n->sim = s;
     n->al = (struct gw_alloc){resize, n};
-    n->disk = sim_disk_new();
+    n->disk = sim_disk_new(&s->pool);
     n->in_last = &n->in;
     n->out_last = &n->out;
     n->deadline.fire = deadline;
@@ -548,7 +549,7 @@ bool sim_node_boot(struct sim *s, struct sim_node *n)
     n->paused = n->committing = false;
     if (n->stale)
         reload(s, n);
-    if (gw_store_open(&sim_disk_ops, disk, &gw_alloc_libc, &n->store, &why) != 0)
+    if (gw_store_open(&sim_disk_ops, disk, &s->pool.al, &n->store, &why) != 0)
         abort();
     make_plane(s, n);
     n->node = gw_node_new(&n->cfg[n->cfg_now], &n->al, NULL, s->sched->seed * 31 + n->index,

@@ -13,23 +13,6 @@
 #define GONE_AFTER (400 * SIM_S)
 #define EVENTS_MAX UINT64_C(200000000) /* of one run: more is a livelock */
 
-void *sim_new_memory(size_t size)
-{
-    void *p = calloc(1, size);
-
-    if (p == NULL)
-        abort();
-    return p;
-}
-
-void *sim_more_memory(void *p, size_t size)
-{
-    p = realloc(p, size);
-    if (p == NULL)
-        abort();
-    return p;
-}
-
 void sim_mix(struct sim *s, const void *data, size_t len)
 {
     s->hash = gw_hash(data, len, s->hash ^ (uint64_t)s->now);
@@ -117,6 +100,7 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
 {
     struct sim *s = sim_new_memory(sizeof *s);
 
+    sim_pool_init(&s->pool);
     s->sched = sched;
     s->trace = trace;
     s->nnodes = sim_schedule_nodes(sched);
@@ -245,7 +229,7 @@ void sim_free(struct sim *s)
     sim_cancel(s, &s->next_op);
     sim_cancel(s, &s->look);
     for (struct sim_event *e; (e = sim_next(s, INT64_MAX)) != NULL;)
-        free(e); /* parcels, frames, reports, undo: the event is their head */
+        sim_event_free(s, e); /* parcels, frames, reports, undo: the event is their head */
     sim_queue_free(&s->queue);
     free(s->flows);
     free(s->links);
@@ -254,5 +238,6 @@ void sim_free(struct sim *s)
     free(s->ledger[0]);
     free(s->ledger[1]);
     free(s->node);
+    sim_pool_free(&s->pool);
     free(s);
 }

@@ -43,7 +43,8 @@ struct sim;
 /* Embedded in what it happens to. Ties are broken by the seed. */
 struct sim_event {
     int64_t at;
-    size_t pos; /* in the heap, from 1; 0: not posted */
+    size_t pos;  /* in the heap, from 1; 0: not posted */
+    size_t size; /* of what it is the head of, from the pool; 0: it is part of something else */
     void (*fire)(struct sim *s, struct sim_event *e);
 };
 struct sim_queue {
@@ -56,6 +57,34 @@ void sim_cancel(struct sim *s, struct sim_event *e);
 /* Taken out; NULL when none is due until then. */
 struct sim_event *sim_next(struct sim *s, int64_t end);
 void sim_queue_free(struct sim_queue *q);
+void sim_event_free(struct sim *s, struct sim_event *e); /* what it is the head of */
+
+/* -- memory.c -----------------------------------------------------------------------------------
+ */
+
+/* Memory that is used again at once. It ends the process when there is none. */
+#define SIM_POOL_SIZES 32u
+struct sim_block {
+    struct sim_block *next;
+};
+struct sim_chunk {
+    struct sim_chunk *next;
+};
+struct sim_pool {
+    struct sim_block *free[SIM_POOL_SIZES];
+    struct sim_chunk *chunks;
+    uint8_t *at;
+    size_t left;        /* of the newest chunk */
+    struct gw_alloc al; /* it, for others */
+};
+void *sim_get(struct sim_pool *p, size_t size);         /* not zeroed */
+void sim_put(struct sim_pool *p, void *m, size_t size); /* as it was got; NULL is fine */
+void *sim_resize(void *pool, void *m, size_t old_size, size_t size); /* of struct gw_alloc */
+void sim_pool_init(struct sim_pool *p);
+void sim_pool_free(struct sim_pool *p); /* with all that it has given */
+/* Zeroed, of the C library, for what lives as long as the run. */
+__attribute__((returns_nonnull)) void *sim_new_memory(size_t size);
+__attribute__((returns_nonnull)) void *sim_more_memory(void *p, size_t size); /* realloc */
 
 /* -- store.c ------------------------------------------------------------------------------------
  */
@@ -63,7 +92,7 @@ void sim_queue_free(struct sim_queue *q);
 /* A back end of store.h. Opening it again after a crash finds what was committed, after a power
  * failure (sim_disk_power) what was synced. */
 struct sim_disk;
-struct sim_disk *sim_disk_new(void);
+struct sim_disk *sim_disk_new(struct sim_pool *pool);
 void sim_disk_free(struct sim_disk *d);
 void sim_disk_power(struct sim_disk *d);
 void sim_disk_full(struct sim_disk *d, bool full);
@@ -89,6 +118,7 @@ struct sim_input { /* waits for a process that is paused or busy */
     bool admin; /* op is an operator's; else in */
     struct sim_op op;
     struct gw_input in; /* views point into data */
+    size_t len;         /* of data */
     uint8_t data[];
 };
 struct sim_out { /* a message that waits for the store */
@@ -351,6 +381,7 @@ struct sim {
     struct sim_schedule *sched;
     int64_t now;
     struct sim_queue queue;
+    struct sim_pool pool;
     struct gw_prng prng; /* of links and ties */
     uint64_t hash;       /* of all that has happened */
     bool trace;          /* say it too */
@@ -429,9 +460,5 @@ enum sim_note {
 void sim_note(struct sim *s, enum sim_note what, uint64_t a, uint64_t b, uint64_t c);
 void sim_say(struct sim *s, const char *fmt, ...) GW_PRINTF(2, 3);
 bool sim_chance(struct sim *s, uint32_t of_1000);
-
-/* Memory of the simulator itself; it ends the process when there is none. */
-__attribute__((returns_nonnull)) void *sim_new_memory(size_t size);
-__attribute__((returns_nonnull)) void *sim_more_memory(void *p, size_t size); /* realloc */
 
 #endif

@@ -2,8 +2,8 @@
  * survives the machine, and a commit fails while the disk is full. How long a commit takes is
  * node.c's business.
  *
- * Committed records are kept as they are; for a power failure each commit since the last sync has
- * left behind what it has overwritten.
+ * A record that has been committed since the last sync has beside its value the one that a power
+ * failure brings back.
  */
 #include "sim.h"
 
@@ -11,35 +11,40 @@
 
 struct octets {
     size_t len;
-    uint8_t *data;
+    uint8_t *data; /* NULL: there is none */
+};
+struct name {
+    size_t len;
+    const uint8_t *data;
 };
 struct record {
-    struct octets key, value;
-};
-struct undo {
-    struct undo *next;
-    struct octets key, value; /* value.data NULL: there was none */
+    struct record *next; /* of those not synced */
+    bool unsynced;
+    struct octets value, synced;
+    struct name key; /* its octets follow */
 };
 struct op {
     struct op *next;
-    struct octets key, value; /* value.data NULL: delete */
+    struct octets value; /* none: delete */
+    struct name key;     /* its octets follow */
 };
 struct sim_disk {
+    struct sim_pool *pool;
     struct gw_table records;
     struct op *staged, **staged_last;
-    struct undo *undo; /* newest first */
+    struct record *unsynced;
     bool full;
 };
 
 static uint64_t key_hash(const void *key, uint64_t seed)
 {
-    const struct octets *k = key;
+    const struct name *k = key;
     return gw_hash(k->data, k->len, seed);
 }
 
 static bool key_eq(const void *key, const void *obj)
 {
-    const struct octets *k = key;
+    const struct name *k = key;
     const struct record *r = obj;
     return k->len == r->key.len && memcmp(k->data, r->key.data, k->len) == 0;
 }
@@ -51,51 +56,77 @@ static const void *record_key(const void *obj)
 
 static const struct gw_table_ops record_ops = {.hash = key_hash, .eq = key_eq, .key = record_key};
 
-static struct octets copy(const void *data, size_t len)
+static struct octets copy(struct sim_disk *d, const void *data, size_t len)
 {
-    struct octets o = {len, sim_new_memory(len + 1)};
+    struct octets o = {len, sim_get(d->pool, len + 1)};
     memcpy(o.data, data, len);
     return o;
 }
 
-struct sim_disk *sim_disk_new(void)
+static void drop(struct sim_disk *d, struct octets *o)
+{
+    if (o->data != NULL)
+        sim_put(d->pool, o->data, o->len + 1);
+    *o = (struct octets){0};
+}
+
+/* An object with a key behind it. */
+static void *with_key(struct sim_disk *d, size_t size, const void *key, size_t len,
+                      struct name *name)
+{
+    uint8_t *p = sim_get(d->pool, size + len);
+
+    memcpy(p + size, key, len);
+    *name = (struct name){len, p + size};
+    return p;
+}
+
+struct sim_disk *sim_disk_new(struct sim_pool *pool)
 {
     struct sim_disk *d = sim_new_memory(sizeof *d);
 
-    gw_table_init(&d->records, &gw_alloc_libc, &record_ops, 0, 0);
+    d->pool = pool;
+    gw_table_init(&d->records, &pool->al, &record_ops, 0, 0);
     d->staged_last = &d->staged;
     return d;
 }
 
-/* Takes the key over, and the value, which replaces the one there. */
-static void put(struct sim_disk *d, struct octets key, struct octets value, bool remember)
+static void remove_record(struct sim_disk *d, struct record *r)
 {
-    struct record *r = gw_table_get(&d->records, &key);
+    (void)gw_table_del(&d->records, &r->key);
+    drop(d, &r->value);
+    drop(d, &r->synced);
+    sim_put(d->pool, r, sizeof *r + r->key.len);
+}
 
-    if (remember) {
-        struct undo *u = sim_new_memory(sizeof *u);
-        *u = (struct undo){.next = d->undo, .key = copy(key.data, key.len)};
-        if (r != NULL)
-            u->value = copy(r->value.data, r->value.len);
-        d->undo = u;
-    }
-    if (r != NULL && value.data == NULL) {
-        (void)gw_table_del(&d->records, &key);
-        free(r->key.data);
-        free(r->value.data);
-        free(r);
-    } else if (r != NULL) {
-        free(r->value.data);
-        r->value = value;
-    }
-    if (r != NULL || value.data == NULL) {
-        free(key.data);
-        return;
-    }
-    r = sim_new_memory(sizeof *r);
-    *r = (struct record){key, value};
+static struct record *record_of(struct sim_disk *d, const struct name *key)
+{
+    struct record *r = gw_table_get(&d->records, key);
+    struct name name;
+
+    if (r != NULL)
+        return r;
+    r = with_key(d, sizeof *r, key->data, key->len, &name);
+    *r = (struct record){.key = name};
     if (gw_table_put(&d->records, r) != 0)
         abort();
+    return r;
+}
+
+/* Takes the value over. */
+static void put(struct sim_disk *d, const struct name *key, struct octets value)
+{
+    struct record *r = record_of(d, key);
+
+    if (r->unsynced) {
+        drop(d, &r->value);
+    } else {
+        r->unsynced = true;
+        r->synced = r->value;
+        r->next = d->unsynced;
+        d->unsynced = r;
+    }
+    r->value = value;
 }
 
 static int disk_open(const char *where, const struct gw_alloc *al, void **self,
@@ -110,9 +141,10 @@ static int disk_open(const char *where, const struct gw_alloc *al, void **self,
 
 static void stage(struct sim_disk *d, const void *key, size_t key_len, struct octets value)
 {
-    struct op *o = sim_new_memory(sizeof *o);
+    struct name name;
+    struct op *o = with_key(d, sizeof *o, key, key_len, &name);
 
-    *o = (struct op){.key = copy(key, key_len), .value = value};
+    *o = (struct op){.key = name, .value = value};
     *d->staged_last = o;
     d->staged_last = &o->next;
 }
@@ -121,7 +153,7 @@ static int disk_put(void *self, const void *key, size_t key_len, const void *val
                     size_t value_len, struct gw_store_why *why)
 {
     (void)why;
-    stage(self, key, key_len, copy(value, value_len));
+    stage(self, key, key_len, copy(self, value, value_len));
     return 0;
 }
 
@@ -138,9 +170,8 @@ static void disk_abort(void *self)
 
     for (struct op *o = d->staged; o != NULL; o = d->staged) {
         d->staged = o->next;
-        free(o->key.data);
-        free(o->value.data);
-        free(o);
+        drop(d, &o->value);
+        sim_put(d->pool, o, sizeof *o + o->key.len);
     }
     d->staged_last = &d->staged;
 }
@@ -156,8 +187,8 @@ static int disk_commit(void *self, struct gw_store_why *why)
     }
     for (struct op *o = d->staged; o != NULL; o = d->staged) {
         d->staged = o->next;
-        put(d, o->key, o->value, true);
-        free(o);
+        put(d, &o->key, o->value);
+        sim_put(d->pool, o, sizeof *o + o->key.len);
     }
     d->staged_last = &d->staged;
     return 0;
@@ -181,28 +212,34 @@ static int disk_load(void *self, gw_store_visit *visit, void *user, struct gw_st
 
     (void)why;
     for (size_t i = 0; (r = gw_table_next(&d->records, &i)) != NULL;)
-        all[used++] = r;
-    qsort(all, n, sizeof(struct record *), by_key); /* as LMDB does */
-    for (size_t i = 0; i < n && err == 0; i++)
+        if (r->value.data != NULL)
+            all[used++] = r;
+    qsort(all, used, sizeof(struct record *), by_key); /* as LMDB does */
+    for (size_t i = 0; i < used && err == 0; i++)
         err = visit(user, all[i]->key.data, all[i]->key.len, all[i]->value.data, all[i]->value.len);
     free(all);
     return err;
 }
 
-static void forget_undo(struct sim_disk *d)
+/* Each record is one or the other from now on: as committed, or as it was synced last. */
+static void settle(struct sim_disk *d, bool as_synced)
 {
-    for (struct undo *u = d->undo; u != NULL; u = d->undo) {
-        d->undo = u->next;
-        free(u->key.data);
-        free(u->value.data);
-        free(u);
+    for (struct record *r = d->unsynced; r != NULL; r = d->unsynced) {
+        d->unsynced = r->next;
+        drop(d, as_synced ? &r->value : &r->synced);
+        if (as_synced)
+            r->value = r->synced;
+        r->synced = (struct octets){0};
+        r->unsynced = false;
+        if (r->value.data == NULL)
+            remove_record(d, r);
     }
 }
 
 static int disk_sync(void *self, struct gw_store_why *why)
 {
     (void)why;
-    forget_undo(self);
+    settle(self, false);
     return 0;
 }
 
@@ -225,11 +262,7 @@ const struct gw_store_ops sim_disk_ops = {
 
 void sim_disk_power(struct sim_disk *d)
 {
-    for (struct undo *u = d->undo; u != NULL; u = d->undo) {
-        d->undo = u->next;
-        put(d, u->key, u->value, false);
-        free(u);
-    }
+    settle(d, true);
 }
 
 void sim_disk_full(struct sim_disk *d, bool full)
@@ -262,7 +295,7 @@ size_t sim_disk_count(const struct sim_disk *d, uint8_t first)
     size_t n = 0;
 
     for (size_t i = 0; (r = gw_table_next(&d->records, &i)) != NULL;)
-        n += r->key.len > 0 && r->key.data[0] == first;
+        n += r->value.data != NULL && r->key.len > 0 && r->key.data[0] == first;
     return n;
 }
 
@@ -270,12 +303,8 @@ void sim_disk_free(struct sim_disk *d)
 {
     struct record *r;
 
-    forget_undo(d);
-    for (size_t i = 0; (r = gw_table_next(&d->records, &i)) != NULL;) {
-        free(r->key.data);
-        free(r->value.data);
-        free(r);
-    }
+    for (size_t i = 0; (r = gw_table_next(&d->records, &i)) != NULL;)
+        remove_record(d, r);
     gw_table_free(&d->records);
     free(d);
 }
