@@ -1,7 +1,7 @@
 /* schedule.h: what happens to a domain and when, as data and as text, one operation a line:
  *
- *     domain maars=4 stations=8 mode=proxy durability=batch delay=5000us idle=0us span=60000000us
- * seed=1 1.500000 attach mn=3 node=2 more=0 carrier
+ *     domain maars=4 stations=8 mode=proxy durability=batch delay=5000us span=60000000us seed=1
+ *     1.500000 attach mn=3 node=2 more=0 carrier
  *
  * Written by draw.c or by people, executed by apply.c, made shorter by shrink.c.
  */

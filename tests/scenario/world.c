@@ -99,24 +99,24 @@ struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed)
     return w;
 }
 
+static struct world *around(unsigned centre, unsigned others, size_t n, uint64_t seed)
+{
+    unsigned roles[W_NODES] = {centre};
+
+    assert_true(n < W_NODES);
+    for (size_t i = 1; i <= n; i++)
+        roles[i] = others;
+    return w_new_roles(roles, n + 1, seed);
+}
+
 struct world *w_new(size_t maars, uint64_t seed)
 {
-    unsigned roles[W_NODES] = {GW_ROLE_CMD};
-
-    assert_true(maars < W_NODES);
-    for (size_t i = 1; i <= maars; i++)
-        roles[i] = GW_ROLE_MAAR;
-    return w_new_roles(roles, maars + 1, seed);
+    return around(GW_ROLE_CMD, GW_ROLE_MAAR, maars, seed);
 }
 
 struct world *w_new_pmip(size_t mags, uint64_t seed)
 {
-    unsigned roles[W_NODES] = {GW_ROLE_LMA};
-
-    assert_true(mags < W_NODES);
-    for (size_t i = 1; i <= mags; i++)
-        roles[i] = GW_ROLE_MAG;
-    return w_new_roles(roles, mags + 1, seed);
+    return around(GW_ROLE_LMA, GW_ROLE_MAG, mags, seed);
 }
 
 /* An invariant of the simulator's holds here too. */
