@@ -311,6 +311,26 @@ struct gw_time gw_maar_seen(const struct gw_maar *m, uint64_t timestamp)
     return gw_time_sub(m->lm->now.mono, (struct gw_time){ago});
 }
 
+bool gw_mn_correct_clock(struct gw_maar_mn *mn, uint64_t now)
+{
+    struct gw_maar *m = mn->maar;
+    int64_t slack = m->lm->cfg->pmip.timestamp_validity.ns;
+    int64_t off = gw_lm_timestamp_ns(now) - (m->lm->now.wall_ns + m->cmd_ahead_ns);
+    int64_t ahead = m->cmd_ahead_ns;
+
+    if (off > slack || off < -slack)
+        ahead += off;
+    off = ahead - mn->ahead_ns;
+    if (off <= slack && off >= -slack)
+        return false;
+    m->cmd_ahead_ns = mn->ahead_ns; /* the time in which both were told */
+    struct gw_time seen = gw_maar_seen(m, mn->b.attached), event = gw_maar_seen(m, mn->event);
+    m->cmd_ahead_ns = mn->ahead_ns = ahead;
+    mn->b.attached = gw_maar_timestamp(m, seen);
+    mn->event = gw_maar_timestamp(m, event);
+    return true;
+}
+
 void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen)
 {
     mn->seen = mn->maar->lm->now.mono;

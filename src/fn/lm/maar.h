@@ -182,6 +182,10 @@ int gw_mn_local_look(struct gw_maar_mn *mn, struct gw_time delay);
 /* The Timestamp, in the CMD's clock, of a monotonic time at or before now; and back. */
 uint64_t gw_maar_timestamp(const struct gw_maar *m, struct gw_time seen);
 struct gw_time gw_maar_seen(const struct gw_maar *m, uint64_t timestamp);
+/* The CMD's clock says `now`: attachments are told in it from here on. false: a difference so small
+ * is the way the answer took, or a clock that is good enough. An answer about another node may have
+ * said so before: then it is this one's attachment that is still told in the old time. */
+bool gw_mn_correct_clock(struct gw_maar_mn *mn, uint64_t now);
 void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen); /* an event of attachment */
 /* Asks the station, unless it was heard of after `since`; silence starts the guard. */
 void gw_mn_check_presence(struct gw_maar_mn *mn, struct gw_time since);

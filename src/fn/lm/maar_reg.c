@@ -646,29 +646,6 @@ int gw_maar_copy(struct gw_maar *m, const struct gw_lm_previous *from, const str
     return 0;
 }
 
-/* The CMD's clock says `now`: attachments are told in it from here on. false: a difference so small
- * is the way the answer took, or a clock that is good enough. An answer about another node may have
- * said so before: then it is this one's attachment that is still told in the old time. */
-static bool correct(struct gw_maar_mn *mn, uint64_t now)
-{
-    struct gw_maar *m = mn->maar;
-    int64_t slack = m->lm->cfg->pmip.timestamp_validity.ns;
-    int64_t off = gw_lm_timestamp_ns(now) - (m->lm->now.wall_ns + m->cmd_ahead_ns);
-    int64_t ahead = m->cmd_ahead_ns;
-
-    if (off > slack || off < -slack)
-        ahead += off;
-    off = ahead - mn->ahead_ns;
-    if (off <= slack && off >= -slack)
-        return false;
-    m->cmd_ahead_ns = mn->ahead_ns; /* the time in which both were told */
-    struct gw_time seen = gw_maar_seen(m, mn->b.attached), event = gw_maar_seen(m, mn->event);
-    m->cmd_ahead_ns = mn->ahead_ns = ahead;
-    mn->b.attached = gw_maar_timestamp(m, seen);
-    mn->event = gw_maar_timestamp(m, event);
-    return true;
-}
-
 /* A refresh was refused for an attachment elsewhere, but the node has been seen here since the
  * attachment that the refresh was about: registers that. */
 static bool is_back(struct gw_maar_mn *mn)
@@ -701,7 +678,8 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
         return;
     if (ts != NULL && !mn->corrected && mn->state == GW_MN_REGISTERING) {
         mn->corrected = true;
-        if (correct(mn, ts->u64) && gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
+        if (gw_mn_correct_clock(mn, ts->u64) &&
+            gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) == 0)
             return;
     }
     gw_timer_stop(lm->timers, &mn->refresh);
@@ -730,7 +708,7 @@ static bool leave_again(struct gw_maar_mn *mn, const struct gw_mh *mh)
         return false;
     mn->corrected = true;
     mn->maar->lm->count[GW_CNT_REFUSED_BY_PEER]++;
-    return correct(mn, ts->u64) && ask(mn, (struct gw_time){0}) == 0;
+    return gw_mn_correct_clock(mn, ts->u64) && ask(mn, (struct gw_time){0}) == 0;
 }
 
 static void rejected(struct gw_maar_mn *mn, const struct gw_mh *mh)
