@@ -128,11 +128,10 @@ void sim_sites_free(struct sim_sites *s)
 /* -- MAARs --------------------------------------------------------------------------------------
  */
 
-/* The first n sites, if each next one is to be the farthest from those before. */
-static void spread(const struct sim_sites *s, size_t n, struct sim_pos *out)
+void sim_spread(const struct sim_sites *s, size_t first, size_t n, struct sim_pos *out)
 {
     int64_t *far = sim_new_memory(s->n * sizeof *far);
-    size_t next = 0;
+    size_t next = first;
 
     for (size_t i = 0; i < s->n; i++)
         far[i] = INT64_MAX;
@@ -165,7 +164,7 @@ static void tile(struct sim_area *a, const struct sim_sites *s, uint64_t seed)
         cols++;
     for (size_t i = 0; i < a->n; i += s->n) {
         size_t copy = i / s->n, n = a->n - i < s->n ? a->n - i : s->n;
-        spread(s, n, a->at + i);
+        sim_spread(s, 0, n, a->at + i);
         for (size_t k = i; k < i + n; k++) {
             int32_t most = copy > 0 ? a->spacing / 4 : 0;
             a->at[k].x += (int32_t)(copy % cols) * box.x + shift(&prng, most);
@@ -223,7 +222,7 @@ void sim_area_make(struct sim_area *a, const struct sim_sites *s, size_t n, uint
     *a = (struct sim_area){.n = n, .at = sim_new_memory(n * sizeof *a->at)};
     a->spacing = mean_spacing(s->size, s->n);
     if (n <= s->n)
-        spread(s, n, a->at);
+        sim_spread(s, 0, n, a->at);
     else
         tile(a, s, seed);
     measure(a);

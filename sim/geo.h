@@ -27,6 +27,8 @@ bool sim_sites_read(struct sim_sites *s, const char *file, char *why, size_t siz
 void sim_sites_free(struct sim_sites *s);
 /* One degree field of a CSV line: false when it is none or beyond `most` on either side. */
 bool sim_degrees(const char *text, double most, double *out);
+/* n of the sites, at most all: the first, and each next one the farthest from those before. */
+void sim_spread(const struct sim_sites *s, size_t first, size_t n, struct sim_pos *out);
 struct sim_pos sim_project(const struct sim_sites *s, double lat, double lon);
 
 /* n MAARs. Up to the number of sites: a subset, each next one the farthest from those before. More:

@@ -6,6 +6,7 @@
  *   godwit-sim --schedule FILE [--shrink]  runs what a file says; makes it shorter
  *   godwit-sim bench                       handovers per second of the wall clock
  *   godwit-sim scale ...                   what large domains cost (scale_main.c, doc/scale.md)
+ *   godwit-sim steer ...                   the evaluation of steering (steer_main.c)
  *
  * Exit status: 0, 2 usage, 10 an invariant broken, 11 no convergence, 128 + n killed by signal n,
  * else what a sanitizer ends with.
@@ -15,11 +16,13 @@
 #include "scale.h"
 #include "shrink.h"
 #include "sim.h"
+#include "steer.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define JOBS_MAX 1024u
@@ -38,6 +41,7 @@ static void usage(FILE *f)
                 "godwit-sim --schedule FILE [--shrink]\n"
                 "godwit-sim bench [--seed N] [--runs N] [--maars N] [--stations N] [--seconds N]\n"
                 "godwit-sim scale --help\n"
+                "godwit-sim steer --help\n"
                 "  --trace prints every step; --print writes the schedule and runs nothing\n",
                 f);
 }
@@ -194,6 +198,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "scale") == 0)
         return scale_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "steer") == 0)
+        return steer_main(argc - 1, argv + 1);
     parse(argc, argv, &o);
     if (optind < argc && strcmp(argv[optind], "bench") == 0)
         return run_bench(&o);
