@@ -7,9 +7,11 @@
  * - Whether a peer's message is fresh (RFC 4285 §6) is judged by the peer's clock. That is taken to
  * be this node's until an authentic message is outside the window, or below what was heard last.
  * Then the peer is asked by a Heartbeat Request (RFC 5847) with a number that cannot be known
- * before: the answer was made after the question, so the clock in it is the peer's, now, and no
- * older message counts any more. A request that is itself doubtful is answered, because both may
- * doubt, and has no other effect. Questions and answers are paced.
+ * before, and at its answer once more: whoever has recorded the answers of days may have one to a
+ * number of 32 bits, but not a second to another one from the same moments. Both answers were made
+ * after the questions, so the clock in them is the peer's, now, and no older message counts any
+ * more. A request that is itself doubtful is answered, because both may doubt, and has no other
+ * effect. Questions and answers are paced.
  *
  * Attachments of different MAARs are ordered in the CMD's clock: maar.h. Mesg-IDs are signal.c's.
  */
@@ -54,7 +56,7 @@ static void take_clock(struct gw_node *n, struct gw_peer *p, uint64_t id)
 {
     int64_t ahead = (int64_t)(id - gw_ntp_time(n->lm.now.wall_ns));
 
-    p->probe.waiting = false;
+    p->probe.half = false;
     if (gw_addr_eq(&p->addr, &n->cfg->cmd))
         n->maar.forgot = 0; /* of another time */
     p->replay = (struct gw_replay){.ahead = ahead, .floor = id};
@@ -75,9 +77,30 @@ static void ask(struct gw_node *n, struct gw_peer *p)
     p->probe.said = now;
     if (!p->probe.waiting || gw_time_sub(now, p->probe.asked).ns > PROBE_VALID.ns) {
         p->probe.asked = now; /* else the same question again: its answer may be under way */
-        p->probe.seq = (uint32_t)gw_hash(&now, sizeof now, n->lm.seed ^ 0x636bu);
+        p->probe.seq = (uint32_t)gw_hash(&p->probe.asks, sizeof p->probe.asks,
+                                         n->lm.seed ^ (uint64_t)now.ns ^ 0x636bu);
+        p->probe.asks++;
     }
     p->probe.waiting = gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.seq = p->probe.seq});
+}
+
+/* An answer by this clock to a question: is it the second, and says what the first one said? */
+static void answered(struct gw_node *n, struct gw_peer *p, uint64_t id)
+{
+    struct gw_probe *q = &p->probe;
+    int64_t since = (int64_t)(id - q->first), window = gw_ntp_span(PROBE_VALID.ns);
+    int64_t passed = gw_ntp_span(gw_time_sub(n->lm.now.mono, q->first_at).ns);
+
+    q->waiting = false;
+    if (q->half && since > 0 && since <= passed + window && passed <= window) {
+        take_clock(n, p, id);
+        return;
+    }
+    q->half = true;
+    q->first = id;
+    q->first_at = n->lm.now.mono;
+    q->said = (struct gw_time){-PROBE_PACE.ns}; /* the second question waits for nothing */
+    ask(n, p);
 }
 
 int gw_clock_doubt(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id)
@@ -87,7 +110,7 @@ int gw_clock_doubt(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id
     if (id == NULL || gw_replay_has(&p->replay, id->u64))
         return GW_EREPLAY;
     if (proves(n, p)) {
-        take_clock(n, p, id->u64);
+        answered(n, p, id->u64);
         return 0;
     }
     struct gw_mh_heartbeat answer = {.response = true, .seq = m->hb.seq};

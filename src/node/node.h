@@ -166,7 +166,7 @@ struct gw_operate {
 };
 /* 0, and the number (of GW_SHOW_OPERATIONS) of what has begun, 0 for ALLOW. GW_ENOENT: no such
  * mobile node or peer here; GW_EDENIED: not this node's to do; GW_EFULL, GW_ENOMEM, GW_EINVAL (not
- * started). Actions are due in any case. */
+ * started; ALLOW of a peer). Actions are due in any case. */
 int gw_node_operate(struct gw_node *n, const struct gw_operate *o, struct gw_now now,
                     uint64_t *number);
 

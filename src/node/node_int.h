@@ -60,9 +60,13 @@ struct gw_said {
 /* A question that only a peer that is there now can answer (clock.c). */
 struct gw_probe {
     bool waiting;
+    bool half; /* one answer has come, by the clock `first` at first_at */
     uint32_t seq;
+    uint64_t asks;              /* so far */
     struct gw_time asked, said; /* when it was made, and sent last */
-    struct gw_time answer_at;   /* gw_limit_take, of answers to doubtful questions */
+    uint64_t first;
+    struct gw_time first_at;
+    struct gw_time answer_at; /* gw_limit_take, of answers to doubtful questions */
 };
 
 /* A configured peer, or this node itself. */
@@ -149,8 +153,8 @@ void gw_clock_set(struct gw_node *n,
                   struct gw_now now); /* lm.now; a step of its wall clock is not */
 /* Not behind what the records know to have been. */
 void gw_clock_after(struct gw_node *n, uint64_t timestamp);
-/* n->in is a peer's, but its Mesg-ID is not fresh. 0: it proves the peer's clock, which counts from
- * now on, and is done with; else GW_EREPLAY. */
+/* n->in is a peer's, but its Mesg-ID is not fresh. 0: it answers a question about the peer's clock,
+ * which counts from now on if this proves it, and is done with; else GW_EREPLAY. */
 int gw_clock_doubt(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id);
 
 /* dispatch.c: the message in n->in, of an authenticated peer; `to`: the roles of this node that it

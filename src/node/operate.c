@@ -307,8 +307,8 @@ int gw_node_operate(struct gw_node *n, const struct gw_operate *o, struct gw_now
     case GW_OPERATE_NOTIFY:
         err = notify(n, o, number);
         break;
-    case GW_OPERATE_ALLOW:
-        err = gw_hold_end(&n->operations.holds, o->mnid);
+    case GW_OPERATE_ALLOW: /* a mobile node, by name */
+        err = o->mnid != NULL ? gw_hold_end(&n->operations.holds, o->mnid) : GW_EINVAL;
         break;
     }
     gw_signal_drain(n);

@@ -179,12 +179,73 @@ static void proof(void **state)
     assert_int_not_equal(asked, right.seq);
     right.seq = asked;
     assert_int_equal(beat(w, right, -HOUR_NS), 0);
+    assert_int_equal(w_count(w, 0, GW_CNT_PEER_CLOCK), 0); /* it is asked once more, at once */
+    assert_int_equal(questions, 3);
+    assert_int_not_equal(asked, right.seq);
+    right.seq = asked;
+    w_run(w, GW_MSEC(1));
+    assert_int_equal(beat(w, right, -HOUR_NS), 0);
     assert_int_equal(w_count(w, 0, GW_CNT_PEER_CLOCK), 1);
     assert_int_equal(beat(w, right, -HOUR_NS), GW_EREPLAY);       /* once */
     assert_int_equal(beat(w, told, -HOUR_NS - 1000), GW_EREPLAY); /* from before the question */
     w_run(w, GW_MSEC(1));
     assert_int_equal(beat(w, told, -HOUR_NS), 0);
     assert_int_equal(beat(w, told, 0), GW_EREPLAY); /* an hour ahead of its clock */
+    w->tap = NULL;
+    w_free(w);
+}
+
+/* Somebody has recorded the peer's answers, and one of them is to the number that is asked for: the
+ * clock does not go back to it, whatever the second answer is. */
+static void recorded(void **state)
+{
+    (void)state;
+    static const int64_t second[] = {0, -2 * HOUR_NS, -HOUR_NS / 2, -HOUR_NS - 1000000};
+    const struct gw_mh_heartbeat told = {.response = true, .unsolicited = true};
+
+    for (size_t i = 0; i < sizeof second / sizeof *second; i++) {
+        struct world *w = w_new(1, 10 + i);
+        w_run(w, GW_SEC(2));
+        w->tap = catch_question;
+        questions = 0;
+        assert_int_equal(beat(w, told, -HOUR_NS), GW_EREPLAY);
+        struct gw_mh_heartbeat answer = {.response = true, .seq = asked};
+        assert_int_equal(beat(w, answer, -HOUR_NS), 0);
+        assert_int_equal(questions, 2);
+        assert_int_not_equal(asked, answer.seq);
+        assert_int_equal(beat(w, answer, -HOUR_NS + 1), GW_EREPLAY); /* the first once more */
+        answer.seq = asked;
+        (void)beat(w, answer, second[i]);
+        assert_int_equal(w_count(w, 0, GW_CNT_PEER_CLOCK), 0);
+        w_run(w, GW_MSEC(1));
+        assert_int_equal(beat(w, told, -HOUR_NS + 1000000), GW_EREPLAY);
+        assert_int_equal(beat(w, told, 0), 0); /* who is there now is heard as before */
+        w->tap = NULL;
+        w_free(w);
+    }
+}
+
+/* While an answer may be under way the question stays the same one, however often it is asked. */
+static void same_question(void **state)
+{
+    (void)state;
+    const struct gw_mh_heartbeat told = {.response = true, .unsolicited = true};
+    struct world *w = w_new(1, 11);
+
+    w_run(w, GW_SEC(2));
+    w->tap = catch_question;
+    questions = 0;
+    assert_int_equal(beat(w, told, -HOUR_NS), GW_EREPLAY);
+    uint32_t first = asked;
+    for (int64_t i = 1; i < 5; i++) {
+        w_run(w, GW_MSEC(1100));
+        assert_int_equal(beat(w, told, -HOUR_NS + i), GW_EREPLAY);
+        assert_int_equal(questions, 1 + i);
+        assert_int_equal(asked, first);
+    }
+    struct gw_mh_heartbeat answer = {.response = true, .seq = first};
+    assert_int_equal(beat(w, answer, -HOUR_NS), 0);
+    assert_int_not_equal(asked, first);
     w->tap = NULL;
     w_free(w);
 }
@@ -197,6 +258,8 @@ int main(void)
         cmocka_unit_test(no_clock_at_all),
         cmocka_unit_test(reboot),
         cmocka_unit_test(proof),
+        cmocka_unit_test(recorded),
+        cmocka_unit_test(same_question),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,94 @@ static void realm(void **state)
     w_free(w);
 }
 
+static void once_more(struct world *w, struct gw_mh *m)
+{
+    uint16_t seq = m->br.seq;
+
+    m = r_bri(w, GW_BR_PER_PEER, true); /* with another Mesg-ID */
+    m->br.seq = seq;
+    assert_int_equal(r_tell(w, 0, 1, m), GW_BRA_SUCCESS);
+}
+
+/* The acknowledgement of a revocation of all is lost: what has begun since it was obeyed stays when
+ * it comes again. A later one ends that too. */
+static void all_again(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 2; kind++) {
+        struct world *w = kind == 0 ? w_new(1, 80) : w_new_pmip(1, 81);
+        assert_int_equal(w_attach(w, 1, 1), 0);
+        w_run(w, GW_SEC(1));
+        r_hear(w);
+        struct gw_mh *m = r_bri(w, GW_BR_PER_PEER, true);
+        assert_int_equal(r_tell(w, 0, 1, m), GW_BRA_SUCCESS);
+        assert_false(w_has_station(w, 1, 1));
+        assert_int_equal(w_attach(w, 1, 2), 0);
+        w_run(w, GW_SEC(1));
+        once_more(w, m);
+        assert_true(w_has_station(w, 1, 2));
+        w_run(w, GW_SEC(10));
+        once_more(w, m);
+        assert_true(w_has_station(w, 1, 2));
+        m = r_bri(w, GW_BR_PER_PEER, true);
+        assert_int_equal(r_tell(w, 0, 1, m), GW_BRA_SUCCESS);
+        assert_false(w_has_station(w, 1, 2));
+        w_free(w);
+    }
+}
+
+/* Sessions that begin while all are gone through are not meant. */
+static void begun_meanwhile(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 2; kind++) {
+        struct world *w = kind == 0 ? w_new(1, 82) : w_new_pmip(1, 83);
+        for (unsigned mn = 1; mn <= 20; mn++)
+            assert_int_equal(w_attach(w, 1, mn), 0);
+        w_run(w, GW_SEC(1));
+        r_hear(w);
+        struct gw_mh *m = r_bri(w, GW_BR_PER_PEER, true);
+        gw_lm_add_u64(m, GW_OPT_MESGID, gw_ntp_time(w_now(w).wall_ns));
+        assert_int_equal(w_inject(w, 0, 1, m, NULL), 0);
+        for (unsigned mn = 21; mn <= 40; mn++) /* before the first turn of its timer */
+            assert_int_equal(w_attach(w, 1, mn), 0);
+        w_run(w, GW_SEC(1));
+        assert_int_equal(r_said.bra, 1);
+        for (unsigned mn = 1; mn <= 40; mn++)
+            assert_int_equal(w_has_station(w, 1, mn), mn > 20);
+        w_free(w);
+    }
+}
+
+/* Without memory to obey there is no acknowledgement; the repetition is obeyed. */
+static void obeyed_without_memory(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 84);
+    const struct gw_timers *t = &w->n[1].node->timers;
+    unsigned mns = 0;
+
+    while (mns < 2 || t->used < t->size) { /* so that one more timer needs memory */
+        assert_true(++mns < W_STATIONS);
+        assert_int_equal(w_attach(w, 1, mns), 0);
+        w_run(w, GW_SEC(1));
+    }
+    r_hear(w);
+    struct gw_mh *m = r_bri(w, GW_BR_PER_PEER, true);
+    uint16_t seq = m->br.seq;
+    assert_int_equal(t->used, t->size);
+    w->n[1].alloc_fails = 1;
+    assert_int_equal(r_tell(w, 0, 1, m), 255);
+    assert_int_equal(w->n[1].alloc_fails, 0);
+    assert_true(w_has_station(w, 1, 1));
+    m = r_bri(w, GW_BR_PER_PEER, true);
+    m->br.seq = seq;
+    assert_int_equal(r_tell(w, 0, 1, m), GW_BRA_SUCCESS);
+    for (unsigned mn = 1; mn <= mns; mn++)
+        assert_false(w_has_station(w, 1, mn));
+    w_free(w);
+}
+
 /* What a MAG may revoke of its own at the LMA (§8.2), and what not. */
 static void from_a_mag(void **state)
 {
@@ -386,10 +474,17 @@ static void notifications(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(statuses),       cmocka_unit_test(some_prefixes),
-        cmocka_unit_test(realm),          cmocka_unit_test(from_a_mag),
-        cmocka_unit_test(forged_answers), cmocka_unit_test(notified),
-        cmocka_unit_test(notified_again), cmocka_unit_test(notifications),
+        cmocka_unit_test(statuses),
+        cmocka_unit_test(some_prefixes),
+        cmocka_unit_test(realm),
+        cmocka_unit_test(from_a_mag),
+        cmocka_unit_test(forged_answers),
+        cmocka_unit_test(notified),
+        cmocka_unit_test(notified_again),
+        cmocka_unit_test(notifications),
+        cmocka_unit_test(all_again),
+        cmocka_unit_test(begun_meanwhile),
+        cmocka_unit_test(obeyed_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,7 @@ struct gw_binding *gw_binding_new(struct gw_bindings *bs, size_t size, const str
         memcpy(id, mn->id, mn->len);
     b->mnid = (struct gw_mnid){.subtype = mn->subtype, .len = mn->len, .id = id};
     b->size = size + mn->len;
+    b->number = ++bs->lm->bindings_made;
     *err = enter(bs, b);
     if (*err == 0)
         return b;

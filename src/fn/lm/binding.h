@@ -51,7 +51,13 @@ struct gw_binding {
     struct gw_time expires;
     struct gw_anchor *anchors; /* most recently serving first; CMD: or in use (mobility/evict) */
     uint16_t nanchors;
+    uint32_t number; /* of all that this node has made, in their order; it wraps */
 };
+/* Was it made after the binding of that number? */
+static inline bool gw_binding_since(const struct gw_binding *b, uint32_t number)
+{
+    return (int32_t)(b->number - number) > 0;
+}
 
 struct gw_bindings {
     struct gw_lm *lm;

@@ -48,7 +48,8 @@ struct gw_lm {
     struct gw_now now; /* of the input or deadline being handled */
     uint64_t count[GW_CNT_MAX];
     struct gw_handovers handovers;
-    uint32_t pending;       /* exchanges waiting for an answer */
+    uint32_t pending; /* exchanges waiting for an answer */
+    uint32_t bindings_made;
     struct gw_time paced;   /* CMD: when the next PBU to a previous MAAR may leave */
     uint64_t last_tag;      /* given to an intent */
     struct gw_table awaits; /* who waits for the packet path, by tag (await.h) */

@@ -103,8 +103,9 @@ void gw_lma_revoke(struct gw_lma_session *s);
 void gw_lma_tell_left(struct gw_lma_session *s);
 /* The MAG has answered, or will not: sessions of the mobile node there go now. */
 void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag);
-/* Ends those of a chain that are at this MAG; false: there are none. */
-bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag);
+/* Ends those of a chain that are at this MAG and not newer than binding `newest`
+ * (gw_binding_since); false: there are none. */
+bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag, uint32_t newest);
 /* A BRI of a MAG that names a mobile node (RFC 5846 §8.2); the BRA's status. */
 uint8_t gw_lma_revoked_by(struct gw_lma *l, const struct gw_addr *mag, struct gw_revocation *r);
 

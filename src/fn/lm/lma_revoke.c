@@ -46,13 +46,13 @@ void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_
     }
 }
 
-bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag)
+bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag, uint32_t newest)
 {
     bool any = false;
 
     for (struct gw_binding *b = first; b != NULL; b = b->next) {
         struct gw_lma_session *s = gw_lma_session(b);
-        if (s->leaving || !gw_addr_eq(&b->serving, mag))
+        if (s->leaving || !gw_addr_eq(&b->serving, mag) || gw_binding_since(b, newest))
             continue;
         gw_lma_retire(s, (struct gw_time){0}, true);
         any = true;

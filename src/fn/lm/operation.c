@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 
+#define REPEATS_WITHIN GW_SEC(30) /* a peer repeats a message */
+
 static struct gw_operation *get(struct gw_operations *os, uint64_t number)
 {
     struct gw_operation *op = &os->op[number % GW_OPERATIONS];
@@ -145,7 +147,7 @@ void gw_operation_settle(struct gw_operation *op)
     gw_log(lm->log, GW_LOG_NOTICE, GW_CAT_LM, "operation-done",
            "%s (%llu): %u bindings, %u of %u answered", gw_operation_name(op->kind),
            (unsigned long long)op->number, op->nodes, op->done, op->asked);
-    if (op->kind == GW_OP_OBEY)
+    if (op->kind == GW_OP_OBEY && op->failed == 0) /* else it comes again */
         gw_revocation_answer(lm, op->as, &op->peer, &op->owed, GW_BRA_SUCCESS, NULL);
 }
 
@@ -388,20 +390,40 @@ int gw_operation_notify_peer(struct gw_operations *os, const struct gw_cfg_peer 
     return 0;
 }
 
-/* The first word on it is the one that counts: repetitions are of the same message. */
-static bool obeyed(const struct gw_operations *os, const struct gw_cfg_peer *peer)
+static bool same_name(const struct gw_operation *op, const struct gw_revocation *r)
 {
-    for (size_t i = 0; i < GW_OPERATIONS; i++)
-        if (os->op[i].running && os->op[i].kind == GW_OP_OBEY &&
-            gw_addr_eq(&os->op[i].peer, &peer->addr))
-            return true;
-    return false;
+    struct gw_mnid realm = {.subtype = op->mn_subtype, .len = op->mn_len, .id = op->mn};
+
+    return r->trigger != GW_BR_LOCAL_POLICY || gw_mnid_eq(&realm, r->mn);
+}
+
+/* Is this message, or any while that is so, being obeyed? Or has this one just been: its answer was
+ * lost. */
+static const struct gw_operation *obeyed(const struct gw_operations *os,
+                                         const struct gw_cfg_peer *peer,
+                                         const struct gw_revocation *r)
+{
+    for (size_t i = 0; i < GW_OPERATIONS; i++) {
+        const struct gw_operation *op = &os->op[i];
+        if (op->kind != GW_OP_OBEY || op->number == 0 || !gw_addr_eq(&op->peer, &peer->addr))
+            continue;
+        if (op->running)
+            return op;
+        if (op->failed == 0 && op->owed.seq == r->mh->br.seq && op->owed.code == r->mh->br.code &&
+            same_name(op, r) &&
+            gw_time_before(os->lm->now.mono, gw_time_add(op->ended, REPEATS_WITHIN)))
+            return op;
+    }
+    return NULL;
 }
 
 int gw_operation_obey(struct gw_operations *os, const struct gw_cfg_peer *peer, enum gw_role as,
                       const struct gw_revocation *r)
 {
-    if (obeyed(os, peer))
+    const struct gw_operation *before = obeyed(os, peer, r);
+    if (before != NULL && !before->running)
+        gw_revocation_answer(os->lm, as, &peer->addr, &before->owed, GW_BRA_SUCCESS, NULL);
+    if (before != NULL)
         return 0;
     struct gw_operation *op = begin(os, GW_OP_OBEY);
     if (op == NULL)
@@ -412,5 +434,5 @@ int gw_operation_obey(struct gw_operations *os, const struct gw_cfg_peer *peer, 
     if (r->trigger == GW_BR_LOCAL_POLICY)
         keep_name(op, r->mn);
     gw_operation_walk(op, true);
-    return 0;
+    return op->failed == 0 ? 0 : GW_ENOMEM;
 }

@@ -56,6 +56,8 @@ struct gw_operation {
         enum gw_op_table table;
         size_t at;
         unsigned pass;
+        uint32_t newest; /* binding when it began: those since are not meant */
+        uint64_t stamp;  /* Timestamp then, by this node's clock */
         struct gw_timer timer;
     } walk;
     struct gw_mh_revocation owed; /* OBEY: the BRI to be acknowledged */
@@ -92,7 +94,8 @@ int gw_operation_notify(struct gw_operations *os, const struct gw_mnid *mn, uint
 int gw_operation_notify_peer(struct gw_operations *os, const struct gw_cfg_peer *peer,
                              uint64_t *number);
 /* A BRI with the flag G that has been found right; `as`: in which role it is obeyed. It is
- * acknowledged at the end. 0, also when it is being obeyed already; GW_EFULL. */
+ * acknowledged at the end. 0, also when it is being obeyed, or has just been, which is said again;
+ * GW_EFULL, GW_ENOMEM: not obeyed, and not acknowledged, so that it comes again. */
 int gw_operation_obey(struct gw_operations *os, const struct gw_cfg_peer *peer, enum gw_role as,
                       const struct gw_revocation *r);
 

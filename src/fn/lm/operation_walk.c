@@ -1,6 +1,6 @@
 /* operation_walk.c: an operation on all that this node shares with a peer goes through its
  * bindings, one in each turn of the timer, so that a hundred thousand of them hold up nobody. What
- * changes meanwhile is met in a second pass.
+ * changes meanwhile is met in a second pass; what begins meanwhile is not meant.
  */
 #include "fn/lm/operation.h"
 
@@ -56,6 +56,8 @@ static enum visit visit_cmd(struct gw_operation *op, struct gw_cmd_mn *mn)
 
     if (!served && gw_anchor_of(&mn->b, &op->peer) == NULL)
         return PASSED;
+    if (gw_binding_since(&mn->b, op->walk.newest) || (served && mn->b.attached > op->walk.stamp))
+        return PASSED;
     if (!gw_orders_room(&os->orders, 1) || !gw_lm_room(os->lm, 1 + gw_cmd_notices(mn, &op->peer)))
         return NO_ROOM;
     if (served)
@@ -80,7 +82,8 @@ static bool expel_mag(const struct gw_operation *op, struct gw_binding *b)
 
     for (struct gw_binding *next; b != NULL; b = next) {
         next = b->next;
-        any |= gw_addr_eq(&gw_mag_mn(b)->lma, &op->peer) && gw_mag_expel(gw_mag_mn(b));
+        any |= gw_addr_eq(&gw_mag_mn(b)->lma, &op->peer) && !gw_binding_since(b, op->walk.newest) &&
+               gw_mag_expel(gw_mag_mn(b));
     }
     return any;
 }
@@ -95,12 +98,12 @@ static enum visit visit(struct gw_operation *op, struct gw_binding *b)
     case GW_OP_CMD:
         return visit_cmd(op, gw_cmd_mn(b));
     case GW_OP_LMA:
-        changed = gw_lma_expel(b, &op->peer);
+        changed = gw_lma_expel(b, &op->peer, op->walk.newest);
         if (changed)
             hold(op, &b->mnid);
         break;
     case GW_OP_MAAR:
-        changed = gw_maar_expel(gw_maar_mn(b));
+        changed = !gw_binding_since(b, op->walk.newest) && gw_maar_expel(gw_maar_mn(b));
         break;
     case GW_OP_MAG:
         changed = expel_mag(op, b);
@@ -180,6 +183,8 @@ void gw_operation_walk(struct gw_operation *op, bool gone)
         op->walk.tables &= op->as == GW_ROLE_CMD || op->as == GW_ROLE_LMA
                                ? 1u << GW_OP_CMD | 1u << GW_OP_LMA
                                : 1u << GW_OP_MAAR | 1u << GW_OP_MAG;
+    op->walk.newest = lm->bindings_made;
+    op->walk.stamp = gw_lm_timestamp(lm->now.wall_ns);
     op->walk.pass = 0;
     op->walk.at = 0;
     op->walk.table = GW_OP_CMD;
