@@ -60,12 +60,17 @@ static void stations(struct sim *s)
     }
 }
 
+void sim_seal(struct sim_seen *m)
+{
+    memset(m->data + GW_MH_CHECKSUM_AT, 0, 2);
+    gw_mh_seal(&m->addrs, m->data, m->len);
+}
+
 /* A message that was sent lately, with another value in the option of that type and, as an attacker
- * would, a Mesg-ID of now and the right checksum. */
+ * would, the Mesg-ID that its sender would give it now, and the right checksum. */
 static void forge(struct sim *s, const struct sim_seen *seen, uint8_t type)
 {
     struct sim_seen m = *seen;
-    struct sim_node *n = &s->node[m.to];
     const struct gw_opt *id, *o;
     size_t it = 0, other = 0;
 
@@ -74,15 +79,15 @@ static void forge(struct sim *s, const struct sim_seen *seen, uint8_t type)
         (o = gw_mh_opt(&s->mh, type, &other)) == NULL)
         return;
     struct gw_wr w = gw_wr_make(m.data + id->offset + 2, 8);
-    gw_wr_u64(&w, gw_ntp_time(sim_node_now(s, n).wall_ns));
+    gw_wr_u64(&w, id->u64 + (uint64_t)gw_ntp_span(s->now - seen->at) + 1);
     m.data[o->offset + 9] ^= 1;
-    gw_mh_seal(&m.addrs, m.data, m.len);
-    sim_judge_message(s, n, &m.addrs, m.data, m.len, true);
+    sim_seal(&m);
+    sim_judge_message(s, &s->node[m.to], &m.addrs, m.data, m.len, true);
 }
 
 static void messages(struct sim *s)
 {
-    static const uint8_t changed[] = {GW_OPT_HNP, GW_OPT_TIMESTAMP, GW_OPT_MESGID, GW_OPT_AUTH};
+    static const uint8_t changed[] = {GW_OPT_HNP, GW_OPT_TIMESTAMP, GW_OPT_AUTH};
     size_t n = sizeof s->seen / sizeof *s->seen;
 
     for (size_t i = 0; i < n && i < s->nseen; i++) {

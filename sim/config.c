@@ -183,6 +183,26 @@ void sim_configure_settings(struct sim *s, struct sim_node *n, unsigned slot)
         policy(s, n, slot);
 }
 
+/* Of sim_pool only twice what all stations can have: prefixes come again, and get scarce. */
+static struct gw_cfg_pool pool(const struct sim *s, const struct sim_node *n)
+{
+    size_t each = s->sched->prefixes != 0 ? s->sched->prefixes : 1;
+    uint8_t len = 60;
+
+    while (len > 48 && (size_t)1 << (64 - len) < 2 * each * s->nstations)
+        len--;
+    return (struct gw_cfg_pool){.prefix = gw_prefix_mask(sim_pool(n->index).addr, len),
+                                .node_len = 64};
+}
+
+/* The DLIF of every other node is not the one that follows from its address: it has to be told. */
+static void dlif(const struct sim_node *n, struct gw_config *c)
+{
+    gw_dlif_default(&c->addr, &c->dlif.link_local, &c->dlif.lladdr);
+    c->dlif.link_local.b[15] ^= (uint8_t)(n->index & 1);
+    c->dlif.lladdr.b[5] ^= (uint8_t)(n->index & 1);
+}
+
 static void configure(struct sim *s, struct sim_node *n)
 {
     struct gw_config *c = &n->cfg[0];
@@ -191,7 +211,7 @@ static void configure(struct sim *s, struct sim_node *n)
     n->ifs[1] = (struct gw_cfg_if){.name = "core0", .side = GW_IF_CORE};
     n->ifs[2] = (struct gw_cfg_if){.name = "ap1", .side = GW_IF_ACCESS};
     n->commit_ns = SIM_COMMIT;
-    n->pool = (struct gw_cfg_pool){.prefix = sim_pool(n->index), .node_len = 64};
+    n->pool = pool(s, n);
     n->local = local(n->index);
     n->policy = row(s, usual(n));
     if ((n->roles & GW_ROLE_LMA) != 0 && s->sched->prefixes != 0)
@@ -210,7 +230,7 @@ static void configure(struct sim *s, struct sim_node *n)
         c->cmd = address(s->cmd->index);
     if ((n->roles & GW_ROLE_MAG) != 0 && s->lma != NULL)
         c->lma = address(s->lma->index);
-    gw_dlif_default(&c->addr, &c->dlif.link_local, &c->dlif.lladdr);
+    dlif(n, c);
     values(s->sched, c);
     peers(s, n, c);
     sim_configure_settings(s, n, 0);

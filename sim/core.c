@@ -101,7 +101,9 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
         return;
     if (to >= s->nnodes)
         return;
+    sim_judge_octets(s, &s->node[from], a, data, len);
     struct sim_seen *seen = &s->seen[s->nseen++ % (sizeof s->seen / sizeof *s->seen)];
+    seen->at = s->now;
     seen->to = to;
     seen->len = len;
     seen->addrs = *a;

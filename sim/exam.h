@@ -14,6 +14,7 @@
 #include "sim.h"
 
 void sim_exam(struct sim *s);
-void sim_attack(struct sim *s); /* attack.c: by stations, strangers, and nodes that mean ill */
+void sim_attack(struct sim *s);    /* attack.c: by stations, strangers, and nodes that mean ill */
+void sim_seal(struct sim_seen *m); /* gives a changed message the right checksum */
 
 #endif

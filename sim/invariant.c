@@ -190,7 +190,7 @@ void sim_invariants(struct sim *s)
         if (n->node == NULL)
             continue;
         bounded(s, n);
-        sim_judge_timers(s, n);
+        sim_judge_node(s, n);
         owners(s, n, &n->node->cmd.bs);
         owners(s, n, &n->node->maar.bs);
         owners(s, n, &n->node->mag.bs);

@@ -7,6 +7,7 @@
 #define IP6       40u
 #define TUNNEL    41u /* next header: IPv6 */
 #define OUTER_HOP 64u
+#define OCTETS_OF 8              /* messages: one in so many is read */
 #define OVERDUE   (250 * SIM_MS) /* a commit may take 50 ms, and a starved node tries again */
 
 /* -- frames -------------------------------------------------------------------------------------
@@ -272,6 +273,50 @@ void sim_judge_durable(struct sim *s, const struct sim_node *n, const struct sim
                  n->name, gw_fmt_prefix(p, text), h->index);
 }
 
+void sim_judge_relay(struct sim *s, const struct sim_node *n, const struct gw_mh *m)
+{
+    const struct gw_opt *id = gw_lm_opt(m, GW_OPT_MNID), *o;
+    struct gw_binding *b = id != NULL ? gw_binding_get(&n->node->cmd.bs, &id->mnid) : NULL;
+    char text[GW_TEXT_MAX];
+
+    if (!s->judged || b == NULL || gw_cmd_mn(b)->round.mode != GW_CMD_RELAY)
+        return;
+    for (size_t it = 0; (o = gw_mh_opt(m, GW_OPT_PREVIOUS_MAAR, &it)) != NULL;) {
+        const struct gw_anchor *a = gw_anchor_get(&n->node->cmd.bs, &o->previous_maar.hnp);
+        if (a == NULL || a->state != GW_ANCHOR_SETTLED)
+            sim_fail(s, "relay-waits", "%s names the anchor of %s, which has not answered yet",
+                     n->name, gw_fmt_prefix(&o->previous_maar.hnp, text));
+    }
+}
+
+void sim_judge_octets(struct sim *s, const struct sim_node *n, const struct gw_mh_addrs *a,
+                      const uint8_t *data, size_t len)
+{
+    static const struct {
+        uint8_t type, n, plus;
+    } rows[] = {{GW_OPT_HNP, 8, 4},           {GW_OPT_TIMESTAMP, 8, 2},
+                {GW_OPT_MESGID, 8, 2},        {GW_OPT_AUTH, 4, 1},
+                {GW_OPT_PREVIOUS_MAAR, 8, 4}, {GW_OPT_SERVING_MAAR, 8, 6},
+                {GW_OPT_LOCAL_PREFIX, 8, 4},  {GW_OPT_DLIF_LINK_LOCAL, 8, 6},
+                {GW_OPT_MN_LLID, 2, 0},       {GW_OPT_DLIF_LLADDR, 2, 0}};
+
+    if (!s->judged || s->nseen % OCTETS_OF != 0)
+        return;
+    if (gw_mh_parse(&gw_mh_codec_default, a, data, len, &s->mh).code != GW_PARSE_OK) {
+        sim_fail(s, "aligned", "%s sends what nobody can read", n->name);
+        return;
+    }
+    for (size_t i = 0; i < s->mh.nopts; i++)
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+            if (rows[k].type == s->mh.opt[i].type &&
+                s->mh.opt[i].offset % rows[k].n != rows[k].plus)
+                sim_fail(s, "aligned", "%s sends option %s at octet %u", n->name,
+                         gw_mh_opt_name(rows[k].type), s->mh.opt[i].offset);
+}
+
+/* -- at each look -------------------------------------------------------------------------------
+ */
+
 static void due(struct sim *s, const struct sim_node *n, const struct gw_timer *t, int64_t now)
 {
     int64_t at = gw_timer_at(&n->node->timers, t).ns;
@@ -288,13 +333,22 @@ static void due_anchors(struct sim *s, const struct sim_node *n, const struct gw
         due(s, n, &a->ex.timer, now);
 }
 
-void sim_judge_timers(struct sim *s, const struct sim_node *n)
+static void own_prefix(struct sim *s, const struct sim_node *n, const struct gw_maar_mn *mn)
+{
+    char text[GW_TEXT_MAX];
+
+    if (mn->own != NULL && !gw_pools_is_taken(&n->node->maar.pools, &mn->own->prefix))
+        sim_fail(s, "one-owner", "%s has %s in its pool and has given it away", n->name,
+                 gw_fmt_prefix(&mn->own->prefix, text));
+}
+
+void sim_judge_node(struct sim *s, const struct sim_node *n)
 {
     int64_t now = sim_node_now(s, n).mono.ns;
     struct gw_binding *b;
 
     if (!s->judged || n->paused || n->committing || n->node->starved)
-        return;
+        return; /* it may be late */
     for (size_t i = 0; (b = gw_table_next(&n->node->maar.bs.by_mnid, &i)) != NULL;) {
         const struct gw_maar_mn *mn = gw_maar_mn(b);
         due(s, n, &mn->ex.timer, now);
@@ -303,6 +357,7 @@ void sim_judge_timers(struct sim *s, const struct sim_node *n)
         due(s, n, &mn->transit, now);
         due(s, n, &mn->presence, now);
         due(s, n, &mn->idle, now);
+        own_prefix(s, n, mn);
         due_anchors(s, n, b, now);
     }
     for (size_t i = 0; (b = gw_table_next(&n->node->cmd.bs.by_mnid, &i)) != NULL;) {

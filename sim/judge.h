@@ -26,7 +26,12 @@ void sim_judge_nd(struct sim *s, const struct sim_node *n, const struct gw_lladd
 /* A registration is acknowledged: of the prefix, with this serving MAAR. */
 void sim_judge_durable(struct sim *s, const struct sim_node *n, const struct sim_station *h,
                        const struct gw_addr *serving, const struct gw_prefix *p);
-/* At each look: is anything overdue at a CMD or MAAR? */
-void sim_judge_timers(struct sim *s, const struct sim_node *n);
+/* The acknowledgement itself: what a relay may say yet (RFC 8885 §3.2). */
+void sim_judge_relay(struct sim *s, const struct sim_node *n, const struct gw_mh *m);
+/* A message as it leaves: the alignment of its options (RFC 6275 §6.2.1). */
+void sim_judge_octets(struct sim *s, const struct sim_node *n, const struct gw_mh_addrs *a,
+                      const uint8_t *data, size_t len);
+/* At each look: is anything overdue at a CMD or MAAR, or free that is in use? */
+void sim_judge_node(struct sim *s, const struct sim_node *n);
 
 #endif

@@ -65,6 +65,7 @@ void sim_ledger_note(struct sim *s, const struct sim_node *n, const uint8_t *dat
     if (l->held && l->nprefix > 0 && (m->ba.flags & GW_BA_D) != 0) {
         const struct gw_opt *o = gw_lm_opt(m, GW_OPT_SERVING_MAAR); /* to one that is not it */
         sim_judge_durable(s, n, h, o != NULL ? &o->addr : &a->dst, &l->prefix[0]);
+        sim_judge_relay(s, n, m);
     }
 }
 

@@ -239,6 +239,7 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
 void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t len, unsigned hops);
 /* What has been sent lately, for replays: NULL when nothing. */
 struct sim_seen {
+    int64_t at;
     size_t to, len;
     struct gw_mh_addrs addrs;
     uint8_t data[GW_MH_MAX];
