@@ -94,6 +94,13 @@ static void give(struct sim *s, const struct sim_node *n, const struct gw_prefix
     *g = (struct sim_given){s->looks, (uint32_t)n->index, *p, *id};
 }
 
+/* Not while the CMD has yet to say whether the node may have it: a MAAR that has forgotten a node
+ * in a crash asks for the same prefix for another, and is refused. */
+static bool is_given(const struct gw_maar_mn *mn)
+{
+    return mn->state != GW_MN_RELEASING && (mn->state != GW_MN_REGISTERING || mn->was_previous);
+}
+
 /* What a look visits is all over the memory of the nodes, and a large domain's is in no cache: it
  * is fetched some at a time before it is looked at. */
 #define AT_ONCE 32u
@@ -118,7 +125,7 @@ static void give_all(struct sim *s, const struct sim_node *n)
     for (size_t i = 0, k; (k = next_some(&n->node->maar.bs.by_mnid, &i, some)) > 0;) {
         for (size_t j = 0; j < k; j++) {
             const struct gw_maar_mn *mn = gw_maar_mn((struct gw_binding *)(uintptr_t)some[j]);
-            own[j] = mn->state != GW_MN_RELEASING ? mn->own : NULL;
+            own[j] = is_given(mn) ? mn->own : NULL;
             __builtin_prefetch(own[j]);
         }
         for (size_t j = 0; j < k; j++)

@@ -267,6 +267,8 @@ void sim_judge_durable(struct sim *s, const struct sim_node *n, const struct sim
     const uint8_t *r = sim_disk_get(n->disk, key, gw_record_key('C', &id, key), &len);
     char text[GW_TEXT_MAX];
 
+    if (n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_NONE)
+        return; /* it is not promised */
     if (s->judged && (r == NULL || len < at + 16 || memcmp(r + at, serving->b, 16) != 0 ||
                       memmem(r, len, p->addr.b, 16) == NULL))
         sim_fail(s, "durable-first", "%s acknowledges %s of mn%zu before its record says so",
