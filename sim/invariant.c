@@ -47,7 +47,7 @@ static size_t place_of(const struct gw_prefix *p)
     uint64_t net;
 
     memcpy(&net, p->addr.b, sizeof net);
-    return (size_t)(net * 0x9e3779b97f4a7c15u >> 32);
+    return (size_t)((net ^ net >> 32) * 0x9e3779b97f4a7c15u >> 32); /* both halves matter */
 }
 
 static struct sim_given *given(struct sim *s, const struct gw_prefix *p)

@@ -304,8 +304,7 @@ static const struct form form_previous_drawn = {read_previous_drawn, write_previ
 
 /* The option starts at a multiple of `n`, plus `plus`. n 0: by the size of what it carries. */
 struct opt_row {
-    uint8_t type;
-    const char *name;
+    const char *name; /* NULL in `rows`: none */
     uint8_t min, max; /* of the Option Length field */
     struct {
         uint8_t n, plus;
@@ -313,57 +312,54 @@ struct opt_row {
     enum gw_opt_form shape;
     const struct form *special; /* NULL: as the shape says */
 };
+/* By type. */
 static const struct opt_row rows[] = {
-    {GW_OPT_REFRESH_ADVICE, "refresh-advice", 2, 2, {2, 0}, GW_FORM_U16, NULL},
-    {GW_OPT_ALT_COA, "alternate-coa", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
-    {GW_OPT_BINDING_AUTH, "binding-auth", 1, 255, {8, 2}, GW_FORM_RAW, NULL},
-    {GW_OPT_MH_LLADDR, "mh-lladdr", 2, 1 + LLADDR_MAX, {1, 0}, GW_FORM_CODED_LLADDR, NULL},
-    {GW_OPT_MNID, "mn-id", 1, 255, {1, 0}, GW_FORM_MNID, NULL},
-    {GW_OPT_AUTH, "auth", 6, 255, {4, 1}, GW_FORM_AUTH, NULL},
-    {GW_OPT_MESGID, "mesg-id", 8, 8, {8, 2}, GW_FORM_U64, NULL},
-    {GW_OPT_EXPERIMENTAL, "experimental", 0, 255, {1, 0}, GW_FORM_RAW, NULL},
-    {GW_OPT_VENDOR, "vendor", 5, 255, {4, 2}, GW_FORM_RAW, NULL},
-    {GW_OPT_SERVICE, "service-selection", 1, 255, {1, 0}, GW_FORM_RAW, NULL},
-    {GW_OPT_HNP, "hnp", 18, 18, {8, 4}, GW_FORM_PREFIX, NULL},
-    {GW_OPT_HI, "handoff-indicator", 2, 2, {1, 0}, GW_FORM_CODE, NULL},
-    {GW_OPT_ATT, "access-technology", 2, 2, {1, 0}, GW_FORM_CODE, NULL},
-    {GW_OPT_MN_LLID, "mn-ll-id", 3, 2 + LLADDR_MAX, {0, 0}, GW_FORM_LLADDR, NULL},
-    {GW_OPT_LINK_LOCAL, "link-local", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
-    {GW_OPT_TIMESTAMP, "timestamp", 8, 8, {8, 2}, GW_FORM_U64, NULL},
-    {GW_OPT_RESTART, "restart-counter", 4, 4, {4, 2}, GW_FORM_U32, NULL},
-    {GW_OPT_GRE_KEY, "gre-key", 2, 6, {4, 0}, GW_FORM_GRE, NULL},
-    {GW_OPT_BID, "binding-id", 4, 20, {0, 0}, GW_FORM_RAW, &form_bid},
-    {GW_OPT_MN_GROUP, "mn-group", 6, 6, {4, 0}, GW_FORM_GROUP, NULL},
-    {GW_OPT_MAG_ADDR, "mag-address", 18, 18, {8, 4}, GW_FORM_ADDR, &form_mag_addr},
-    {GW_OPT_LCMP, "lcmp", 0, 255, {4, 2}, GW_FORM_RAW, NULL},
-    {GW_OPT_ANCHORED_PREFIX, "anchored-prefix", 18, 18, {8, 4}, GW_FORM_PREFIX, NULL},
-    {GW_OPT_LOCAL_PREFIX, "local-prefix", 18, 18, {8, 4}, GW_FORM_PREFIX, NULL},
-    {GW_OPT_PREVIOUS_MAAR, "previous-maar", 34, 34, {8, 4}, GW_FORM_PREVIOUS_MAAR, NULL},
-    {GW_OPT_SERVING_MAAR, "serving-maar", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
-    {GW_OPT_DLIF_LINK_LOCAL, "dlif-link-local", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
-    {GW_OPT_DLIF_LLADDR, "dlif-lladdr", 3, 2 + LLADDR_MAX, {0, 0}, GW_FORM_LLADDR, NULL},
+    [GW_OPT_REFRESH_ADVICE] = {"refresh-advice", 2, 2, {2, 0}, GW_FORM_U16, NULL},
+    [GW_OPT_ALT_COA] = {"alternate-coa", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
+    [GW_OPT_BINDING_AUTH] = {"binding-auth", 1, 255, {8, 2}, GW_FORM_RAW, NULL},
+    [GW_OPT_MH_LLADDR] = {"mh-lladdr", 2, 1 + LLADDR_MAX, {1, 0}, GW_FORM_CODED_LLADDR, NULL},
+    [GW_OPT_MNID] = {"mn-id", 1, 255, {1, 0}, GW_FORM_MNID, NULL},
+    [GW_OPT_AUTH] = {"auth", 6, 255, {4, 1}, GW_FORM_AUTH, NULL},
+    [GW_OPT_MESGID] = {"mesg-id", 8, 8, {8, 2}, GW_FORM_U64, NULL},
+    [GW_OPT_EXPERIMENTAL] = {"experimental", 0, 255, {1, 0}, GW_FORM_RAW, NULL},
+    [GW_OPT_VENDOR] = {"vendor", 5, 255, {4, 2}, GW_FORM_RAW, NULL},
+    [GW_OPT_SERVICE] = {"service-selection", 1, 255, {1, 0}, GW_FORM_RAW, NULL},
+    [GW_OPT_HNP] = {"hnp", 18, 18, {8, 4}, GW_FORM_PREFIX, NULL},
+    [GW_OPT_HI] = {"handoff-indicator", 2, 2, {1, 0}, GW_FORM_CODE, NULL},
+    [GW_OPT_ATT] = {"access-technology", 2, 2, {1, 0}, GW_FORM_CODE, NULL},
+    [GW_OPT_MN_LLID] = {"mn-ll-id", 3, 2 + LLADDR_MAX, {0, 0}, GW_FORM_LLADDR, NULL},
+    [GW_OPT_LINK_LOCAL] = {"link-local", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
+    [GW_OPT_TIMESTAMP] = {"timestamp", 8, 8, {8, 2}, GW_FORM_U64, NULL},
+    [GW_OPT_RESTART] = {"restart-counter", 4, 4, {4, 2}, GW_FORM_U32, NULL},
+    [GW_OPT_GRE_KEY] = {"gre-key", 2, 6, {4, 0}, GW_FORM_GRE, NULL},
+    [GW_OPT_BID] = {"binding-id", 4, 20, {0, 0}, GW_FORM_RAW, &form_bid},
+    [GW_OPT_MN_GROUP] = {"mn-group", 6, 6, {4, 0}, GW_FORM_GROUP, NULL},
+    [GW_OPT_MAG_ADDR] = {"mag-address", 18, 18, {8, 4}, GW_FORM_ADDR, &form_mag_addr},
+    [GW_OPT_LCMP] = {"lcmp", 0, 255, {4, 2}, GW_FORM_RAW, NULL},
+    [GW_OPT_ANCHORED_PREFIX] = {"anchored-prefix", 18, 18, {8, 4}, GW_FORM_PREFIX, NULL},
+    [GW_OPT_LOCAL_PREFIX] = {"local-prefix", 18, 18, {8, 4}, GW_FORM_PREFIX, NULL},
+    [GW_OPT_PREVIOUS_MAAR] = {"previous-maar", 34, 34, {8, 4}, GW_FORM_PREVIOUS_MAAR, NULL},
+    [GW_OPT_SERVING_MAAR] = {"serving-maar", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
+    [GW_OPT_DLIF_LINK_LOCAL] = {"dlif-link-local", 16, 16, {8, 6}, GW_FORM_ADDR, NULL},
+    [GW_OPT_DLIF_LLADDR] = {"dlif-lladdr", 3, 2 + LLADDR_MAX, {0, 0}, GW_FORM_LLADDR, NULL},
 };
 /* The draft states no alignment; as it draws it, the first address begins a natural word. */
 static const struct opt_row row_previous_drawn = {
-    GW_OPT_PREVIOUS_MAAR,  "previous-maar",      33, 33, {8, 5},
-    GW_FORM_PREVIOUS_MAAR, &form_previous_drawn,
+    "previous-maar", 33, 33, {8, 5}, GW_FORM_PREVIOUS_MAAR, &form_previous_drawn,
 };
 static const struct opt_row row_cats_client = {
-    GW_OPT_CATS_CLIENT, "cats-client", 16, 16, {8, 6}, GW_FORM_ADDR, NULL,
+    "cats-client", 16, 16, {8, 6}, GW_FORM_ADDR, NULL,
 };
 static const struct opt_row row_cats_addr = {
-    GW_OPT_CATS_ADDR, "cats-address", 16, 16, {8, 6}, GW_FORM_ADDR, NULL,
+    "cats-address", 16, 16, {8, 6}, GW_FORM_ADDR, NULL,
 };
 static const struct opt_row row_unknown = {
-    0, "unknown", 0, 255, {1, 0}, GW_FORM_RAW, NULL,
+    "unknown", 0, 255, {1, 0}, GW_FORM_RAW, NULL,
 };
 
 static const struct opt_row *fixed_row(uint8_t type)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].type == type)
-            return &rows[i];
-    return NULL;
+    return type < sizeof rows / sizeof *rows && rows[type].name != NULL ? &rows[type] : NULL;
 }
 
 /* Registered types come before the configurable ones: no configuration can hide an RFC's option. */
