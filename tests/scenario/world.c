@@ -94,7 +94,6 @@ struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed)
     for (size_t i = 0; i < n; i++)
         configure(&w->n[i]);
     sim_start(w->sim);
-    sim_cancel(w->sim, &w->sim->look);
     w_run(w, GW_MSEC(1));
     return w;
 }

@@ -7,7 +7,7 @@
  * simulator's. Links here delay by exactly 5 ms, commits take no time, confirmations 20 us, and
  * what is due at the same time comes in order, so that tests can count. The mobile nodes are the
  * simulator's too, but speak only through a test, save that they answer solicitations where they
- * are. A run is a function of the seed.
+ * are. The simulator's invariants are looked at all the time. A run is a function of the seed.
  */
 #ifndef TESTS_SCENARIO_WORLD_H
 #define TESTS_SCENARIO_WORLD_H
