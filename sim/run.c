@@ -75,7 +75,7 @@ static void next_op(struct sim *s, struct sim_event *e)
 static void look(struct sim *s, struct sim_event *e)
 {
     sim_invariants(s);
-    sim_post(s, e, s->now + LOOK);
+    sim_post(s, e, s->now + s->look_every);
 }
 
 static void make_stations(struct sim *s)
@@ -115,6 +115,7 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
     sim_configure(s, roles);
     s->next_op.fire = next_op;
     s->look.fire = look;
+    s->look_every = LOOK;
     return s;
 }
 
@@ -123,7 +124,7 @@ void sim_start(struct sim *s)
     for (size_t i = 0; i < s->nnodes; i++)
         (void)sim_node_boot(s, &s->node[i]);
     sim_post(s, &s->next_op, 0);
-    sim_post(s, &s->look, LOOK);
+    sim_post(s, &s->look, s->now + s->look_every);
 }
 
 struct sim *sim_new(struct sim_schedule *sched, bool trace)

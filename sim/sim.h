@@ -399,6 +399,7 @@ struct sim {
     size_t given_mask;
     uint32_t looks;
     struct sim_event next_op, look;
+    int64_t look_every; /* ns between looks at the whole domain */
     struct undo *undo; /* apply.c */
     size_t op;
     bool healed, leaving;

@@ -84,6 +84,7 @@ struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed)
     w->sim = sim_make(&w->sched, roles, false);
     w->sim->hooks = (struct sim_hooks){.user = w, .action = action, .message = message};
     w->sim->in_order = true;
+    w->sim->look_every = SIM_S;
     w->n = w->sim->node;
     w->nnodes = n;
     gw_prng_seed(&w->prng, seed);

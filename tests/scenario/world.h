@@ -15,7 +15,7 @@
 #include "sim.h"
 
 #define W_NODES    8
-#define W_STATIONS 512
+#define W_STATIONS 128
 #define W_IFACE2   2 /* another access link of each node; the usual one is 0 */
 
 struct w_seen { /* of what a node has done since the world began */
