@@ -3,6 +3,8 @@
  */
 #include "sim.h"
 
+#define CLOCK_OFF (100 * SIM_MS)
+
 static void set(struct sim_settings *set, const struct sim_op *op)
 {
     int64_t v = op->amount;
@@ -63,7 +65,7 @@ void sim_admin(struct sim *s, const struct sim_op *op)
         sim_node_reload(s, &s->node[0]);
     } else if (op->kind == SIM_POLICY) {
         s->station[op->mn].anchoring = possible(s, (unsigned)op->amount);
-        s->station[op->mn].own_policy = s->policies = s->station[op->mn].dismissed = true;
+        s->station[op->mn].own_policy = s->policies = true;
         reload_all(s);
     } else {
         set(&s->set, op);
@@ -84,11 +86,8 @@ void sim_operate(struct sim *s, struct sim_node *n, const struct sim_op *op)
         o.peer = &s->node[op->other].cfg[0].addr;
     else
         o.mnid = &id;
-    if (op->kind == SIM_REVOKE) {
+    if (op->kind == SIM_REVOKE)
         sim_ledger_revoked(s, n, o.mnid);
-        for (size_t i = 0; i < s->nstations; i++)
-            s->station[i].dismissed |= op->flag || i == op->mn;
-    }
     int err = gw_node_operate(n->node, &o, sim_node_now(s, n), &number);
     sim_trace(s, "%s: operation %d on %s%u: %s", n->name, (int)op->kind, op->flag ? "node " : "mn",
               op->flag ? op->other : op->mn, err == 0 ? "begun" : gw_err_name(err));
@@ -104,8 +103,24 @@ static void let_in(struct sim *s, struct sim_node *n)
     }
 }
 
+/* A node tells the clock that its machine had when it started, and the Timestamps of a MAG are not
+ * corrected (RFC 5213 §6.9.1.2 (9)): with a clock that was wrong then it is started again. */
+static void restart(struct sim *s, struct sim_node *n)
+{
+    if (n->node == NULL || (n->roles & (unsigned)(GW_ROLE_LMA | GW_ROLE_MAG)) == 0)
+        return;
+    int64_t ahead = sim_node_now(s, n).mono.ns + n->node->wall_ns - SIM_WALL_START - s->now;
+    if (ahead < CLOCK_OFF && ahead > -CLOCK_OFF)
+        return;
+    sim_trace(s, "%s is restarted: its clock was wrong", n->name);
+    sim_node_crash(s, n, false);
+    (void)sim_node_boot(s, n);
+}
+
 void sim_admin_heal(struct sim *s)
 {
+    for (size_t i = 0; i < s->nnodes; i++)
+        restart(s, &s->node[i]);
     for (size_t i = 0; i < s->nnodes; i++)
         if (s->node[i].stale)
             sim_node_reload(s, &s->node[i]);

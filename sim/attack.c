@@ -50,7 +50,8 @@ static void stations(struct sim *s)
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
         const struct sim_haddr *a = h->at != 0 ? sim_station_newest(s, h) : NULL;
-        if (a == NULL)
+        if (a == NULL ||
+            a->preferred <= s->now) /* a deprecated one may be of a prefix long given to others */
             continue;
         tunnels(s, h, &a->addr);
         sim_flow_write(p, &a->addr, &server, NOBODY, 1);

@@ -13,7 +13,6 @@ struct draw {
     struct sim_schedule *s;
     size_t size;
     uint64_t packets; /* planned */
-    bool quiet;
 };
 
 static uint64_t below(struct draw *d, uint64_t n)
@@ -228,7 +227,7 @@ static void admin_op(struct draw *d, int64_t at)
 
     if (what < 4)
         operate(d, at);
-    else if (what < 7 && !d->quiet)
+    else if (what < 7)
         policy(d, at);
     else
         reload(d, at);
@@ -351,9 +350,8 @@ static void domain(struct draw *d, uint64_t seed, const struct sim_mix *mix)
     s->maars = mix->maars != 0 ? mix->maars : 2 + (uint32_t)below(d, 6);
     s->stations = mix->stations != 0 ? mix->stations : 1 + (uint32_t)below(d, 12);
     uint64_t kind = below(d, 4);
-    d->quiet = mix->kind == 0;
     s->kind = mix->kind != 0 ? (enum sim_kind)(mix->kind - 1)
-              : kind < 5     ? SIM_DMM
+              : kind < 2     ? SIM_DMM
                              : (enum sim_kind)(kind - 1);
     s->mode = (enum gw_cmd_mode)below(d, 3);
     s->durability = below(d, 3) == 0 ? GW_DURABLE_EACH : GW_DURABLE_BATCH;

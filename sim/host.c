@@ -1,9 +1,8 @@
 /* host.c: a mobile node as stock Linux is one: router solicitations when the carrier comes up,
- * SLAAC with duplicate address detection, routers with lifetimes, answers to neighbour
- * solicitations. It has never heard of mobility.
+ * SLAAC with duplicate address detection, answers to neighbour solicitations. It has never heard of
+ * mobility. Which router it sends to is in router.c.
  *
- * Not here: neighbour unreachability detection of the host (its router answers in the next RA),
- * MLD.
+ * Not here: MLD, but for an answer to queries.
  */
 #include "judge.h"
 
@@ -85,8 +84,8 @@ static void transmit(struct sim *s, struct sim_station *h, const uint8_t dst[6],
     sim_post(s, &f->event, s->now + RADIO);
 }
 
-static void send_nd(struct sim *s, struct sim_station *h, const uint8_t dst[6],
-                    const struct gw_nd *nd)
+void sim_station_send_nd(struct sim *s, struct sim_station *h, const uint8_t dst[6],
+                         const struct gw_nd *nd)
 {
     uint8_t buf[256];
     int len = gw_nd_write(nd, buf, sizeof buf);
@@ -97,11 +96,10 @@ static void send_nd(struct sim *s, struct sim_station *h, const uint8_t dst[6],
 
 void sim_station_send(struct sim *s, struct sim_station *h, const uint8_t *packet, size_t len)
 {
-    for (size_t i = 0; i < h->nrouter; i++)
-        if (h->router[i].until > s->now) {
-            transmit(s, h, h->router[i].lladdr.b, packet, len);
-            return;
-        }
+    const struct gw_lladdr *to = h->at != 0 ? sim_router_next_hop(s, h) : NULL;
+
+    if (to != NULL)
+        transmit(s, h, to->b, packet, len);
 }
 
 static void solicit(struct sim *s, struct sim_event *e)
@@ -113,7 +111,7 @@ static void solicit(struct sim *s, struct sim_event *e)
 
     if (h->at == 0 || h->rs_wait == 0)
         return;
-    send_nd(s, h, (const uint8_t[]){0x33, 0x33, 0, 0, 0, 2}, &rs);
+    sim_station_send_nd(s, h, (const uint8_t[]){0x33, 0x33, 0, 0, 0, 2}, &rs);
     sim_post(s, &h->rs, s->now + h->rs_wait);
     h->rs_wait *= 2;
 }
@@ -125,7 +123,7 @@ static void detect(struct sim *s, struct sim_station *h, const struct gw_addr *a
     uint8_t mac[6] = {0x33, 0x33};
 
     memcpy(mac + 2, ns.dst.b + 12, 4);
-    send_nd(s, h, mac, &ns);
+    sim_station_send_nd(s, h, mac, &ns);
 }
 
 static void enter(struct sim_station *h, struct sim_node *n)
@@ -138,6 +136,16 @@ static void enter(struct sim_station *h, struct sim_node *n)
     n->stations = h;
 }
 
+static void expire(struct sim *s, struct sim_station *h)
+{
+    for (size_t i = 0; i < h->naddr; i++)
+        if (h->addr[i].valid <= s->now)
+            h->addr[i--] = h->addr[--h->naddr];
+    for (size_t i = 0; i < h->nrouter; i++)
+        if (h->router[i].until <= s->now)
+            h->router[i--] = h->router[--h->nrouter];
+}
+
 void sim_station_attach(struct sim *s, struct sim_station *h, size_t node, bool carrier)
 {
     h->rs.fire = solicit;
@@ -147,8 +155,10 @@ void sim_station_attach(struct sim *s, struct sim_station *h, size_t node, bool 
     sim_note(s, SIM_NOTE_ATTACH, h->index, node, 0);
     if (s->trace)
         sim_say(s, "mn%zu attaches to %s", h->index, s->node[node].name);
+    expire(s, h);
     if (h->by_hand || (!carrier && h->nrouter > 0))
         return; /* it has noticed nothing; its next packet gives it away */
+    sim_router_forget_links(h);
     h->rs_wait = RS_WAIT;
     detect(s, h, &h->ll);
     sim_post(s, &h->rs, s->now + (int64_t)gw_prng_below(&s->prng, (uint64_t)SIM_S));
@@ -170,16 +180,6 @@ void sim_station_leave(struct sim *s, struct sim_station *h)
 
 /* -- what it has --------------------------------------------------------------------------------
  */
-
-static void expire(struct sim *s, struct sim_station *h)
-{
-    for (size_t i = 0; i < h->naddr; i++)
-        if (h->addr[i].valid <= s->now)
-            h->addr[i--] = h->addr[--h->naddr];
-    for (size_t i = 0; i < h->nrouter; i++)
-        if (h->router[i].until <= s->now)
-            h->router[i--] = h->router[--h->nrouter];
-}
 
 struct sim_haddr *sim_station_addr(struct sim_station *h, const struct gw_prefix *p)
 {
@@ -230,17 +230,9 @@ static void hear_prefix(struct sim *s, struct sim_station *h, const struct gw_nd
 
 static void hear_ra(struct sim *s, struct sim_station *h, const struct gw_nd *ra)
 {
-    struct sim_router *r = NULL;
-
     h->rs_wait = 0;
     expire(s, h);
-    for (size_t i = 0; i < h->nrouter; i++)
-        if (gw_addr_eq(&h->router[i].ll, &ra->src))
-            r = &h->router[i];
-    if (r == NULL && ra->router_lifetime_s > 0 && h->nrouter < SIM_ADDRS)
-        r = &h->router[h->nrouter++];
-    if (r != NULL)
-        *r = (struct sim_router){ra->src, ra->slla, s->now + ra->router_lifetime_s * SIM_S};
+    sim_router_heard(s, h, ra);
     for (size_t i = 0; i < ra->npio; i++)
         hear_prefix(s, h, &ra->pio[i]);
 }
@@ -266,7 +258,7 @@ static void hear_ns(struct sim *s, struct sim_station *h, const struct gw_nd *ns
                        .tlla = h->lladdr};
 
     if (!gw_addr_is_zero(&ns->src) && (h->by_hand || has(h, &ns->target)))
-        send_nd(s, h, from, &na);
+        sim_station_send_nd(s, h, from, &na);
 }
 
 /* -- what reaches it ----------------------------------------------------------------------------
@@ -302,6 +294,8 @@ static void hear(struct sim *s, struct sim_station *h, const struct airframe *f)
         hear_ns(s, h, &nd, f->data + 6);
     else if (is_nd && nd.type == GW_ND_RA && !h->by_hand)
         hear_ra(s, h, &nd);
+    else if (is_nd && nd.type == GW_ND_NA)
+        sim_router_answers(s, h, &nd);
     else if (!is_nd && !h->by_hand)
         sim_flow_arrived(s, h, packet, len);
 }

@@ -58,6 +58,7 @@ void sim_ledger_note(struct sim *s, const struct sim_node *n, const uint8_t *dat
     if (m->ba.status != GW_ST_ACCEPTED)
         return;
     struct sim_ledger *l = &s->ledger[(m->ba.flags & GW_BA_D) == 0][h->index];
+    committed = committed && s->now > s->revoking;
     *l = (struct sim_ledger){.held = committed && m->ba.lifetime != 0,
                              .synced = n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_EACH,
                              .until = s->now + (int64_t)m->ba.lifetime * 4 * SIM_S};
@@ -81,6 +82,8 @@ void sim_ledger_revoked(struct sim *s, const struct sim_node *n, const struct gw
     const struct sim_station *h = id != NULL ? sim_station_of(s, id) : NULL;
     size_t i, to;
 
+    if (id == NULL) /* one by one, when the peer has answered or will not */
+        s->revoking = s->now + 10 * SIM_S;
     for (ledgers(s, n, &i, &to); i < to; i++)
         for (size_t k = 0; k < s->nstations; k++)
             if (id == NULL || h == &s->station[k])

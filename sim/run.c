@@ -148,25 +148,11 @@ void sim_until(struct sim *s, int64_t end)
         s->now = end;
 }
 
-/* Who was told that it has no router any more says nothing until its user does something about it.
- */
-static void come_again(struct sim *s, struct sim_station *h)
-{
-    bool router = false;
-
-    for (size_t i = 0; i < h->nrouter; i++)
-        router |= h->router[i].until > s->now;
-    if (h->dismissed && !router && h->rs_wait == 0)
-        sim_station_attach(s, h, h->at, true);
-}
-
 /* Every station shows now and then that it is there. */
 static void keep_talking(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
-        if (h->at != 0)
-            come_again(s, h);
         const struct sim_haddr *a = h->at != 0 ? sim_station_newest(s, h) : NULL;
         if (a != NULL)
             sim_flow_start(s, sim_flow_new(s, h, &a->addr, SIM_S / 4, SIM_S / 2));
@@ -225,8 +211,10 @@ void sim_free(struct sim *s)
             sim_flow_free(s, s->station[i].flows);
     for (size_t i = 0; i < s->nnodes; i++)
         sim_node_free(s, &s->node[i]);
-    for (size_t i = 0; i < s->nstations; i++)
+    for (size_t i = 0; i < s->nstations; i++) {
         sim_cancel(s, &s->station[i].rs);
+        sim_cancel(s, &s->station[i].nud);
+    }
     sim_cancel(s, &s->next_op);
     sim_cancel(s, &s->look);
     for (struct sim_event *e; (e = sim_next(s, INT64_MAX)) != NULL;)

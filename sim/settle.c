@@ -5,6 +5,8 @@
  */
 #include "settle.h"
 
+#include "fn/access/station.h"
+
 static struct gw_maar_mn *entry(const struct sim_node *n, const struct gw_mnid *id)
 {
     struct gw_binding *b = n->node != NULL ? gw_binding_get(&n->node->maar.bs, id) : NULL;
@@ -120,6 +122,14 @@ static bool served_locally(struct sim *s, const struct sim_station *h, bool say)
     return true;
 }
 
+/* Has the station shown an address there? If not, its silence proves nothing, and without mobility
+ * nobody tells the MAAR that it has left (doc/protocol.md). */
+static bool shown(const struct sim_node *n, const struct gw_maar_mn *mn)
+{
+    const struct gw_access_station *st = gw_table_get(&n->node->access.stations, &mn->station);
+    return st != NULL && (st->ll_known || !gw_addr_is_zero(&st->global));
+}
+
 /* No CMD and no MAAR but the one that may serve it without mobility has anything of it. */
 static bool unknown(struct sim *s, const struct sim_station *h, bool say)
 {
@@ -132,7 +142,9 @@ static bool unknown(struct sim *s, const struct sim_station *h, bool say)
             s->node[h->at].name, sim_name_of(s, &b->serving));
     for (size_t i = 0; i < s->nnodes; i++) {
         const struct gw_maar_mn *mn = entry(&s->node[i], &id);
-        if (mn != NULL && mn->state != GW_MN_REFUSED && !(local && i == h->at))
+        if (mn == NULL || mn->state == GW_MN_REFUSED || (local && i == h->at))
+            continue;
+        if (mn->state != GW_MN_LOCAL || shown(&s->node[i], mn))
             NOT("mn%zu at %s is not anchored by its policy, %s has it as %s", h->index,
                 s->node[h->at].name, s->node[i].name, gw_mn_state_name(mn->state));
     }

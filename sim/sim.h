@@ -5,6 +5,7 @@
  *   event.c     what comes next               node.c    a process: clock, inputs, actions, crashes
  *   core.c      links between nodes           store.c   a disk
  *   host.c      ND and SLAAC of a station     flow.c    traffic that checks itself
+ *   router.c    which router it sends to
  *   apply.c     the operations of a schedule  ledger.c  what has been acknowledged
  *   admin.c     what operators do             config.c  how the nodes are configured
  *   invariant.c what must hold all the time   settle.c  what must hold once healed, of CMD and
@@ -257,10 +258,23 @@ struct sim_haddr {
     struct gw_addr addr;
     int64_t valid, preferred, since;
 };
+enum sim_nud {
+    SIM_NUD_NONE, /* not asked for yet, or the link has been down */
+    SIM_NUD_INCOMPLETE,
+    SIM_NUD_REACHABLE,
+    SIM_NUD_STALE,
+    SIM_NUD_DELAY,
+    SIM_NUD_PROBE,
+    SIM_NUD_FAILED,
+};
 struct sim_router {
     struct gw_addr ll;
     struct gw_lladdr lladdr;
     int64_t until;
+    enum gw_rtr_pref pref;
+    enum sim_nud state;
+    int64_t at; /* REACHABLE: until; DELAY, PROBE, INCOMPLETE: the next step */
+    unsigned probes;
 };
 struct sim_station {
     size_t index;
@@ -272,14 +286,13 @@ struct sim_station {
     size_t at;                        /* node; 0: nowhere */
     struct sim_station *next, **prev; /* of those at that node */
     size_t flapped;                   /* lost its link with that node's; 0: no */
-    bool dismissed; /* its routers have been taken from it: only its user brings it back */
     int64_t since;
     unsigned moves;
     struct sim_haddr addr[SIM_ADDRS];
     struct sim_router router[SIM_ADDRS];
     size_t naddr, nrouter;
     bool by_hand; /* a test speaks for it: it only answers solicitations, of any address */
-    struct sim_event rs;
+    struct sim_event rs, nud;
     int64_t rs_wait; /* until the next solicitation; 0: it has its answer */
     struct sim_flow *flows;
 };
@@ -290,6 +303,14 @@ void sim_station_nd(struct sim *s, size_t node, const struct gw_lladdr *src,
                     const struct gw_lladdr *dst, const uint8_t *data, size_t len);
 /* An Ethernet frame of a node towards a station. */
 void sim_station_frame(struct sim *s, size_t node, const uint8_t *frame, size_t len);
+void sim_station_send_nd(struct sim *s, struct sim_station *h, const uint8_t dst[6],
+                         const struct gw_nd *nd);
+/* router.c: what an RA or an NA says of a router; the link has been down; where a packet goes now,
+ * NULL: to nobody, or nobody knows yet. */
+void sim_router_heard(struct sim *s, struct sim_station *h, const struct gw_nd *ra);
+void sim_router_answers(struct sim *s, struct sim_station *h, const struct gw_nd *na);
+void sim_router_forget_links(struct sim_station *h);
+const struct gw_lladdr *sim_router_next_hop(struct sim *s, struct sim_station *h);
 /* A packet of the station's, into the access link where it is. */
 void sim_station_send(struct sim *s, struct sim_station *h, const uint8_t *packet, size_t len);
 /* Its address in a prefix, or NULL; and the newest preferred one, or else the newest deprecated. */
@@ -394,6 +415,7 @@ struct sim {
     struct sim_settings set;
     bool policies;                /* some stations have had a policy of their own */
     struct sim_ledger *ledger[2]; /* of the CMD, of the LMA */
+    int64_t revoking;             /* until then what a peer has is being revoked */
     struct sim_link *links, normal;
     struct sim_given *given; /* invariant.c */
     size_t given_mask;

@@ -86,7 +86,8 @@ static bool other_anchor(void *user, const struct gw_addr *link_local, struct gw
 
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
         gw_dlif_default(&p->addr, &ll, lladdr);
-        if ((p->cfg->roles & GW_ROLE_MAAR) != 0 && gw_addr_eq(&ll, link_local))
+        if ((p->cfg->roles & (unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA)) != 0 &&
+            gw_addr_eq(&ll, link_local))
             return true;
     }
     return false;
@@ -217,16 +218,6 @@ static int restore(struct gw_node *n, const struct gw_input *in)
     return err;
 }
 
-/* Whose stations are not known any more has to be shown them. */
-static void ask_stations(struct gw_node *n)
-{
-    const struct gw_config *c = n->cfg;
-
-    for (uint32_t i = 0; i < c->nifs && (c->roles & (GW_ROLE_MAAR | GW_ROLE_MAG)) != 0; i++)
-        if (c->ifs[i].side == GW_IF_ACCESS)
-            gw_access_query(&n->access, i, &c->dlif.link_local, &c->dlif.lladdr);
-}
-
 static int start(struct gw_node *n)
 {
     if (n->started)
@@ -241,16 +232,13 @@ static int start(struct gw_node *n)
         gw_mag_say_all(&n->mag);
         gw_route_sync(&n->lm);
     }
-    if ((n->cfg->roles & GW_ROLE_MAAR) != 0)
-        gw_maar_resume(&n->maar);
-    if ((n->cfg->roles & GW_ROLE_MAG) != 0)
-        gw_mag_resume(&n->mag);
+    gw_attach_resume(n);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0) {
         gw_cmd_review(&n->cmd);
         gw_cmd_resume(&n->cmd);
     }
-    if (gw_heartbeat_start(n))
-        ask_stations(n);
+    (void)gw_heartbeat_start(n);
+    gw_attach_ask(n); /* whoever came meanwhile, was refused or has been forgotten */
     if ((n->cfg->roles & GW_ROLE_LMA) != 0)
         gw_lma_resume(&n->lma);
     n->started = true;

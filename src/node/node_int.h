@@ -189,6 +189,9 @@ void gw_attach_alive(struct gw_node *n, const struct gw_station_key *st);
 /* Is it anybody's still, and not believed gone? */
 bool gw_attach_holds(const struct gw_node *n, const struct gw_station_key *st);
 void gw_attach_review(struct gw_node *n); /* after a reload */
+/* Has the stations on all access links, also those that nobody knows, show themselves. */
+void gw_attach_ask(struct gw_node *n);
+void gw_attach_resume(struct gw_node *n); /* after restoring; the policy may be another too */
 
 /* peer.c */
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);

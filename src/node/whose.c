@@ -64,35 +64,78 @@ int gw_detach(struct gw_node *n, const struct gw_station_key *st)
     return maar == 0 ? 0 : mag;
 }
 
+/* One of them serves it, and the policy gives it to the other as well, which has lost it (its CMD
+ * or LMA has had it elsewhere for a moment): no frame of it is reported. */
+static void give_to_other(struct gw_node *n, const struct gw_station_key *st)
+{
+    const struct gw_maar_mn *maar = gw_table_get(&n->maar.by_station, st);
+    const struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
+
+    if ((maar == NULL) == (mag == NULL))
+        return;
+    struct gw_mnid name = maar != NULL ? maar->b.mnid : mag->b.mnid;
+    unsigned how = gw_lm_anchoring(n->cfg, &name, &st->lladdr);
+    if (mag == NULL && (how & GW_ANCHORING_LMA) != 0)
+        (void)gw_mag_attach(&n->mag, st, &name, maar->seen);
+    if (maar == NULL && (how & (GW_ANCHORING_HERE | GW_ANCHORING_NONE)) != 0)
+        (void)gw_maar_attach(&n->maar, st, &name, mag->seen);
+}
+
+static bool serves_both_ways(const struct gw_node *n)
+{
+    return (n->cfg->roles & GW_ROLE_MAAR) != 0 && (n->cfg->roles & GW_ROLE_MAG) != 0;
+}
+
 void gw_attach_alive(struct gw_node *n, const struct gw_station_key *st)
 {
     (void)gw_maar_alive(&n->maar, st);
     (void)gw_mag_alive(&n->mag, st);
+    if (serves_both_ways(n))
+        give_to_other(n, st);
 }
 
 /* A station that one of them serves and that the policy now gives to the other as well: the packet
  * path knows it, so that no frame of it will be reported. */
-void gw_attach_review(struct gw_node *n)
+static void give_to_both(struct gw_node *n)
 {
     const struct gw_maar_mn *maar;
     const struct gw_mag_mn *mag;
 
+    for (size_t i = 0; (maar = gw_table_next(&n->maar.by_station, &i)) != NULL;)
+        give_to_other(n, &maar->station);
+    for (size_t i = 0; (mag = gw_table_next(&n->mag.by_station, &i)) != NULL;)
+        give_to_other(n, &mag->station);
+}
+
+void gw_attach_ask(struct gw_node *n)
+{
+    const struct gw_config *c = n->cfg;
+
+    for (uint32_t i = 0; i < c->nifs && (c->roles & GW_ROLES_ACCESS) != 0; i++)
+        if (c->ifs[i].side == GW_IF_ACCESS)
+            gw_access_query(&n->access, i, &c->dlif.link_local, &c->dlif.lladdr);
+}
+
+void gw_attach_review(struct gw_node *n)
+{
     if ((n->cfg->roles & GW_ROLE_MAAR) != 0)
         gw_maar_review(&n->maar);
+    if ((n->cfg->roles & GW_ROLE_MAG) != 0)
+        gw_mag_review(&n->mag);
+    if (serves_both_ways(n))
+        give_to_both(n);
+    gw_attach_ask(n); /* whoever was not allowed before has no router to speak to */
+}
+
+/* A MAAR's part looks at the policy as it goes. */
+void gw_attach_resume(struct gw_node *n)
+{
+    if ((n->cfg->roles & GW_ROLE_MAAR) != 0)
+        gw_maar_resume(&n->maar);
     if ((n->cfg->roles & GW_ROLE_MAG) == 0)
         return;
+    gw_mag_resume(&n->mag);
     gw_mag_review(&n->mag);
-    if ((n->cfg->roles & GW_ROLE_MAAR) == 0)
-        return;
-    for (size_t i = 0; (maar = gw_table_next(&n->maar.by_station, &i)) != NULL;) {
-        struct gw_addr lma = gw_mag_lma(n->cfg, &maar->b.mnid, &maar->b.lladdr);
-        if (!gw_addr_is_zero(&lma) && gw_table_get(&n->mag.by_station, &maar->station) == NULL)
-            (void)gw_mag_attach(&n->mag, &maar->station, &maar->b.mnid, n->lm.now.mono);
-    }
-    for (size_t i = 0; (mag = gw_table_next(&n->mag.by_station, &i)) != NULL;) {
-        unsigned how = gw_lm_anchoring(n->cfg, &mag->b.mnid, &mag->b.lladdr);
-        if ((how & (GW_ANCHORING_HERE | GW_ANCHORING_NONE)) != 0 &&
-            gw_table_get(&n->maar.by_station, &mag->station) == NULL)
-            (void)gw_maar_attach(&n->maar, &mag->station, &mag->b.mnid, n->lm.now.mono);
-    }
+    if (serves_both_ways(n))
+        give_to_both(n);
 }

@@ -119,6 +119,11 @@ int gw_access_probe(struct gw_access *a, const struct gw_station_key *key);
 void gw_access_query(struct gw_access *a, uint32_t iface, const struct gw_addr *link_local,
                      const struct gw_lladdr *lladdr);
 
+/* The same of a station that was refused a while ago, so that it comes again if it is still there.
+ */
+void gw_access_ask_again(struct gw_access *a, const struct gw_station_key *key,
+                         const struct gw_addr *link_local, const struct gw_lladdr *lladdr);
+
 enum gw_access_seen {
     GW_ACCESS_IGNORED,    /* not valid: no sign of anything */
     GW_ACCESS_SEEN,       /* a known station, alive; nothing to answer, or over its rate */

@@ -65,7 +65,9 @@ static bool na_allowed(struct gw_access_station *st)
     return true;
 }
 
-/* An RA with Router Lifetime 0 (RFC 4861 §6.2.5) from a router of an earlier session. */
+/* An RA with Router Lifetime 0 (RFC 4861 §6.2.5) from a router of an earlier session. Whoever asks
+ * for it has been elsewhere, where it may have been told the same of the routers that it has here.
+ */
 static void retire_router(struct gw_access_station *st, const struct gw_nd *ns)
 {
     const struct gw_access_env *env = &st->access->env;
@@ -77,8 +79,10 @@ static void retire_router(struct gw_access_station *st, const struct gw_nd *ns)
         return;
     if (!na_allowed(st))
         st->access->count.limited++;
-    else if (env->other_anchor(env->user, &ns->target, &from))
+    else if (env->other_anchor(env->user, &ns->target, &from)) {
         access_send(st, &from, &ra);
+        (void)gw_access_advertise(st->access, &st->key);
+    }
 }
 
 static enum gw_access_seen hear_ns(struct gw_access_station *st, const struct gw_nd *ns)

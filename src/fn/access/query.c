@@ -19,3 +19,17 @@ void gw_access_query(struct gw_access *a, uint32_t iface, const struct gw_addr *
     a->env.send(a->env.user, iface, lladdr, &all_nodes, buf, sizeof buf);
     a->count.queries_sent++;
 }
+
+/* Whoever was sent away is told to have no router; nothing but this makes it say a word again. In a
+ * frame to itself (RFC 6085), so that nobody else is asked. */
+void gw_access_ask_again(struct gw_access *a, const struct gw_station_key *key,
+                         const struct gw_addr *link_local, const struct gw_lladdr *lladdr)
+{
+    uint8_t buf[GW_MLD_QUERY_LEN];
+
+    if (key->lladdr.len == 0)
+        return;
+    gw_mld_write_query(link_local, WITHIN_MS, buf);
+    a->env.send(a->env.user, key->iface, lladdr, &key->lladdr, buf, sizeof buf);
+    a->count.queries_sent++;
+}

@@ -210,12 +210,18 @@ int gw_lma_enter(struct gw_lma *l, const struct gw_lma_request *q, struct gw_lma
                                                       : GW_CNT_REFUSED_PREFIX);
 }
 
+/* Does a MAG that does not serve it say that nothing has changed? */
+static bool from_elsewhere(const struct gw_lma_session *s, const struct gw_lma_request *q)
+{
+    return q->hi == GW_HI_REREGISTRATION && !s->leaving && !gw_addr_eq(&s->b.serving, &q->coa);
+}
+
 /* A PBU about a session that there is. */
 static int act_on(struct gw_lma_session *s, const struct gw_lma_request *q)
 {
     if (q->lifetime == 0)
         return gw_lma_leave(s, q);
-    if (q->hi == GW_HI_REREGISTRATION && !s->leaving && !gw_addr_eq(&s->b.serving, &q->coa))
+    if (from_elsewhere(s, q))
         return gw_lma_refuse(s->lma, q, GW_ST_TIMESTAMP_LOWER, GW_CNT_REFUSED_ELSEWHERE);
     return gw_lma_enter(s->lma, q, s);
 }
@@ -237,6 +243,8 @@ static int act(struct gw_lma *l, const struct gw_lma_request *q)
     case GW_LMA_NOT_AUTHORISED:
         return gw_lma_refuse(l, q, GW_ST_HNP_NOT_AUTHORISED, GW_CNT_REFUSED_PREFIX);
     case GW_LMA_MISMATCH:
+        if (from_elsewhere(s, q))
+            return gw_lma_refuse(l, q, GW_ST_TIMESTAMP_LOWER, GW_CNT_REFUSED_ELSEWHERE);
         return gw_lma_refuse(l, q, GW_ST_PREFIX_MISMATCH, GW_CNT_REFUSED_PREFIX_SET);
     case GW_LMA_NONE:
         break;

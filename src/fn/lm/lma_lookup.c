@@ -56,6 +56,20 @@ static enum gw_lma_verdict fresh(const struct gw_lma_request *q)
     return q->lifetime == 0 ? GW_LMA_NONE : GW_LMA_NEW;
 }
 
+/* §5.4.1.1 (2) has a new session made, §5.2 one session per interface: where there is one already
+ * the request is an old one's, whose prefixes are gone. */
+static enum gw_lma_verdict unknown_prefixes(const struct gw_lma *l, const struct gw_lma_request *q,
+                                            struct gw_lma_session **s)
+{
+    for (struct gw_binding *b = gw_binding_get(&l->bs, &q->id); b != NULL; b = b->next)
+        if (q->lifetime != 0 && same_interface(q, gw_lma_session(b)) &&
+            !gw_lma_session(b)->leaving) {
+            *s = gw_lma_session(b);
+            return GW_LMA_MISMATCH;
+        }
+    return fresh(q);
+}
+
 static enum gw_lma_verdict by_prefix(const struct gw_lma *l, const struct gw_lma_request *q,
                                      struct gw_lma_session **s)
 {
@@ -68,7 +82,7 @@ static enum gw_lma_verdict by_prefix(const struct gw_lma *l, const struct gw_lma
         *s = gw_lma_session(a->binding);
     }
     if (*s == NULL)
-        return fresh(q);
+        return unknown_prefixes(l, q, s);
     if (!same_prefixes(q, *s))
         return GW_LMA_MISMATCH;
     return updates(q, *s) ? GW_LMA_UPDATE : fresh(q);

@@ -270,9 +270,12 @@ static void guard_over(struct gw_timer *t, void *user)
     (void)user;
     struct gw_maar_mn *mn = t->owner;
 
-    if (mn->state == GW_MN_REFUSED)
+    if (mn->state == GW_MN_REFUSED) {
+        const struct gw_config *cfg = mn->maar->lm->cfg;
+        gw_access_ask_again(mn->maar->access, &mn->station, &cfg->dlif.link_local,
+                            &cfg->dlif.lladdr);
         gw_mn_free(mn);
-    else if (mn->state == GW_MN_LOCAL)
+    } else if (mn->state == GW_MN_LOCAL)
         gw_mn_local_leave(mn);
     else if (gw_mn_deregister(mn) != 0)
         gw_mn_guard(mn, mn->maar->lm->cfg->timers.initial_ack);
@@ -403,7 +406,8 @@ static int attach_new(struct gw_maar *m, const struct gw_station_key *st,
     return err;
 }
 
-/* It was believed to be leaving, and has been seen. */
+/* It was believed to be leaving, and has been seen. It may have been elsewhere meanwhile, where it
+ * was told that its routers here are none any more. */
 static void stay(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
@@ -411,22 +415,20 @@ static void stay(struct gw_maar_mn *mn)
     if (!gw_timer_is_set(&mn->guard))
         return;
     gw_timer_stop(lm->timers, &mn->guard);
-    if (gw_mn_served(mn))
-        gw_route_serve(lm, &mn->b, &mn->station, false, 0);
+    if (!gw_mn_served(mn))
+        return;
+    gw_route_serve(lm, &mn->b, &mn->station, false, 0);
+    (void)gw_access_advertise(mn->maar->access, &mn->station);
 }
 
 static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
 {
-    bool was_gone = gw_timer_is_set(&mn->guard);
-
     if (mn->outdated)
         return gw_mn_begin(mn, &mn->station, seen);
     gw_mn_saw(mn, seen);
     if (mn->state == GW_MN_REGISTERING)
         mn->b.attached = mn->event; /* the next transmission says so */
     stay(mn);
-    if (was_gone && gw_mn_served(mn))
-        (void)gw_access_advertise(mn->maar->access, &mn->station);
     return 0;
 }
 

@@ -58,7 +58,8 @@ static void look(struct gw_timer *t, void *user)
         return;
     }
     if ((how & GW_ANCHORING_HERE) != 0 && mn->on_link) {
-        if (gw_mn_begin(mn, &mn->station, lm->now.mono) != 0)
+        /* It may have left in silence: who has seen it later knows better. */
+        if (gw_mn_begin(mn, &mn->station, mn->seen) != 0)
             (void)gw_mn_local_look(mn, lm->cfg->timers.initial_ack);
         return;
     }

@@ -206,6 +206,9 @@ static void end_denied(struct gw_maar_mn *mn)
     struct gw_lm *lm = mn->maar->lm;
     char text[GW_MNID_TEXT_MAX];
 
+    /* It is still here, and is told that it has no router any more. */
+    if (mn->on_link && gw_lm_anchoring(lm->cfg, &mn->b.mnid, &mn->b.lladdr) == 0)
+        gw_access_withdraw(mn->maar->access, &mn->station, GW_ACCESS_MAAR);
     if (gw_mn_deregister(mn) != 0) {
         (void)gw_timer_set(lm->timers, &mn->refresh,
                            gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));

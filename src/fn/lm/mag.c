@@ -162,6 +162,11 @@ static void guard_over(struct gw_timer *t, void *user)
     (void)user;
     struct gw_mag_mn *mn = t->owner;
 
+    const struct gw_config *cfg = mn->mag->lm->cfg;
+
+    if (mn->state == GW_MAG_REFUSED)
+        gw_access_ask_again(mn->mag->access, &mn->station, &cfg->dlif.link_local,
+                            &cfg->dlif.lladdr);
     if (mn->state == GW_MAG_REFUSED || mn->state == GW_MAG_DEREGISTERING)
         gw_mag_forget(mn);
     else if (gw_mag_deregister(mn) != 0)
@@ -187,14 +192,26 @@ void gw_mag_believe_gone(struct gw_mag_mn *mn)
         gw_route_drop_station(mn->mag->lm, &mn->b, &mn->station);
 }
 
-/* It was believed to be leaving, and has been seen. */
+bool gw_mag_allows(const struct gw_mag_mn *mn)
+{
+    struct gw_addr lma = gw_mag_lma(mn->mag->lm->cfg, &mn->b.mnid, &mn->b.lladdr);
+
+    return gw_addr_eq(&lma, &mn->lma);
+}
+
+/* It was believed to be leaving, and has been seen. Where it had been asked for in vain, the
+ * extension of its lifetime has waited for this. */
 static void stay(struct gw_mag_mn *mn)
 {
-    if (!gw_timer_is_set(&mn->guard))
+    if (!gw_timer_is_set(&mn->guard) || !gw_mag_allows(mn))
         return;
     gw_timer_stop(mn->mag->lm->timers, &mn->guard);
-    if (mn->state == GW_MAG_SERVING)
-        gw_mag_serve(mn, false);
+    if (mn->state != GW_MAG_SERVING)
+        return;
+    gw_mag_serve(mn, false);
+    (void)gw_access_advertise(mn->mag->access, &mn->station); /* it may have been elsewhere */
+    if (!mn->ex.pending && !gw_timer_is_set(&mn->refresh))
+        (void)gw_mag_extend(mn, (struct gw_time){0});
 }
 
 struct gw_addr gw_mag_lma(const struct gw_config *cfg, const struct gw_mnid *mn,
@@ -264,12 +281,8 @@ static int attach_new(struct gw_mag *g, const struct gw_station_key *st, const s
 
 static int came_back(struct gw_mag_mn *mn)
 {
-    bool was_gone = gw_timer_is_set(&mn->guard);
-
     mn->seen = mn->mag->lm->now.mono;
     stay(mn);
-    if (was_gone && mn->state == GW_MAG_SERVING)
-        (void)gw_access_advertise(mn->mag->access, &mn->station);
     return 0;
 }
 
@@ -388,11 +401,12 @@ int gw_mag_first_packet(struct gw_mag *g, const struct gw_prefix *p, bool uplink
 
 static void review(struct gw_mag_mn *mn, struct gw_time *delay)
 {
-    struct gw_addr lma = gw_mag_lma(mn->mag->lm->cfg, &mn->b.mnid, &mn->b.lladdr);
-
     if (mn->state == GW_MAG_REFUSED) {
         free_one(mn); /* it has neither station, prefixes nor record; its next frame asks again */
-    } else if (mn->state != GW_MAG_DEREGISTERING && !gw_addr_eq(&lma, &mn->lma)) {
+    } else if (mn->state != GW_MAG_DEREGISTERING && !gw_mag_allows(mn)) {
+        /* It is still here, and is told that it has no router any more. */
+        if (mn->on_link && gw_lm_anchoring(mn->mag->lm->cfg, &mn->b.mnid, &mn->b.lladdr) == 0)
+            gw_access_withdraw(mn->mag->access, &mn->station, GW_ACCESS_MAG);
         gw_mag_guard(mn, *delay);
         *delay = gw_time_add(*delay, REVIEW_PACE);
     }

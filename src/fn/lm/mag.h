@@ -125,6 +125,7 @@ int gw_mag_extend(struct gw_mag_mn *mn, struct gw_time delay);
 /* SERVING, and the LMA says that it is elsewhere: the station is asked, and registered anew when it
  * answers. GW_ENOMEM. */
 int gw_mag_doubt(struct gw_mag_mn *mn);
+bool gw_mag_allows(const struct gw_mag_mn *mn); /* is it the policy's still, and its LMA's? */
 /* Which LMA the policy gives the node to now; zero: none. */
 struct gw_addr gw_mag_lma(const struct gw_config *cfg, const struct gw_mnid *mn,
                           const struct gw_lladdr *ll);

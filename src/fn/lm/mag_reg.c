@@ -120,7 +120,13 @@ static void extend_due(struct gw_timer *t, void *user)
     (void)user;
     struct gw_mag_mn *mn = t->owner;
 
-    if (mn->state != GW_MAG_SERVING || gw_timer_is_set(&mn->guard) || missing(mn))
+    if (mn->state != GW_MAG_SERVING || gw_timer_is_set(&mn->guard))
+        return;
+    if (!gw_mag_allows(mn)) { /* the policy has changed while the LMA was asked */
+        gw_mag_guard(mn, (struct gw_time){0});
+        return;
+    }
+    if (missing(mn))
         return;
     if (!mn->programmed && mn->plane.tag == 0)
         gw_mag_serve(mn, false); /* the packet path refused: a table may have room */
@@ -322,6 +328,7 @@ static int accepted(struct gw_mag_mn *mn, const struct gw_cfg_peer *from, const 
     gw_exchange_stop(&mn->ex);
     mn->state = GW_MAG_SERVING;
     mn->doubted = false;
+    mn->tries = 0;
     mn->b.serving = lm->cfg->addr;
     mn->b.lifetime = mh->ba.lifetime;
     if (fresh)
@@ -344,6 +351,20 @@ static bool again(struct gw_mag_mn *mn)
     lm->count[GW_CNT_REFUSED_BY_PEER]++;
     gw_exchange_stop(&mn->ex);
     return gw_mag_register(mn, mn->b.hi, (struct gw_time){0}) == 0;
+}
+
+/* §6.9.1.2 (9): only with a right clock, and the answer has the LMA's: they agree, so the message
+ * was late (it waited at a busy LMA, for one). */
+static bool was_late(const struct gw_mag_mn *mn, const struct gw_mh *mh)
+{
+    const struct gw_lm *lm = mn->mag->lm;
+    const struct gw_opt *ts = gw_lm_opt(mh, GW_OPT_TIMESTAMP);
+    uint64_t now = gw_lm_timestamp(lm->now.wall_ns);
+
+    if (ts == NULL)
+        return false;
+    return (ts->u64 > now ? ts->u64 - now : now - ts->u64) <=
+           gw_lm_timestamp_span(lm->cfg->pmip.timestamp_validity);
 }
 
 /* Another node has been given the prefixes, or the LMA gave this one others: asks for some. */
@@ -371,6 +392,9 @@ static void rejected(struct gw_mag_mn *mn, const struct gw_mh *mh)
         } else {
             done = again(mn);
         }
+        break;
+    case GW_ST_TIMESTAMP_MISMATCH:
+        done = was_late(mn, mh) && again(mn);
         break;
     case GW_ST_SEQUENCE: /* RFC 6275 §11.7.3: the answer has the last one accepted */
         mn->b.seq = mh->ba.seq;

@@ -75,10 +75,16 @@ static bool stays(const struct gw_mag_mn *mn, const struct gw_revocation *r)
     return !gw_timer_is_set(&mn->guard);
 }
 
+/* Its next frame shows it if it is here all the same; but where a MAAR serves it too, none is
+ * reported. */
 static void let_go(struct gw_mag_mn *mn)
 {
+    struct gw_access *access = mn->mag->access;
+    struct gw_station_key st = mn->station;
+
     mn->mag->lm->count[GW_CNT_REVOKED]++;
     gw_mag_forget(mn);
+    (void)gw_access_probe(access, &st);
 }
 
 uint8_t gw_mag_revoke(struct gw_mag *g, const struct gw_addr *lma, struct gw_revocation *r)

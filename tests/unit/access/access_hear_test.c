@@ -131,7 +131,8 @@ static void former_router_is_retired(void **state)
     assert_int_equal(rig_ns(r, &nobody, &former.link_local), GW_ACCESS_SEEN);
     assert_int_equal(r->n, 0);
     assert_int_equal(rig_ns(r, &rig_mn_ll, &former.link_local), GW_ACCESS_SEEN);
-    assert_int_equal(r->n, 1);
+    assert_int_equal(r->n, 3); /* and of the routers that it has: it may have lost them elsewhere */
+    assert_true(r->frame[1].nd.router_lifetime_s != 0 && r->frame[2].nd.router_lifetime_s != 0);
     assert_int_equal(r->frame[0].nd.type, GW_ND_RA);
     assert_int_equal(r->frame[0].nd.router_lifetime_s, 0);
     assert_int_equal(r->frame[0].nd.npio, 0);
@@ -139,7 +140,7 @@ static void former_router_is_retired(void **state)
     assert_memory_equal(r->frame[0].src.b, former.lladdr.b, 6);
     for (unsigned i = 0; i < 100; i++)
         (void)rig_ns(r, &rig_mn_ll, &former.link_local);
-    assert_in_range(r->total, 1, 40); /* and not at any rate */
+    assert_in_range(r->total, 1, 60); /* and not at any rate */
     rig_free(r);
 }
 
