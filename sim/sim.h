@@ -422,7 +422,7 @@ struct sim {
     uint32_t looks;
     struct sim_event next_op, look;
     int64_t look_every; /* ns between looks at the whole domain */
-    struct undo *undo; /* apply.c */
+    struct undo *undo;  /* apply.c */
     size_t op;
     bool healed, leaving;
     uint32_t last_flow;
