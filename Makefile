@@ -5,7 +5,7 @@ KILLS ?= 200
 SEEDS ?= 2000
 SEED ?= 8885
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate canary soak-moves storm clean
+.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate steer-eval canary soak-moves storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -46,6 +46,14 @@ scale: build
 	build/release/bin/godwit-sim scale --sites sim/data/eua-sites-melbcbd.csv --out build/scale \
 		--seed $(SEED) --maars 10,100,1000 --mns 1000,10000 --seconds 180 --warm 90
 	tools/plot-scale build/scale
+
+# Steering policies over reporting intervals and loads, and plots; doc/steering.md is about these seeds.
+steer-eval: build
+	mkdir -p build/steer
+	build/release/bin/godwit-sim steer --policies all --part 2 --seeds 101-105 \
+		--intervals 10,30,100,300,1000,3000,10000 --loads 0.5,0.7,0.8,0.9,0.95,1.1,1.5 \
+		--csv build/steer/steering.csv
+	tools/plot-steering build/steer/steering.csv > build/steer/steering.md
 
 lint: deps
 	tools/lint

@@ -155,9 +155,10 @@ uint32_t steer_choose(struct steer_run *r, uint32_t ingress)
         a.index = oracle(r, ingress);
     } else {
         take_reports(r, ingress);
-        struct gw_steer_draw d = {.now_ns = (uint64_t)r->now, .random = gw_prng_u64(&g->prng)};
-        d.flow = (uint32_t)gw_prng_u64(&g->prng);
-        if (!gw_steer_choose(&t, &d, &a))
+        struct gw_steer_in in = {.now_ns = (uint64_t)r->now};
+        in.random = gw_prng_u64(&g->prng);
+        in.flow = (uint32_t)gw_prng_u64(&g->prng);
+        if (!gw_steer_choose(&t, &in, &a))
             abort();
     }
     gw_steer_begin_flow(&g->use[a.index]);

@@ -40,12 +40,6 @@ GW_INLINE struct gw_t_candidate_use *gw_tbl_candidate_use(void *t, const struct 
                                                           __u32 i);
 GW_INLINE const __u8 *gw_tbl_ring(void *t, const struct gw_t_service *s, __u32 slot);
 
-struct gw_steer_in {
-    __u64 now_ns; /* CLOCK_MONOTONIC */
-    __u32 random[2];
-    __u32 flow; /* hash of what identifies the flow */
-};
-
 /* -- small parts --------------------------------------------------------------------------------
  */
 
@@ -190,43 +184,89 @@ GW_INLINE __u32 gw_steer_cost(__u32 policy, const struct gw_t_candidate *c,
     return c->errors;
 }
 
-/* The usable one of the lowest cost, the first of equals from `from` on. */
-GW_INLINE int gw_steer_scan(void *t, const struct gw_t_service *s, __u32 policy, __u32 from,
-                            int failing_too, __u32 *index)
-{
-    __u32 best = ~0u;
-    int found = 0;
+/* A walk over candidates: all of them from one on, or a sample. The verifier would follow each turn
+ * of a plain loop with each outcome of the turns before; the helper's callback it looks at once. */
+struct gw_steer_walk {
+    void *t;
+    const struct gw_t_service *s;
+    __u32 policy, from, failing_too;
+    __u32 found, best, index, turns; /* turns: before the best one */
+    const struct gw_steer_in *in;    /* sampling */
+    struct gw_t_answer *a;
+    struct gw_t_score score; /* of the best */
+    __u32 width;
+};
 
-    for (__u32 k = 0; k < GW_STEER_CANDIDATES && k < s->count; k++) {
-        __u32 i = from + k < s->count ? from + k : from + k - s->count;
-        const struct gw_t_candidate *c = gw_tbl_candidate(t, s, i);
-        const struct gw_t_candidate_use *u = gw_tbl_candidate_use(t, s, i);
-        if (!c || !u || c->state != GW_STEER_UP || (!failing_too && !gw_steer_usable(s, c)))
-            continue;
-        __u32 cost = gw_steer_cost(policy, c, u);
-        if (found && cost >= best)
-            continue;
-        found = 1;
-        best = cost;
-        *index = i;
-    }
-    return found;
+GW_INLINE __u32 gw_steer_turn(const struct gw_steer_walk *w, __u32 k)
+{
+    return w->from + k < w->s->count ? w->from + k : w->from + k - w->s->count;
 }
 
-/* The first usable one from `from` on; reason: when that is `from` itself. */
+/* 1: no further. */
+static long gw_steer_least(__u32 k, void *walk)
+{
+    struct gw_steer_walk *w = walk;
+    __u32 i = gw_steer_turn(w, k);
+    const struct gw_t_candidate *c = gw_tbl_candidate(w->t, w->s, i);
+    const struct gw_t_candidate_use *u = gw_tbl_candidate_use(w->t, w->s, i);
+
+    if (!c || !u || c->state != GW_STEER_UP || (!w->failing_too && !gw_steer_usable(w->s, c)))
+        return 0;
+    __u32 cost = gw_steer_cost(w->policy, c, u);
+    if (w->found && cost >= w->best)
+        return 0;
+    w->found = 1;
+    w->best = cost;
+    w->index = i;
+    return 0;
+}
+
+static long gw_steer_next(__u32 k, void *walk)
+{
+    struct gw_steer_walk *w = walk;
+    __u32 i = gw_steer_turn(w, k);
+    const struct gw_t_candidate *c = gw_tbl_candidate(w->t, w->s, i);
+
+    if (!c || !gw_steer_usable(w->s, c))
+        return 0;
+    w->found = 1;
+    w->turns = k;
+    w->index = i;
+    return 1;
+}
+
+GW_INLINE void gw_steer_walk(struct gw_steer_walk *w, __u32 n, long (*step)(__u32, void *))
+{
+#ifdef __bpf__
+    bpf_loop(n, step, w, 0);
+#else
+    for (__u32 k = 0; k < n && step(k, w) == 0;)
+        k++;
+#endif
+}
+
+/* The usable one of the lowest cost, the first of equals from `from` on. */
+GW_INLINE int gw_steer_scan(void *t, const struct gw_t_service *s, __u32 policy, __u32 from,
+                            __u32 failing_too, struct gw_t_answer *a)
+{
+    struct gw_steer_walk w = {
+        .t = t, .s = s, .policy = policy, .from = from, .failing_too = failing_too};
+
+    gw_steer_walk(&w, s->count, gw_steer_least);
+    a->index = w.index;
+    return w.found != 0;
+}
+
+/* The first usable one from `from` on. */
 GW_INLINE int gw_steer_first(void *t, const struct gw_t_service *s, __u32 from,
                              struct gw_t_answer *a)
 {
-    for (__u32 k = 0; k < GW_STEER_CANDIDATES && k < s->count; k++) {
-        __u32 i = from + k < s->count ? from + k : from + k - s->count;
-        const struct gw_t_candidate *c = gw_tbl_candidate(t, s, i);
-        if (!c || !gw_steer_usable(s, c))
-            continue;
-        a->index = i;
-        a->reason = k == 0 ? GW_STEER_BY_POLICY : GW_STEER_NEXT;
-        return 1;
-    }
-    return 0;
+    struct gw_steer_walk w = {.t = t, .s = s, .from = from};
+
+    gw_steer_walk(&w, s->count, gw_steer_next);
+    a->index = w.index;
+    a->reason = w.turns == 0 ? GW_STEER_BY_POLICY : GW_STEER_NEXT;
+    return w.found != 0;
 }
 
 /* -- policies that look at some ------------------------------------------------------------------
@@ -238,9 +278,9 @@ GW_INLINE __u32 gw_steer_sample(const struct gw_t_service *s, const struct gw_st
                                 __u32 n)
 {
     __u32 low = k * s->count / n, high = (k + 1) * s->count / n;
-    __u32 i = low + gw_steer_below(gw_steer_mix(in->random[1], k), high - low);
+    __u32 i = low + gw_steer_below(gw_steer_mix((__u32)in->random, k), high - low);
 
-    i += gw_steer_below(in->random[0], s->count);
+    i += gw_steer_below((__u32)(in->random >> 32), s->count);
     return i < s->count ? i : i - s->count;
 }
 
@@ -251,30 +291,39 @@ GW_INLINE int gw_steer_better(const struct gw_t_score *a, const struct gw_t_scor
     return a->hot ? a->fill < b->fill : a->completion_us < b->completion_us;
 }
 
+static long gw_steer_look(__u32 k, void *walk)
+{
+    struct gw_steer_walk *w = walk;
+    __u32 i = gw_steer_sample(w->s, w->in, k, w->width);
+    const struct gw_t_candidate *c = gw_tbl_candidate(w->t, w->s, i);
+    const struct gw_t_candidate_use *u = gw_tbl_candidate_use(w->t, w->s, i);
+    struct gw_t_score now = {.index = i};
+
+    if (!c || !u || !gw_steer_usable(w->s, c))
+        return 0;
+    gw_steer_estimate(w->s, c, u, w->in->now_ns, &now);
+    if (w->a->sampled < GW_STEER_WIDTH)
+        w->a->score[w->a->sampled++] = now;
+    if (w->found && !gw_steer_better(&now, &w->score))
+        return 0;
+    w->found = 1;
+    w->score = now;
+    return 0;
+}
+
 GW_INLINE int gw_steer_prequal(void *t, const struct gw_t_service *s, const struct gw_steer_in *in,
                                struct gw_t_answer *a)
 {
-    struct gw_t_score best = {.hot = 2};
-    __u32 n = s->width < s->count ? s->width : s->count;
+    __u32 width = s->width < GW_STEER_WIDTH ? s->width : GW_STEER_WIDTH;
+    struct gw_steer_walk w = {
+        .t = t, .s = s, .in = in, .a = a, .width = width < s->count ? width : s->count};
 
-    for (__u32 k = 0; k < GW_STEER_WIDTH && k < n; k++) {
-        __u32 i = gw_steer_sample(s, in, k, n);
-        const struct gw_t_candidate *c = gw_tbl_candidate(t, s, i);
-        const struct gw_t_candidate_use *u = gw_tbl_candidate_use(t, s, i);
-        if (!c || !u || !gw_steer_usable(s, c))
-            continue;
-        struct gw_t_score now = {.index = i};
-        gw_steer_estimate(s, c, u, in->now_ns, &now);
-        a->score[k] = now;
-        if (best.hot == 2 || gw_steer_better(&now, &best))
-            best = now;
-        a->sampled = k + 1;
-    }
-    if (best.hot == 2)
-        return 0;
-    a->index = best.index;
-    a->reason = best.hot ? GW_STEER_ALL_HOT : GW_STEER_SOONEST;
-    return 1;
+    if (w.width == 0)
+        w.width = 1;
+    gw_steer_walk(&w, w.width, gw_steer_look);
+    a->index = w.score.index;
+    a->reason = w.score.hot ? GW_STEER_ALL_HOT : GW_STEER_SOONEST;
+    return w.found != 0;
 }
 
 /* Mitzenmacher's two choices, on the reported load. */
@@ -343,7 +392,7 @@ GW_INLINE __u32 gw_steer_hash(void *t, const struct gw_t_service *s, __u32 flow)
 GW_INLINE int gw_steer_by_policy(void *t, const struct gw_t_service *s, struct gw_t_service_use *su,
                                  const struct gw_steer_in *in, struct gw_t_answer *a)
 {
-    __u32 from = gw_steer_below(in->random[0], s->count);
+    __u32 from = gw_steer_below((__u32)(in->random >> 32), s->count);
 
     switch ((enum gw_steer_policy)s->policy) {
     case GW_STEER_PREQUAL:
@@ -355,7 +404,7 @@ GW_INLINE int gw_steer_by_policy(void *t, const struct gw_t_service *s, struct g
     case GW_STEER_LEAST_CONN:
     case GW_STEER_ARGMIN:
         a->reason = GW_STEER_BY_POLICY;
-        return gw_steer_scan(t, s, s->policy, from, 0, &a->index);
+        return gw_steer_scan(t, s, s->policy, from, 0, a);
     case GW_STEER_ROUND_ROBIN:
         from = (__u32)(__sync_fetch_and_add(&su->turn, 1) % s->count);
         break;
@@ -386,8 +435,8 @@ GW_INLINE int gw_select(void *t, const struct gw_t_service *s, struct gw_t_servi
     if (gw_steer_by_policy(t, s, su, in, a))
         return 1;
     a->reason = GW_STEER_LAST_RESORT;
-    if (gw_steer_scan(t, s, GW_STEER_POLICY_COUNT, gw_steer_below(in->random[0], s->count), 1,
-                      &a->index))
+    if (gw_steer_scan(t, s, GW_STEER_POLICY_COUNT,
+                      gw_steer_below((__u32)(in->random >> 32), s->count), 1, a))
         return 1;
     a->reason = GW_STEER_NOBODY;
     return 0;

@@ -32,15 +32,12 @@ GW_INLINE const __u8 *gw_tbl_ring(void *t, const struct gw_t_service *s, __u32 s
     return ring == NULL ? NULL : &ring[slot];
 }
 
-bool gw_steer_choose(const struct gw_steer_tables *t, const struct gw_steer_draw *d,
+bool gw_steer_choose(const struct gw_steer_tables *t, const struct gw_steer_in *in,
                      struct gw_t_answer *a)
 {
     struct gw_steer_tables own = *t;
-    struct gw_steer_in in = {.now_ns = d->now_ns,
-                             .random = {(uint32_t)(d->random >> 32), (uint32_t)d->random},
-                             .flow = d->flow};
 
-    return gw_select(&own, t->service, t->service_use, &in, a) != 0;
+    return gw_select(&own, t->service, t->service_use, in, a) != 0;
 }
 
 void gw_steer_begin_flow(struct gw_t_candidate_use *u)

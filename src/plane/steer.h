@@ -21,14 +21,8 @@ struct gw_steer_tables {
     uint8_t *ring;
 };
 
-struct gw_steer_draw {
-    uint64_t now_ns; /* CLOCK_MONOTONIC */
-    uint64_t random;
-    uint32_t flow; /* hash of what identifies the flow */
-};
-
 /* gw_select of select.h. False: no instance is up. */
-bool gw_steer_choose(const struct gw_steer_tables *t, const struct gw_steer_draw *d,
+bool gw_steer_choose(const struct gw_steer_tables *t, const struct gw_steer_in *in,
                      struct gw_t_answer *a);
 /* A flow goes to the candidate; it has ended. */
 void gw_steer_begin_flow(struct gw_t_candidate_use *u);

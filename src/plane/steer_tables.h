@@ -98,6 +98,14 @@ struct gw_t_candidate_use {
     __u64 chosen; /* ever */
 };
 
+/* What a choice is made of, beside the tables. */
+struct gw_steer_in {
+    __u64 now_ns; /* CLOCK_MONOTONIC */
+    __u64 random;
+    __u32 flow; /* hash of what identifies the flow */
+    __u32 _pad;
+};
+
 /* What the choice of one flow came to. */
 struct gw_t_score {
     __u32 index;

@@ -54,7 +54,8 @@ def test_an_instance_that_fails_at_once_attracts_nobody():
     row = table("--failing", "--policies", "prequal,random,least-connections", "--seconds", "600")
     for case in row.values():
         failed, all_of_them = int(case["failed"]), int(case["failed"]) + int(case["requests"])
-        assert 0 < failed < all_of_them / 100 # one of 24 fails for a third of the time: 1.4 % are its share
+        # One of 24 fails for a third of the time: its share is 1.4 %.
+        assert 0 < failed < all_of_them / 100
 
 
 @pytest.mark.parametrize("options, why", [

@@ -63,7 +63,7 @@ static void world(enum gw_steer_policy policy, uint32_t n)
 static struct gw_t_answer choose(void)
 {
     struct gw_steer_tables t = tables();
-    struct gw_steer_draw d = {.now_ns = T.now, .random = gw_prng_u64(&T.prng)};
+    struct gw_steer_in d = {.now_ns = T.now, .random = gw_prng_u64(&T.prng)};
     struct gw_t_answer a = {0};
 
     d.flow = (uint32_t)gw_prng_u64(&T.prng);
@@ -359,7 +359,7 @@ static void a_flow_hash_decides_alone(void **state)
     world(GW_STEER_HASH, N);
     struct gw_steer_tables t = tables();
     for (uint32_t flow = 0; flow < 100; flow++) {
-        struct gw_steer_draw d = {.now_ns = 1, .random = 2, .flow = flow * 77777};
+        struct gw_steer_in d = {.now_ns = 1, .random = 2, .flow = flow * 77777};
         assert_true(gw_steer_choose(&t, &d, &first));
         d.now_ns = d.random = gw_prng_u64(&T.prng);
         T.candidate[first.index].load += 1000;
@@ -401,10 +401,10 @@ static void the_last_resort(void **state)
         always(9, GW_STEER_LAST_RESORT);
         for (uint32_t i = 0; i < N; i++)
             T.candidate[i].state = i == 9 ? GW_STEER_DRAINING : GW_STEER_DOWN;
-        assert_false(gw_steer_choose(&t, &(struct gw_steer_draw){.now_ns = T.now}, &a));
+        assert_false(gw_steer_choose(&t, &(struct gw_steer_in){.now_ns = T.now}, &a));
         assert_int_equal(a.reason, GW_STEER_NOBODY);
         T.service.count = 0;
-        assert_false(gw_steer_choose(&t, &(struct gw_steer_draw){.now_ns = T.now}, &a));
+        assert_false(gw_steer_choose(&t, &(struct gw_steer_in){.now_ns = T.now}, &a));
     }
 }
 
