@@ -332,7 +332,8 @@ static void due_anchors(struct sim *s, const struct sim_node *n, const struct gw
                         int64_t now)
 {
     for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
-        due(s, n, &a->ex.timer, now);
+        if (a->ex.pending)
+            due(s, n, &a->ex.run->timer, now);
 }
 
 static void own_prefix(struct sim *s, const struct sim_node *n, const struct gw_maar_mn *mn)
@@ -353,7 +354,8 @@ void sim_judge_node(struct sim *s, const struct sim_node *n)
         return; /* it may be late */
     for (size_t i = 0; (b = gw_table_next(&n->node->maar.bs.by_mnid, &i)) != NULL;) {
         const struct gw_maar_mn *mn = gw_maar_mn(b);
-        due(s, n, &mn->ex.timer, now);
+        if (mn->ex.pending)
+            due(s, n, &mn->ex.run->timer, now);
         due(s, n, &mn->refresh, now);
         due(s, n, &mn->guard, now);
         due(s, n, &mn->transit, now);
@@ -364,7 +366,8 @@ void sim_judge_node(struct sim *s, const struct sim_node *n)
     }
     for (size_t i = 0; (b = gw_table_next(&n->node->cmd.bs.by_mnid, &i)) != NULL;) {
         due(s, n, &gw_cmd_mn(b)->expiry, now);
-        due(s, n, &gw_cmd_mn(b)->round.timer, now);
+        if (gw_cmd_mn(b)->round.timer != NULL)
+            due(s, n, gw_cmd_mn(b)->round.timer, now);
         due_anchors(s, n, b, now);
     }
 }

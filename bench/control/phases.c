@@ -6,9 +6,11 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define CHUNK    16384u /* messages made at a time */
-#define MOVES    192u   /* handovers under way at a time: fewer than GW_ORDERS_MAX */
+#define CHUNK 16384u /* messages made at a time */
+#define MOVES 192u   /* handovers under way at a time: fewer than GW_ORDERS_MAX */
+/* Between two messages. Answers to what expires come faster than it does. */
 #define STEP     ((struct gw_time){5000})
+#define STEP_EXP ((struct gw_time){1000})
 #define SCATTER  UINT64_C(2654435761) /* a prime */
 #define LIFETIME 75u                  /* of 4 s */
 
@@ -16,6 +18,7 @@ struct run {
     const struct domain *d;
     struct drive *x;
     uint32_t n;
+    struct gw_time step;
     struct gw_prefix *assigned; /* LMA: by station */
     struct drive_messages out;
     struct gw_mh m;
@@ -41,7 +44,7 @@ static unsigned second_peer(const struct run *r, uint32_t station)
 static struct gw_now at_message(const struct run *r)
 {
     struct gw_now now = drive_now(r->x);
-    int64_t later = (int64_t)r->out.count * STEP.ns;
+    int64_t later = (int64_t)r->out.count * r->step.ns;
 
     return (struct gw_now){{now.mono.ns + later}, now.wall_ns + later};
 }
@@ -108,7 +111,7 @@ static size_t feed(struct run *r, struct drive_time *took)
     size_t answers = 0;
 
     while (r->out.count != 0) {
-        drive_feed(r->x, &r->out, STEP, took);
+        drive_feed(r->x, &r->out, r->step, took);
         answers += judge_sent(r);
     }
     return answers;
@@ -200,6 +203,7 @@ static size_t bindings(const struct run *r)
 
 static void run_expire(struct run *r, struct phase_result *res)
 {
+    r->step = STEP_EXP;
     while (bindings(r) != 0) {
         struct gw_time left = gw_time_sub(gw_node_deadline(drive_node(r->x)), drive_now(r->x).mono);
         if (left.ns > 0)
@@ -220,7 +224,7 @@ void phases_run(const struct domain *d, const char *dir, uint32_t n, size_t refr
 
     if (r == NULL)
         abort();
-    *r = (struct run){.d = d, .x = drive_new(d, dir), .n = n};
+    *r = (struct run){.d = d, .x = drive_new(d, dir), .n = n, .step = STEP};
     r->assigned = calloc(n, sizeof *r->assigned);
     if (r->assigned == NULL)
         abort();

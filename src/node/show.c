@@ -5,8 +5,8 @@
 static void show_locals(const struct gw_anchor *a, struct gw_emit *e)
 {
     gw_emit_arr(e, "local_prefixes");
-    for (size_t i = 0; i < a->locals.n; i++)
-        gw_emit_prefix(e, NULL, &a->locals.list[i]);
+    for (size_t i = 0; i < gw_anchor_locals(a)->n; i++)
+        gw_emit_prefix(e, NULL, &gw_anchor_locals(a)->list[i]);
     gw_emit_arr_end(e);
 }
 
@@ -23,7 +23,7 @@ static void show_maar_binding(const struct gw_maar_mn *mn, struct gw_emit *e, st
     if (mn->own != NULL)
         gw_emit_prefix(e, "prefix", &mn->own->prefix);
     gw_emit_num(e, "sequence", b->seq);
-    gw_emit_num(e, "expires_ms", timed ? (b->expires.ns - now.mono.ns) / 1000000 : -1);
+    gw_emit_num(e, "expires_ms", timed ? (mn->expires.ns - now.mono.ns) / 1000000 : -1);
     gw_emit_bool(e, "pending", mn->ex.pending);
     gw_emit_num(e, "anchors", b->nanchors);
     gw_emit_obj_end(e);
@@ -43,7 +43,7 @@ static void show_mag_binding(const struct gw_mag_mn *mn, struct gw_emit *e, stru
     if (b->anchors != NULL)
         gw_emit_prefix(e, "prefix", &b->anchors->prefix);
     gw_emit_num(e, "sequence", b->seq);
-    gw_emit_num(e, "expires_ms", timed ? (b->expires.ns - now.mono.ns) / 1000000 : -1);
+    gw_emit_num(e, "expires_ms", timed ? (mn->expires.ns - now.mono.ns) / 1000000 : -1);
     gw_emit_bool(e, "pending", mn->ex.pending);
     gw_emit_num(e, "anchors", b->nanchors);
     gw_emit_obj_end(e);
@@ -53,6 +53,7 @@ static void show_cmd_binding(const struct gw_cmd_mn *mn, struct gw_emit *e, stru
 {
     const struct gw_binding *b = &mn->b;
     bool served = !gw_addr_is_zero(&b->serving);
+    struct gw_time expires = gw_timer_at(mn->cmd->lm->timers, &mn->expiry);
 
     if (b->anchors == NULL)
         return; /* over; remembered for the sake of order only */
@@ -62,7 +63,7 @@ static void show_cmd_binding(const struct gw_cmd_mn *mn, struct gw_emit *e, stru
     gw_emit_str(e, "state", served ? "bound" : "releasing");
     gw_emit_addr(e, "serving", &b->serving);
     gw_emit_num(e, "sequence", b->seq);
-    gw_emit_num(e, "expires_ms", served ? (b->expires.ns - now.mono.ns) / 1000000 : -1);
+    gw_emit_num(e, "expires_ms", served ? (expires.ns - now.mono.ns) / 1000000 : -1);
     gw_emit_num(e, "anchors", b->nanchors);
     gw_emit_arr(e, "anchored");
     for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
@@ -89,7 +90,7 @@ static void show_lma_session(struct gw_lma_session *s, struct gw_emit *e, struct
     gw_emit_addr(e, "serving", &b->serving);
     gw_emit_prefix(e, "prefix", &b->anchors->prefix);
     gw_emit_num(e, "sequence", b->seq);
-    gw_emit_num(e, "expires_ms", (b->expires.ns - now.mono.ns) / 1000000);
+    gw_emit_num(e, "expires_ms", (s->expires.ns - now.mono.ns) / 1000000);
     gw_emit_bool(e, "pending", s->wait != NULL);
     gw_emit_num(e, "anchors", b->nanchors);
     gw_emit_num(e, "access_technology", b->att);

@@ -97,7 +97,8 @@ static void nameless_router(void **state)
         const struct gw_anchor *a = gw_anchor_get(&w->n[2].node->maar.bs, &p1);
         assert_non_null(a);
         assert_true(gw_addr_eq(&a->link_local, &ll));
-        assert_true(gw_lladdr_eq(&a->lladdr, &mac));
+        struct gw_lladdr dlif = gw_anchor_lladdr(a);
+        assert_true(gw_lladdr_eq(&dlif, &mac));
         w_free(w);
     }
 }

@@ -101,7 +101,7 @@ struct gw_binding *gw_binding_new(struct gw_bindings *bs, size_t size, const str
     if (mn->len != 0)
         memcpy(id, mn->id, mn->len);
     b->mnid = (struct gw_mnid){.subtype = mn->subtype, .len = mn->len, .id = id};
-    b->size = size + mn->len;
+    b->size = (uint16_t)(size + mn->len);
     b->number = ++bs->lm->bindings_made;
     *err = enter(bs, b);
     if (*err == 0)
@@ -135,6 +135,55 @@ uint64_t gw_bindings_latest(const struct gw_bindings *bs)
     return latest;
 }
 
+struct gw_lladdr gw_anchor_lladdr(const struct gw_anchor *a)
+{
+    static const uint8_t none[sizeof a->mac];
+    struct gw_lladdr l = {0};
+
+    if (memcmp(a->mac, none, sizeof none) == 0)
+        return l;
+    l.len = sizeof a->mac;
+    memcpy(l.b, a->mac, sizeof a->mac);
+    return l;
+}
+
+void gw_anchor_set_lladdr(struct gw_anchor *a, const struct gw_lladdr *l)
+{
+    memset(a->mac, 0, sizeof a->mac);
+    if (l->len == sizeof a->mac)
+        memcpy(a->mac, l->b, sizeof a->mac);
+}
+
+const struct gw_locals *gw_anchor_locals(const struct gw_anchor *a)
+{
+    static const struct gw_locals none;
+
+    return a->locals != NULL ? a->locals : &none;
+}
+
+int gw_anchor_set_locals(struct gw_lm *lm, struct gw_anchor *a, const struct gw_locals *l)
+{
+    if (l->n == 0) {
+        gw_free(lm->al, a->locals, sizeof *l);
+        a->locals = NULL;
+        return 0;
+    }
+    if (a->locals == NULL)
+        a->locals = gw_new(lm->al, sizeof *l);
+    if (a->locals == NULL) {
+        lm->count[GW_CNT_NO_MEMORY]++;
+        return GW_ENOMEM;
+    }
+    *a->locals = *l;
+    return 0;
+}
+
+static void free_anchor(struct gw_bindings *bs, struct gw_anchor *a)
+{
+    gw_free(bs->lm->al, a->locals, sizeof *a->locals);
+    gw_free(bs->lm->al, a, sizeof *a);
+}
+
 struct gw_anchor *gw_anchor_add(struct gw_bindings *bs, struct gw_binding *b,
                                 const struct gw_lm_previous *p, int *err)
 {
@@ -148,12 +197,13 @@ struct gw_anchor *gw_anchor_add(struct gw_bindings *bs, struct gw_binding *b,
     a->prefix = p->prefix;
     a->maar = p->maar;
     a->link_local = p->link_local;
-    a->lladdr = p->lladdr;
-    a->locals = p->locals;
+    gw_anchor_set_lladdr(a, &p->lladdr);
     a->binding = b;
-    *err = gw_table_put(&bs->by_prefix, a);
+    *err = gw_anchor_set_locals(bs->lm, a, &p->locals);
+    if (*err == 0)
+        *err = gw_table_put(&bs->by_prefix, a);
     if (*err != 0) {
-        gw_free(bs->lm->al, a, sizeof *a);
+        free_anchor(bs, a);
         return NULL;
     }
     a->next = b->anchors;
@@ -177,7 +227,7 @@ void gw_anchor_del(struct gw_bindings *bs, struct gw_anchor *a)
     unlink_anchor(a);
     a->binding->nanchors--;
     gw_table_del(&bs->by_prefix, &a->prefix);
-    gw_free(bs->lm->al, a, sizeof *a);
+    free_anchor(bs, a);
 }
 
 struct gw_anchor *gw_anchor_get(const struct gw_bindings *bs, const struct gw_prefix *p)
@@ -216,6 +266,6 @@ struct gw_lm_previous gw_anchor_values(const struct gw_anchor *a)
     return (struct gw_lm_previous){.maar = a->maar,
                                    .prefix = a->prefix,
                                    .link_local = a->link_local,
-                                   .lladdr = a->lladdr,
-                                   .locals = a->locals};
+                                   .lladdr = gw_anchor_lladdr(a),
+                                   .locals = *gw_anchor_locals(a)};
 }

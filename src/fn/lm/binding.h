@@ -21,37 +21,39 @@ const char *gw_anchor_state_name(enum gw_anchor_state s);
 
 struct gw_binding;
 
-/* A prefix of a mobile node and the MAAR whose pool it is from. */
+/* A prefix of a mobile node and the MAAR whose pool it is from. A CMD has millions: what few have
+ * is allocated apart, and the order of members leaves no gap. */
 struct gw_anchor {
     struct gw_prefix prefix; /* the key */
+    uint8_t mac[6];          /* of its DLIF: gw_anchor_lladdr */
+    enum gw_anchor_state state : 4;
+    bool mark : 1;             /* scratch of whoever compares lists */
+    bool heard : 1;            /* S-MAAR, locator: its own answer has come */
+    struct gw_addr link_local; /* of its DLIF */
+    struct gw_addr maar;
     struct gw_binding *binding;
     struct gw_anchor *next;
-    struct gw_addr maar;
-    struct gw_addr link_local; /* its DLIF */
-    struct gw_lladdr lladdr;
-    struct gw_locals locals; /* networks behind it; of the own anchor: as the CMD was told last */
-    enum gw_anchor_state state;
-    bool mark;             /* scratch of whoever compares lists */
-    bool heard;            /* S-MAAR, locator: its own answer has come */
-    struct gw_time used;   /* S-MAAR: the last packet that is known of, or when serving began */
-    struct gw_exchange ex; /* CMD: the PBU to this anchor; S-MAAR: about it to the CMD */
-    uint64_t told;         /* CMD: the Timestamp in it */
+    struct gw_locals *locals; /* gw_anchor_locals */
+    struct gw_exchange ex;    /* CMD: the PBU to this anchor; S-MAAR: about it to the CMD */
+    union {
+        struct gw_time used; /* S-MAAR: the last packet that is known of, or when serving began */
+        uint64_t told;       /* CMD: the Timestamp in the PBU */
+    };
 };
 
 struct gw_binding {
-    struct gw_mnid mnid;     /* the octets follow the structure this is the head of */
-    size_t size;             /* of the whole allocation */
-    struct gw_binding *next; /* LMA: of the same mobile node, for another interface */
-    struct gw_addr serving;  /* zero: nobody */
-    uint64_t attached;       /* Timestamp of the attachment that is in force (RFC 5213 §5.5) */
+    struct gw_mnid mnid;       /* the octets follow the structure this is the head of */
+    struct gw_binding *next;   /* LMA: of the same mobile node, for another interface */
+    struct gw_addr serving;    /* zero: nobody */
+    uint64_t attached;         /* Timestamp of the attachment that is in force (RFC 5213 §5.5) */
+    struct gw_anchor *anchors; /* most recently serving first; CMD: or in use (mobility/evict) */
+    uint32_t number;           /* of all that this node has made, in their order; it wraps */
+    uint16_t size;             /* of the whole allocation */
+    uint16_t nanchors;
     uint16_t seq;            /* last sequence number used (by us) */
     uint16_t lifetime;       /* granted, units of 4 s */
     uint8_t att, hi;         /* as registered */
     struct gw_lladdr lladdr; /* the mobile node's */
-    struct gw_time expires;
-    struct gw_anchor *anchors; /* most recently serving first; CMD: or in use (mobility/evict) */
-    uint16_t nanchors;
-    uint32_t number; /* of all that this node has made, in their order; it wraps */
 };
 /* Was it made after the binding of that number? */
 static inline bool gw_binding_since(const struct gw_binding *b, uint32_t number)
@@ -88,6 +90,13 @@ struct gw_anchor *gw_anchor_get(const struct gw_bindings *bs, const struct gw_pr
 struct gw_anchor *gw_anchor_of(const struct gw_binding *b, const struct gw_addr *maar);
 void gw_anchor_to_front(struct gw_anchor *a);
 void gw_anchor_to_back(struct gw_anchor *a);
+/* Its DLIF's link-layer address: of six octets, or none. */
+struct gw_lladdr gw_anchor_lladdr(const struct gw_anchor *a);
+void gw_anchor_set_lladdr(struct gw_anchor *a, const struct gw_lladdr *l);
+/* The networks behind it; of the own anchor: as the CMD was told last. Never NULL. */
+const struct gw_locals *gw_anchor_locals(const struct gw_anchor *a);
+/* GW_ENOMEM: counted, and it has none then. */
+int gw_anchor_set_locals(struct gw_lm *lm, struct gw_anchor *a, const struct gw_locals *l);
 struct gw_lm_previous gw_anchor_values(const struct gw_anchor *a);
 
 /* The durable form of the core, in a record of its owner. */

@@ -80,10 +80,9 @@ void gw_cmd_arm(struct gw_cmd_mn *mn)
         span = KEEP_ENDED;
     else if (gw_addr_is_zero(&mn->b.serving))
         span = lm->cfg->timers.max_ack;
-    mn->b.expires = gw_time_add(lm->now.mono, span);
     mn->expiry.fire = expired;
     mn->expiry.owner = mn;
-    if (gw_timer_set(lm->timers, &mn->expiry, mn->b.expires) != 0)
+    if (gw_timer_set(lm->timers, &mn->expiry, gw_time_add(lm->now.mono, span)) != 0)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
@@ -221,9 +220,11 @@ static struct gw_anchor *anchor_for(struct request *q)
         return NULL;
     gw_exchange_stop(&a->ex);
     a->state = GW_ANCHOR_SETTLED;
-    gw_lm_take_dlif(gw_lm_opt(q->mh, GW_OPT_DLIF_LINK_LOCAL), &a->link_local, &a->lladdr);
-    gw_lm_take_dlif(gw_lm_opt(q->mh, GW_OPT_DLIF_LLADDR), &a->link_local, &a->lladdr);
-    gw_lm_take_locals(q->cmd->lm, q->mh, 0, &a->locals);
+    struct gw_lladdr mac = gw_anchor_lladdr(a);
+    gw_lm_take_dlif(gw_lm_opt(q->mh, GW_OPT_DLIF_LINK_LOCAL), &a->link_local, &mac);
+    gw_lm_take_dlif(gw_lm_opt(q->mh, GW_OPT_DLIF_LLADDR), &a->link_local, &mac);
+    gw_anchor_set_lladdr(a, &mac);
+    (void)gw_cmd_take_locals(a, q->mh);
     return a;
 }
 

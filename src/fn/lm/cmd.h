@@ -26,17 +26,17 @@ struct gw_cmd_mn {
     struct gw_binding b; /* serving zero: the session is over, its anchors are being released */
     struct gw_cmd *cmd;
     struct gw_timer expiry;
-    uint64_t row; /* of the last handover */
-    bool revoked; /* the session that was in force last is not to be rebuilt */
-    struct {      /* cmd_mode.c: the last registration of the serving MAAR */
+    uint64_t row;               /* of the last handover */
+    struct {                    /* cmd_mode.c: the last registration of the serving MAAR */
+        struct gw_timer *timer; /* relay, while it is open */
         enum gw_cmd_mode mode;
-        bool known;    /* mode is that of the handover: there was no crash in between */
-        bool open;     /* relay, locator: previous MAARs are waited for */
-        bool answered; /* the serving MAAR has been, by this CMD */
-        bool llid;     /* it named the link-layer identifier */
-        uint16_t seq;  /* of its last PBU */
-        struct gw_timer timer;
+        uint16_t seq;      /* of its last PBU */
+        bool known : 1;    /* mode is that of the handover: there was no crash in between */
+        bool open : 1;     /* relay, locator: previous MAARs are waited for */
+        bool answered : 1; /* the serving MAAR has been, by this CMD */
+        bool llid : 1;     /* it named the link-layer identifier */
     } round;
+    bool revoked; /* the session that was in force last is not to be rebuilt */
 };
 struct gw_cmd {
     struct gw_lm *lm;

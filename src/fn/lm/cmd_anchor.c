@@ -218,10 +218,14 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
 
 bool gw_cmd_take_locals(struct gw_anchor *a, const struct gw_mh *mh)
 {
-    struct gw_locals before = a->locals;
+    struct gw_lm *lm = gw_cmd_mn(a->binding)->cmd->lm;
+    struct gw_locals now;
 
-    gw_lm_take_locals(gw_cmd_mn(a->binding)->cmd->lm, mh, 0, &a->locals);
-    return !gw_locals_eq(&a->locals, &before);
+    gw_lm_take_locals(lm, mh, 0, &now);
+    if (gw_locals_eq(gw_anchor_locals(a), &now))
+        return false;
+    (void)gw_anchor_set_locals(lm, a, &now);
+    return true;
 }
 
 /* Is it what the anchor was told last? A serving MAAR's sequence number may come again, after a

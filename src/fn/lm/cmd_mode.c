@@ -67,8 +67,14 @@ static void answer(struct gw_cmd_mn *mn)
 
 void gw_cmd_round_close(struct gw_cmd_mn *mn)
 {
+    struct gw_lm *lm = mn->cmd->lm;
+
     mn->round.open = false;
-    gw_timer_stop(mn->cmd->lm->timers, &mn->round.timer);
+    if (mn->round.timer == NULL)
+        return;
+    gw_timer_stop(lm->timers, mn->round.timer);
+    gw_free(lm->al, mn->round.timer, sizeof *mn->round.timer);
+    mn->round.timer = NULL;
 }
 
 static void finish(struct gw_cmd_mn *mn)
@@ -96,14 +102,18 @@ static bool gather(struct gw_cmd_mn *mn)
     mn->round.open = true;
     if (mn->round.mode == GW_CMD_LOCATOR)
         return true;
-    mn->round.timer.fire = waited;
-    mn->round.timer.owner = mn;
     if (span.ns == 0)
         span = lm->cfg->timers.max_ack;
-    if (gw_timer_set(lm->timers, &mn->round.timer, gw_time_add(lm->now.mono, span)) == 0)
-        return true;
+    if (mn->round.timer == NULL)
+        mn->round.timer = gw_new(lm->al, sizeof *mn->round.timer);
+    if (mn->round.timer != NULL) {
+        mn->round.timer->fire = waited;
+        mn->round.timer->owner = mn;
+        if (gw_timer_set(lm->timers, mn->round.timer, gw_time_add(lm->now.mono, span)) == 0)
+            return true;
+    }
     lm->count[GW_CNT_NO_MEMORY]++;
-    mn->round.open = false;
+    gw_cmd_round_close(mn);
     return false;
 }
 

@@ -13,49 +13,56 @@ bool gw_lm_room(struct gw_lm *lm, uint32_t n)
     return false;
 }
 
-/* RFC 6275 MAX_UPDATE_RATE, per binding and peer. */
-static bool over_rate(struct gw_exchange *x, struct gw_time now)
-{
-    uint32_t most = x->lm->cfg->timers.max_update_rate;
+#define SECOND_MS 1000
 
-    if (x->in_window == 0 || !gw_time_before(now, gw_time_add(x->window, GW_SEC(1)))) {
-        x->window = now;
+/* RFC 6275 MAX_UPDATE_RATE, per binding and peer. Then the end of the second is *until. */
+static bool over_rate(struct gw_exchange *x, const struct gw_lm *lm, struct gw_time *until)
+{
+    uint32_t most = lm->cfg->timers.max_update_rate;
+    int64_t ms = lm->now.mono.ns / GW_MSEC(1).ns;
+    int32_t passed = (int32_t)((uint32_t)ms - x->window); /* -1: within the millisecond */
+
+    if (x->in_window == 0 || passed < -1 || passed >= SECOND_MS) {
+        x->window = (uint32_t)ms + (lm->now.mono.ns % GW_MSEC(1).ns != 0);
         x->in_window = 0;
     }
+    *until = GW_MSEC(ms + SECOND_MS - passed);
     return most != 0 && x->in_window >= most;
 }
 
-static struct gw_time backoff(struct gw_exchange *x)
+static struct gw_time backoff(struct gw_exchange_run *run)
 {
-    struct gw_time at = gw_time_add(x->lm->now.mono, x->wait);
-    struct gw_time twice = gw_time_add(x->wait, x->wait);
-    struct gw_time most = x->lm->cfg->timers.max_ack;
+    struct gw_time at = gw_time_add(run->lm->now.mono, run->wait);
+    struct gw_time twice = gw_time_add(run->wait, run->wait);
+    struct gw_time most = run->lm->cfg->timers.max_ack;
 
-    x->wait = gw_time_before(twice, most) ? twice : most;
+    run->wait = gw_time_before(twice, most) ? twice : most;
     return at;
 }
 
 /* The timer is set before the message leaves: the heap has room for it already when it fires, and
  * a message whose retransmission could not be armed never leaves. */
-static int transmit(struct gw_exchange *x)
+static int transmit(struct gw_exchange_run *run)
 {
-    struct gw_lm *lm = x->lm;
+    struct gw_exchange *x = run->x;
+    struct gw_lm *lm = run->lm;
+    struct gw_time until;
 
-    if (over_rate(x, lm->now.mono)) {
+    if (over_rate(x, lm, &until)) {
         lm->count[GW_CNT_RATE_DELAYED]++;
-        x->held = true;
-        return gw_timer_set(lm->timers, &x->timer, gw_time_add(x->window, GW_SEC(1)));
+        run->held = true;
+        return gw_timer_set(lm->timers, &run->timer, until);
     }
-    x->held = false;
-    int err = gw_timer_set(lm->timers, &x->timer, backoff(x));
+    run->held = false;
+    int err = gw_timer_set(lm->timers, &run->timer, backoff(run));
     if (err != 0)
         return err;
     x->in_window++;
     lm->unsent = false;
-    x->transmit(x->timer.owner);
+    run->transmit(run->timer.owner);
     if (lm->unsent) { /* it was no attempt: the first one comes when the way is clear */
-        x->held = true;
-        x->wait = lm->cfg->timers.initial_ack;
+        run->held = true;
+        run->wait = lm->cfg->timers.initial_ack;
     }
     return 0;
 }
@@ -63,35 +70,49 @@ static int transmit(struct gw_exchange *x)
 static void fire(struct gw_timer *t, void *user)
 {
     (void)user;
-    struct gw_exchange *x = (struct gw_exchange *)((char *)t - offsetof(struct gw_exchange, timer));
+    struct gw_exchange_run *x =
+        (struct gw_exchange_run *)((char *)t - offsetof(struct gw_exchange_run, timer));
 
     if (!x->held)
         x->lm->count[GW_CNT_RETRANSMIT]++;
     (void)transmit(x); /* setting a timer that has just fired needs no memory */
 }
 
+/* NULL with *err: no room, no memory. */
+static struct gw_exchange_run *begin(struct gw_exchange *x, struct gw_lm *lm, int *err)
+{
+    *err = GW_EFULL;
+    if (!gw_lm_room(lm, 1))
+        return NULL;
+    x->run = gw_new(lm->al, sizeof *x->run);
+    *err = GW_ENOMEM;
+    if (x->run == NULL)
+        return NULL;
+    x->run->x = x;
+    x->run->lm = lm;
+    x->pending = true;
+    lm->pending++;
+    return x->run;
+}
+
 int gw_exchange_start(struct gw_exchange *x, struct gw_lm *lm, uint16_t seq,
                       void (*send)(void *owner), void *owner, struct gw_time delay)
 {
-    bool was = x->pending;
-    int err;
+    int err = 0;
+    struct gw_exchange_run *run = x->pending ? x->run : begin(x, lm, &err);
 
-    if (!was && !gw_lm_room(lm, 1))
-        return GW_EFULL;
-    x->lm = lm;
+    if (run == NULL)
+        return err;
     x->seq = seq;
-    x->transmit = send;
-    x->wait = lm->cfg->timers.initial_ack;
-    x->timer.fire = fire;
-    x->timer.owner = owner;
-    x->held = delay.ns != 0;
-    if (!was)
-        lm->pending++;
-    x->pending = true;
-    if (x->held)
-        err = gw_timer_set(lm->timers, &x->timer, gw_time_add(lm->now.mono, delay));
+    run->transmit = send;
+    run->wait = lm->cfg->timers.initial_ack;
+    run->timer.fire = fire;
+    run->timer.owner = owner;
+    run->held = delay.ns != 0;
+    if (run->held)
+        err = gw_timer_set(lm->timers, &run->timer, gw_time_add(lm->now.mono, delay));
     else
-        err = transmit(x);
+        err = transmit(run);
     if (err != 0)
         gw_exchange_stop(x);
     return err;
@@ -99,11 +120,15 @@ int gw_exchange_start(struct gw_exchange *x, struct gw_lm *lm, uint16_t seq,
 
 void gw_exchange_stop(struct gw_exchange *x)
 {
+    struct gw_exchange_run *run = x->run;
+
     if (!x->pending)
         return;
     x->pending = false;
-    x->lm->pending--;
-    gw_timer_stop(x->lm->timers, &x->timer);
+    x->run = NULL;
+    run->lm->pending--;
+    gw_timer_stop(run->lm->timers, &run->timer);
+    gw_free(run->lm->al, run, sizeof *run);
 }
 
 bool gw_exchange_matches(const struct gw_exchange *x, uint16_t seq)

@@ -63,17 +63,22 @@ struct gw_lm {
 };
 
 /* One PBU that wants a PBA (RFC 8885 §3.6): exponential backoff from initial_ack to max_ack, at
- * most max_update_rate messages in a second. Zeroed is idle. */
+ * most max_update_rate messages in a second. Zeroed is idle. Must not move while it is pending;
+ * most are idle, so what only a pending one needs is allocated. */
 struct gw_exchange {
-    struct gw_timer timer;
-    struct gw_time wait;   /* current retransmission time */
-    struct gw_time window; /* start of the second that is being counted */
-    uint32_t in_window;
+    struct gw_exchange_run *run;
+    uint32_t window; /* start of the second that is being counted, ms, rounded up; it wraps */
+    uint16_t in_window : 15;
+    uint16_t pending : 1;
     uint16_t seq;
-    bool pending;
-    bool held; /* the timer is for the first transmission: paced or over the rate */
+};
+struct gw_exchange_run {
+    struct gw_timer timer;
+    struct gw_exchange *x;
+    struct gw_time wait; /* current retransmission time */
     void (*transmit)(void *owner);
     struct gw_lm *lm;
+    bool held; /* the timer is for the first transmission: paced or over the rate */
 };
 
 /* Is there room for n more exchanges? Counts the limit when not. */

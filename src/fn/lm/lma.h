@@ -72,6 +72,7 @@ struct gw_lma_session {
     struct gw_binding b; /* its anchors are the home network prefixes, maar is this LMA */
     struct gw_lma *lma;
     struct gw_timer expiry;
+    struct gw_time expires;
     bool leaving;      /* de-registered; kept for MinDelayBeforeBCEDelete, without its traffic */
     bool revoked;      /* leaving, by this node's word; kept until the MAG has answered */
     bool acknowledged; /* the mobile node's MAG has been told of it */

@@ -86,7 +86,7 @@ int gw_lma_arm(struct gw_lma_session *s, struct gw_time span)
     if (err != 0)
         lm->count[GW_CNT_NO_MEMORY]++;
     else
-        s->b.expires = at;
+        s->expires = at;
     return err;
 }
 

@@ -136,7 +136,7 @@ bool gw_maar_has_nets(const struct gw_maar *m, const struct gw_station_key *st)
     const struct gw_maar_mn *mn = gw_table_get(&m->by_station, st);
 
     for (const struct gw_anchor *a = mn != NULL ? mn->b.anchors : NULL; a != NULL; a = a->next)
-        if (a != mn->own && a->locals.n != 0)
+        if (a != mn->own && gw_anchor_locals(a)->n != 0)
             return true;
     return false;
 }
@@ -249,12 +249,12 @@ void gw_mn_advertise(struct gw_maar_mn *mn)
         if (a != mn->own && (a->state == GW_ANCHOR_RELEASING || gw_addr_is_zero(&a->link_local)))
             continue;
         d[n] = (struct gw_access_dlif){.link_local = a->link_local,
-                                       .lladdr = a->lladdr,
+                                       .lladdr = gw_anchor_lladdr(a),
                                        .prefix = a->prefix,
                                        .previous = a != mn->own,
-                                       .nrio = a->locals.n,
+                                       .nrio = gw_anchor_locals(a)->n,
                                        .rio = rio[n]};
-        write_routes(mn->maar->lm->cfg, &a->locals, rio[n++]);
+        write_routes(mn->maar->lm->cfg, gw_anchor_locals(a), rio[n++]);
     }
     int sent = gw_access_set_station(mn->maar->access, &mn->station, GW_ACCESS_MAAR, d, n);
     if (sent > 0)

@@ -47,6 +47,7 @@ struct gw_maar_mn {
     struct gw_station_key station;
     struct gw_anchor *own;    /* the prefix from my pool; NULL when REFUSED */
     struct gw_exchange ex;    /* with the CMD */
+    struct gw_time expires;   /* SERVING: the CMD believes in it until then */
     struct gw_timer refresh;  /* SERVING, LOCAL: when to refresh, or to look after it */
     struct gw_timer guard;    /* running: the station is believed gone (or, REFUSED: forget) */
     struct gw_timer presence; /* SERVING, LOCAL: when an answer to an NS is overdue */

@@ -164,7 +164,8 @@ static void demote(struct gw_maar_mn *mn, const struct notice *n)
     mn->b.attached = n->timestamp;
     mn->b.seq = n->seq;
     mn->b.lifetime = n->lifetime;
-    mn->own->locals = gw_locals_of(lm->cfg); /* the answer says so */
+    struct gw_locals nets = gw_locals_of(lm->cfg);
+    (void)gw_anchor_set_locals(lm, mn->own, &nets); /* the answer says so */
     if (served)
         start_transit(mn);
     gw_mn_set_tag(mn);

@@ -35,8 +35,8 @@ static bool add_own_locals(struct gw_maar_mn *mn, struct gw_mh *m)
     struct gw_locals now = gw_locals_of(lm->cfg);
     size_t room = now.n;
 
-    if (!gw_locals_eq(&mn->own->locals, &now)) {
-        mn->own->locals = now;
+    if (!gw_locals_eq(gw_anchor_locals(mn->own), &now)) {
+        (void)gw_anchor_set_locals(lm, mn->own, &now);
         if (mn->state == GW_MN_SERVING && mn->on_link)
             gw_mn_advertise(mn);
     }
@@ -110,10 +110,10 @@ void gw_mn_arm_ask(struct gw_maar_mn *mn)
 
     if (!asks(mn))
         return;
-    mn->b.expires = gw_time_add(lm->now.mono, gw_lm_lifetime_span(mn->b.lifetime));
+    mn->expires = gw_time_add(lm->now.mono, gw_lm_lifetime_span(mn->b.lifetime));
     mn->refresh.fire = ask_due;
     mn->refresh.owner = mn;
-    if (gw_timer_set(lm->timers, &mn->refresh, mn->b.expires) != 0)
+    if (gw_timer_set(lm->timers, &mn->refresh, mn->expires) != 0)
         lm->count[GW_CNT_NO_MEMORY]++;
 }
 
@@ -122,7 +122,7 @@ static void tell_locals(struct gw_maar_mn *mn, struct gw_time delay)
 {
     struct gw_locals now = gw_locals_of(mn->maar->lm->cfg);
 
-    if (mn->own == NULL || gw_locals_eq(&mn->own->locals, &now))
+    if (mn->own == NULL || gw_locals_eq(gw_anchor_locals(mn->own), &now))
         return;
     if (mn->state == GW_MN_SERVING && !mn->outdated)
         gw_mn_resume(mn, delay);
@@ -247,13 +247,14 @@ static void arm_refresh(struct gw_maar_mn *mn, bool soon)
     struct gw_time span = gw_lm_lifetime_span(mn->b.lifetime), before = lm->cfg->timers.refresh;
     struct gw_time early = {COPY_CHECK * lm->cfg->timers.initial_ack.ns};
 
-    mn->b.expires = gw_time_add(lm->now.mono, span);
+    mn->expires = gw_time_add(lm->now.mono, span);
     mn->refreshed = lm->now.mono;
     span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
     if (soon && gw_time_before(early, span))
         span = early;
     struct gw_locals now = gw_locals_of(lm->cfg);
-    if (denied(mn) || !gw_locals_eq(&mn->own->locals, &now)) /* changed by a reload meanwhile */
+    if (denied(mn) ||
+        !gw_locals_eq(gw_anchor_locals(mn->own), &now)) /* changed by a reload meanwhile */
         span.ns = 0;
     mn->refresh.fire = refresh_due;
     mn->refresh.owner = mn;
@@ -377,15 +378,15 @@ static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
     }
     bool changed = mn->b.nanchors != before || a->state != GW_ANCHOR_SETTLED ||
                    !gw_addr_eq(&a->maar, &p->maar);
-    if (!gw_locals_eq(&a->locals, &p->locals)) {
+    if (!gw_locals_eq(gw_anchor_locals(a), &p->locals)) {
         changed = true;
         if (mn->on_link)
             gw_route_drop_nets(lm, &mn->b, a, &mn->station);
-        a->locals = p->locals;
+        (void)gw_anchor_set_locals(lm, a, &p->locals);
     }
     a->maar = p->maar;
     a->link_local = p->link_local;
-    a->lladdr = p->lladdr;
+    gw_anchor_set_lladdr(a, &p->lladdr);
     if (mn->b.nanchors != before || a->state != GW_ANCHOR_SETTLED)
         a->used = lm->now.mono;
     a->state = GW_ANCHOR_SETTLED;

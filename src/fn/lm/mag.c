@@ -127,7 +127,7 @@ static void advertise(struct gw_mag_mn *mn)
 
     for (struct gw_anchor *a = mn->b.anchors; a != NULL && n < GW_MAG_PREFIXES_MAX; a = a->next)
         d[n++] = (struct gw_access_dlif){
-            .link_local = a->link_local, .lladdr = a->lladdr, .prefix = a->prefix};
+            .link_local = a->link_local, .lladdr = gw_anchor_lladdr(a), .prefix = a->prefix};
     int sent = gw_access_set_station(mn->mag->access, &mn->station, GW_ACCESS_MAG, d, n);
     if (sent > 0)
         gw_handover_step(gw_mag_row(mn), GW_HO_RA_SENT, mn->mag->lm->now.mono);

@@ -46,6 +46,7 @@ struct gw_mag_mn {
     struct gw_addr lma;
     struct gw_addr link_local; /* the router that the node sees; zero: the LMA has not said yet */
     struct gw_exchange ex;
+    struct gw_time expires;  /* SERVING: the LMA believes in it until then */
     struct gw_timer refresh; /* SERVING: when to extend, or to ask the station again */
     struct gw_timer guard;   /* running: believed gone; DEREGISTERING, REFUSED: forget */
     struct gw_time seen, refreshed;

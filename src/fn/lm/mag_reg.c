@@ -179,7 +179,7 @@ static void arm_extension(struct gw_mag_mn *mn)
     struct gw_lm *lm = mn->mag->lm;
     struct gw_time span = gw_lm_lifetime_span(mn->b.lifetime), before = lm->cfg->timers.refresh;
 
-    mn->b.expires = gw_time_add(lm->now.mono, span);
+    mn->expires = gw_time_add(lm->now.mono, span);
     mn->refreshed = lm->now.mono;
     mn->asks = 0;
     span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
@@ -269,7 +269,7 @@ static bool accept_prefixes(struct gw_mag_mn *mn, const struct gw_cfg_peer *from
             continue;
         a->mark = true;
         a->link_local = mn->link_local;
-        a->lladdr = mac;
+        gw_anchor_set_lladdr(a, &mac);
     }
     changed |= mn->b.nanchors != before;
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {

@@ -20,15 +20,18 @@ bool gw_rd_lladdr(struct gw_rd *r, struct gw_lladdr *l)
 /* The state in the low half of the first octet, the number of networks in the high one. */
 static void write_anchor(struct gw_wr *w, const struct gw_anchor *a)
 {
-    gw_wr_u8(w, (uint8_t)((unsigned)a->state | (unsigned)a->locals.n << 4));
+    const struct gw_locals *locals = gw_anchor_locals(a);
+    struct gw_lladdr lladdr = gw_anchor_lladdr(a);
+
+    gw_wr_u8(w, (uint8_t)((unsigned)a->state | (unsigned)locals->n << 4));
     gw_wr_u8(w, a->prefix.len);
     gw_wr_put(w, a->prefix.addr.b, 16);
     gw_wr_put(w, a->maar.b, 16);
     gw_wr_put(w, a->link_local.b, 16);
-    gw_wr_lladdr(w, &a->lladdr);
-    for (size_t i = 0; i < a->locals.n; i++) {
-        gw_wr_u8(w, a->locals.list[i].len);
-        gw_wr_put(w, a->locals.list[i].addr.b, 16);
+    gw_wr_lladdr(w, &lladdr);
+    for (size_t i = 0; i < locals->n; i++) {
+        gw_wr_u8(w, locals->list[i].len);
+        gw_wr_put(w, locals->list[i].addr.b, 16);
     }
 }
 

@@ -39,26 +39,30 @@ static const struct gw_anchor *way_to(const struct gw_lm *lm, const struct gw_bi
 {
     for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
         if (a != other && a->state == GW_ANCHOR_SETTLED && !gw_addr_eq(&a->maar, &lm->cfg->addr) &&
-            gw_locals_have(&a->locals, p))
+            gw_locals_have(gw_anchor_locals(a), p))
             return a;
     return NULL;
 }
 
 static void say_nets(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st)
 {
-    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
-        for (size_t i = 0; i < a->locals.n; i++)
-            if (way_to(lm, b, &a->locals.list[i], NULL) == a)
-                say_net(lm, st, &a->locals.list[i], a);
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
+        const struct gw_locals *l = gw_anchor_locals(a);
+        for (size_t i = 0; i < l->n; i++)
+            if (way_to(lm, b, &l->list[i], NULL) == a)
+                say_net(lm, st, &l->list[i], a);
+    }
 }
 
 void gw_route_drop_nets(struct gw_lm *lm, const struct gw_binding *b, const struct gw_anchor *a,
                         const struct gw_station_key *st)
 {
+    const struct gw_locals *l = gw_anchor_locals(a);
+
     if (gw_addr_eq(&a->maar, &lm->cfg->addr))
         return;
-    for (size_t i = 0; i < a->locals.n; i++)
-        say_net(lm, st, &a->locals.list[i], way_to(lm, b, &a->locals.list[i], a));
+    for (size_t i = 0; i < l->n; i++)
+        say_net(lm, st, &l->list[i], way_to(lm, b, &l->list[i], a));
 }
 
 static void own_net(struct gw_lm *lm, enum gw_net_kind kind, const struct gw_prefix *p,
@@ -133,7 +137,7 @@ void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct g
             .prefix = {.prefix = a->prefix,
                        .kind = here ? GW_PFX_LOCAL : GW_PFX_SERVED,
                        .station = *st,
-                       .dlif = a->lladdr,
+                       .dlif = gw_anchor_lladdr(a),
                        .watch_up = watch,
                        .watch_down = watch,
                        .local_routing = past_anchor(lm, a)},
@@ -168,9 +172,11 @@ void gw_route_drop_prefix(struct gw_lm *lm, const struct gw_prefix *p, uint64_t 
 void gw_route_drop_station(struct gw_lm *lm, const struct gw_binding *b,
                            const struct gw_station_key *st)
 {
-    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
-        for (size_t i = 0; i < a->locals.n && !gw_addr_eq(&a->maar, &lm->cfg->addr); i++)
-            say_net(lm, st, &a->locals.list[i], NULL);
+    for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next) {
+        const struct gw_locals *l = gw_anchor_locals(a);
+        for (size_t i = 0; i < l->n && !gw_addr_eq(&a->maar, &lm->cfg->addr); i++)
+            say_net(lm, st, &l->list[i], NULL);
+    }
     say(lm, &(struct gw_intent){.kind = GW_INTENT_STATION_DEL, .station = {.key = *st}});
 }
 
