@@ -145,7 +145,7 @@ struct scale *scale_run(const struct scale_setup *s);
 void scale_free(struct scale *sc);
 size_t scale_unready(const struct scale *sc); /* attached for long, and not served as it should */
 
-/* scale_report.c: scale.csv, handover-times.csv and previous.csv in a directory. */
+/* scale_report.c: scale.csv, handover-times.csv, previous.csv and counters.csv in a directory. */
 struct scale_report;
 struct scale_report *scale_report_open(const char *dir, char *why, size_t size); /* NULL: why */
 void scale_report_add(struct scale_report *r, struct scale *sc);

@@ -1,5 +1,6 @@
 /* scale_report.c: what runs of large domains came to, as CSV (doc/scale.md says what each column
- * is): one row of scale.csv a run, and the distributions of handover times and of previous MAARs.
+ * is): one row of scale.csv a run, the distributions of handover times and of previous MAARs, and
+ * all that the nodes have counted.
  */
 #include "scale.h"
 
@@ -12,7 +13,7 @@
 #define PREVIOUS  16
 
 struct scale_report {
-    FILE *runs, *times, *previous;
+    FILE *runs, *times, *previous, *counters;
 };
 
 static FILE *create(const char *dir, const char *name, const char *header, char *why, size_t size)
@@ -49,6 +50,9 @@ struct scale_report *scale_report_open(const char *dir, char *why, size_t size)
     if (r->times != NULL)
         r->previous = create(dir, "previous.csv", "mode,maars,mns,seed,previous,nodes", why, size);
     if (r->previous != NULL)
+        r->counters =
+            create(dir, "counters.csv", "mode,maars,mns,seed,where,counter,value", why, size);
+    if (r->counters != NULL)
         return r;
     (void)scale_report_close(r);
     return NULL;
@@ -64,10 +68,11 @@ static bool finish(FILE *f)
 
 bool scale_report_close(struct scale_report *r)
 {
-    bool runs = finish(r->runs), times = finish(r->times), previous = finish(r->previous);
+    bool runs = finish(r->runs), times = finish(r->times), previous = finish(r->previous),
+         counters = finish(r->counters);
 
     free(r);
-    return runs && times && previous;
+    return runs && times && previous && counters;
 }
 
 static void row_begin(FILE *f, const struct scale *sc)
@@ -228,6 +233,23 @@ static void previous(FILE *f, const struct scale *sc)
     }
 }
 
+/* Of the whole run: what the CMD or LMA has counted, and the MAARs or MAGs together. */
+static void counters(FILE *f, const struct scale *sc)
+{
+    for (int c = 0; c < GW_CNT_MAX; c++) {
+        uint64_t sum[2] = {0};
+        for (size_t i = 0; i <= sc->nmaars; i++)
+            sum[i > 0] += sc->node[i].node->lm.count[c];
+        for (size_t i = 0; i < 2; i++) {
+            if (sum[i] == 0)
+                continue;
+            row_begin(f, sc);
+            (void)fprintf(f, "%s,%s,%" PRIu64 "\n", i == 0 ? "centre" : "access",
+                          gw_count_name((enum gw_count)c), sum[i]);
+        }
+    }
+}
+
 void scale_report_add(struct scale_report *r, struct scale *sc)
 {
     const struct scale_options *o = sc->o;
@@ -245,5 +267,6 @@ void scale_report_add(struct scale_report *r, struct scale *sc)
     trouble(r->runs, sc);
     distribution(r->times, sc);
     previous(r->previous, sc);
-    (void)fflush(r->runs);
+    counters(r->counters, sc);
+    (void)fflush(NULL); /* a long run shows what it has */
 }

@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("GODWIT_BIN", ROOT / "build/release/bin"))
 SITES = ROOT / "sim/data/eua-sites-melbcbd.csv"
-FILES = ("scale.csv", "handover-times.csv", "previous.csv")
+FILES = ("scale.csv", "handover-times.csv", "previous.csv", "counters.csv")
 # Three sites in a row, and one node that visits them in turn and stays.
 ROW = "SITE_ID,LATITUDE,LONGITUDE\na,-37.81,144.960\nb,-37.81,144.970\nc,-37.81,144.980\n"
 WALK = ("time,node,latitude,longitude\n"
