@@ -46,22 +46,22 @@ void gw_clock_after(struct gw_node *n, uint64_t timestamp)
 
 static bool proves(const struct gw_node *n, const struct gw_peer *p)
 {
-    struct gw_time age = gw_time_sub(n->lm.now.mono, p->probe.asked);
+    struct gw_time age = gw_time_sub(n->lm.now.mono, p->talk->probe.asked);
 
     return n->in.type == GW_MH_HEARTBEAT && n->in.hb.response && !n->in.hb.unsolicited &&
-           p->probe.waiting && n->in.hb.seq == p->probe.seq && age.ns <= PROBE_VALID.ns;
+           p->talk->probe.waiting && n->in.hb.seq == p->talk->probe.seq && age.ns <= PROBE_VALID.ns;
 }
 
 static void take_clock(struct gw_node *n, struct gw_peer *p, uint64_t id)
 {
     int64_t ahead = (int64_t)(id - gw_ntp_time(n->lm.now.wall_ns));
 
-    p->probe.half = false;
-    if (gw_addr_eq(&p->addr, &n->cfg->cmd))
+    p->talk->probe.half = false;
+    if (gw_addr_eq(&p->cfg->addr, &n->cfg->cmd))
         n->maar.forgot = 0; /* of another time */
-    p->replay = (struct gw_replay){.ahead = ahead, .floor = id};
-    p->last_in = n->lm.now.mono;
-    p->in++;
+    p->talk->replay = (struct gw_replay){.ahead = ahead, .floor = id};
+    p->talk->last_in = n->lm.now.mono;
+    p->talk->in++;
     n->lm.count[GW_CNT_PEER_CLOCK]++;
     gw_log(n->log, GW_LOG_NOTICE, GW_CAT_SIGNAL, "peer-clock",
            "the clock of %s is %lld s ahead of this node's", p->cfg->name,
@@ -72,22 +72,23 @@ static void ask(struct gw_node *n, struct gw_peer *p)
 {
     struct gw_time now = n->lm.now.mono;
 
-    if (p->hb.unsupported || gw_time_sub(now, p->probe.said).ns < PROBE_PACE.ns)
+    if (p->talk->hb.unsupported || gw_time_sub(now, p->talk->probe.said).ns < PROBE_PACE.ns)
         return;
-    p->probe.said = now;
-    if (!p->probe.waiting || gw_time_sub(now, p->probe.asked).ns > PROBE_VALID.ns) {
-        p->probe.asked = now; /* else the same question again: its answer may be under way */
-        p->probe.seq = (uint32_t)gw_hash(&p->probe.asks, sizeof p->probe.asks,
-                                         n->lm.seed ^ (uint64_t)now.ns ^ 0x636bu);
-        p->probe.asks++;
+    p->talk->probe.said = now;
+    if (!p->talk->probe.waiting || gw_time_sub(now, p->talk->probe.asked).ns > PROBE_VALID.ns) {
+        p->talk->probe.asked = now; /* else the same question again: its answer may be under way */
+        p->talk->probe.seq = (uint32_t)gw_hash(&p->talk->probe.asks, sizeof p->talk->probe.asks,
+                                               n->lm.seed ^ (uint64_t)now.ns ^ 0x636bu);
+        p->talk->probe.asks++;
     }
-    p->probe.waiting = gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.seq = p->probe.seq});
+    p->talk->probe.waiting =
+        gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.seq = p->talk->probe.seq});
 }
 
 /* An answer by this clock to a question: is it the second, and says what the first one said? */
 static void answered(struct gw_node *n, struct gw_peer *p, uint64_t id)
 {
-    struct gw_probe *q = &p->probe;
+    struct gw_probe *q = &p->talk->probe;
     int64_t since = (int64_t)(id - q->first), window = gw_ntp_span(PROBE_VALID.ns);
     int64_t passed = gw_ntp_span(gw_time_sub(n->lm.now.mono, q->first_at).ns);
 
@@ -107,7 +108,7 @@ int gw_clock_doubt(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id
 {
     const struct gw_mh *m = &n->in;
 
-    if (id == NULL || gw_replay_has(&p->replay, id->u64))
+    if (id == NULL || gw_replay_has(&p->talk->replay, id->u64))
         return GW_EREPLAY;
     if (proves(n, p)) {
         answered(n, p, id->u64);
@@ -115,7 +116,7 @@ int gw_clock_doubt(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id
     }
     struct gw_mh_heartbeat answer = {.response = true, .seq = m->hb.seq};
     if (m->type == GW_MH_HEARTBEAT && !m->hb.response && !m->hb.unsolicited &&
-        gw_limit_take(&p->probe.answer_at, n->lm.now.mono, ANSWERS, GW_SEC(1)))
+        gw_limit_take(&p->talk->probe.answer_at, n->lm.now.mono, ANSWERS, GW_SEC(1)))
         (void)gw_heartbeat_send(n, p, answer);
     ask(n, p);
     return GW_EREPLAY;

@@ -13,7 +13,7 @@ static int drop(struct gw_node *n, enum gw_count why, int err)
 /* Does the sender speak to the MAAR here: is it that MAAR's CMD? */
 static bool from_cmd(const struct gw_node *n, const struct gw_peer *p, unsigned to)
 {
-    return (to & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->addr, &n->cfg->cmd);
+    return (to & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->cfg->addr, &n->cfg->cmd);
 }
 
 /* RFC 6275 §10.3.1: no node of ours is a home agent. */
@@ -33,7 +33,7 @@ static int dispatch_pbu(struct gw_node *n, struct gw_peer *p, unsigned to)
     if ((m->bu.flags & GW_BU_P) == 0)
         return drop(n, GW_CNT_IGNORED, GW_EINVAL);
     if (from_cmd(n, p, to) && rfc8885)
-        return gw_maar_pbu(&n->maar, &p->addr, m);
+        return gw_maar_pbu(&n->maar, &p->cfg->addr, m);
     if ((to & GW_ROLE_LMA) != 0 && (!rfc8885 || (to & GW_ROLE_CMD) == 0))
         return gw_lma_pbu(&n->lma, p->cfg, m);
     if (from_cmd(n, p, to))
@@ -56,9 +56,9 @@ static bool is_copy(const struct gw_peer *p, const struct gw_mh *m, unsigned to)
 
 static int copy(struct gw_node *n, const struct gw_peer *p)
 {
-    struct gw_lm_previous from = {.maar = p->addr};
+    struct gw_lm_previous from = {.maar = p->cfg->addr};
 
-    gw_dlif_default(&p->addr, &from.link_local, &from.lladdr);
+    gw_dlif_default(&p->cfg->addr, &from.link_local, &from.lladdr);
     return gw_maar_copy(&n->maar, &from, &n->in);
 }
 
@@ -72,7 +72,7 @@ static bool about_message(uint8_t status)
 
 static int not_believed(struct gw_node *n, struct gw_peer *p)
 {
-    if (gw_limit_line(&p->line_at, n->lm.now.mono))
+    if (gw_limit_line(&p->talk->line_at, n->lm.now.mono))
         gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "not-believed",
                "%s says of a message from here: %s", p->cfg->name,
                gw_mh_status_name(n->in.ba.status));
@@ -93,7 +93,7 @@ static int dispatch_pba(struct gw_node *n, struct gw_peer *p, unsigned to)
     if (p->cfg != &n->self && is_copy(p, m, to))
         return copy(n, p);
     if (from_cmd(n, p, to))
-        return gw_maar_pba(&n->maar, &p->addr, m);
+        return gw_maar_pba(&n->maar, &p->cfg->addr, m);
     if ((to & GW_ROLE_CMD) != 0)
         return gw_cmd_pba(&n->cmd, p->cfg, m);
     return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);

@@ -42,35 +42,35 @@ bool gw_heartbeat_send(struct gw_node *n, struct gw_peer *p, struct gw_mh_heartb
             return false;
         o->u32 = n->restarts;
     }
-    return gw_signal_send(n, GW_ROLE_MAAR, &p->addr, &n->out) == 0;
+    return gw_signal_send(n, GW_ROLE_MAAR, &p->cfg->addr, &n->out) == 0;
 }
 
 static void missed(struct gw_node *n, struct gw_peer *p)
 {
-    if (p->hb.missed < UINT32_MAX)
-        p->hb.missed++;
-    if (p->hb.state == GW_HB_DOWN || p->hb.missed <= n->cfg->heartbeat.missing_allowed)
+    if (p->talk->hb.missed < UINT32_MAX)
+        p->talk->hb.missed++;
+    if (p->talk->hb.state == GW_HB_DOWN || p->talk->hb.missed <= n->cfg->heartbeat.missing_allowed)
         return;
-    p->hb.state = GW_HB_DOWN;
+    p->talk->hb.state = GW_HB_DOWN;
     n->lm.count[GW_CNT_PEER_DOWN]++;
     gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "peer-down", "%s has not answered %u heartbeats",
-           p->cfg->name, p->hb.missed);
+           p->cfg->name, p->talk->hb.missed);
 }
 
 static void request(struct gw_node *n, struct gw_peer *p)
 {
-    if (p->hb.waiting)
+    if (p->talk->hb.waiting)
         missed(n, p);
-    p->hb.seq++;
-    p->hb.asked = n->lm.now.mono;
-    p->hb.waiting = true;
-    (void)gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.seq = p->hb.seq});
+    p->talk->hb.seq++;
+    p->talk->hb.asked = n->lm.now.mono;
+    p->talk->hb.waiting = true;
+    (void)gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.seq = p->talk->hb.seq});
 }
 
 /* Somewhere within the interval, another place for each peer. */
 static struct gw_time first(const struct gw_node *n, const struct gw_peer *p)
 {
-    uint64_t part = gw_hash(&p->addr, sizeof p->addr, n->lm.seed ^ 0x6862u);
+    uint64_t part = gw_hash(&p->cfg->addr, sizeof p->cfg->addr, n->lm.seed ^ 0x6862u);
     uint64_t span = (uint64_t)n->cfg->heartbeat.interval.ns;
 
     return gw_time_add(n->lm.now.mono, (struct gw_time){(int64_t)(part % span)});
@@ -83,22 +83,23 @@ static void due(struct gw_timer *t, void *user)
 
     if (n->cfg->heartbeat.interval.ns == 0)
         return;
-    arm(n, p, p->hb.tell ? first(n, p) : gw_time_add(n->lm.now.mono, n->cfg->heartbeat.interval));
-    if (p->hb.tell) {
-        p->hb.tell = false;
+    arm(n, p,
+        p->talk->hb.tell ? first(n, p) : gw_time_add(n->lm.now.mono, n->cfg->heartbeat.interval));
+    if (p->talk->hb.tell) {
+        p->talk->hb.tell = false;
         (void)gw_heartbeat_send(n, p,
                                 (struct gw_mh_heartbeat){.unsolicited = true, .response = true});
-    } else if (!p->hb.unsupported) {
+    } else if (!p->talk->hb.unsupported) {
         request(n, p);
     }
 }
 
 static void arm(struct gw_node *n, struct gw_peer *p, struct gw_time at)
 {
-    p->hb.timer.fire = due;
-    p->hb.timer.owner = p;
-    p->hb.due = at;
-    if (gw_timer_set(n->lm.timers, &p->hb.timer, at) != 0)
+    p->talk->hb.timer.fire = due;
+    p->talk->hb.timer.owner = p;
+    p->talk->hb.due = at;
+    if (gw_timer_set(n->lm.timers, &p->talk->hb.timer, at) != 0)
         n->lm.count[GW_CNT_NO_MEMORY]++;
 }
 
@@ -111,9 +112,9 @@ void gw_heartbeat_peers(struct gw_node *n)
     if (span == 0)
         return;
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        struct gw_time at = p->hb.due; /* as it was before a reload */
-        if (p->cfg == &n->self || gw_timer_is_set(&p->hb.timer))
+        if (p->cfg == &n->self || gw_peer_talk(n, p) == NULL || gw_timer_is_set(&p->talk->hb.timer))
             continue;
+        struct gw_time at = p->talk->hb.due; /* as it was before a reload */
         if (gw_time_before(at, now) || at.ns > now.ns + span)
             at = first(n, p);
         arm(n, p, at);
@@ -172,9 +173,9 @@ int gw_heartbeat_restore(struct gw_node *n, const uint8_t *key, size_t key_len, 
     struct gw_addr addr;
     memcpy(addr.b, key + 1, 16);
     struct gw_peer *p = gw_peer_get(n, &addr);
-    if (p != NULL) { /* else it is no peer any more */
-        p->hb.counted = true;
-        p->hb.counter = counter;
+    if (p != NULL && gw_peer_talk(n, p) != NULL) { /* else it is no peer any more */
+        p->talk->hb.counted = true;
+        p->talk->hb.counter = counter;
     }
     return 0;
 }
@@ -194,9 +195,9 @@ bool gw_heartbeat_start(struct gw_node *n)
         return lost;
     struct gw_time at = gw_time_add(n->lm.now.mono, TELL_PACE);
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        if (p->cfg == &n->self)
+        if (p->cfg == &n->self || p->talk == NULL)
             continue;
-        p->hb.tell = true;
+        p->talk->hb.tell = true;
         arm(n, p, at);
         at = gw_time_add(at, TELL_PACE);
     }
@@ -213,26 +214,26 @@ static void resync(struct gw_node *n, const struct gw_peer *p)
 {
     n->lm.count[GW_CNT_PEER_RESTARTED]++;
     gw_log(n->log, GW_LOG_NOTICE, GW_CAT_SIGNAL, "peer-restarted",
-           "%s has lost its state (restart counter %u)", p->cfg->name, p->hb.counter);
-    if ((n->cfg->roles & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->addr, &n->cfg->cmd))
+           "%s has lost its state (restart counter %u)", p->cfg->name, p->talk->hb.counter);
+    if ((n->cfg->roles & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->cfg->addr, &n->cfg->cmd))
         gw_maar_resync(&n->maar);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0 && (p->cfg->roles & GW_ROLE_MAAR) != 0)
-        gw_cmd_resync(&n->cmd, &p->addr);
+        gw_cmd_resync(&n->cmd, &p->cfg->addr);
     if ((n->cfg->roles & GW_ROLE_MAG) != 0 && (p->cfg->roles & GW_ROLE_LMA) != 0)
-        gw_mag_resync(&n->mag, &p->addr);
+        gw_mag_resync(&n->mag, &p->cfg->addr);
     /* An LMA has nothing to tell a MAG: it learns from the first frames of its stations, and gets
      * the same prefixes for them. */
 }
 
 static void heard_counter(struct gw_node *n, struct gw_peer *p, uint32_t counter)
 {
-    bool known = p->hb.counted;
+    bool known = p->talk->hb.counted;
 
-    if (known && p->hb.counter == counter)
+    if (known && p->talk->hb.counter == counter)
         return;
-    p->hb.counted = true;
-    p->hb.counter = counter;
-    put_counter(n, &p->addr, false, counter);
+    p->talk->hb.counted = true;
+    p->talk->hb.counter = counter;
+    put_counter(n, &p->cfg->addr, false, counter);
     if (known)
         resync(n, p);
 }
@@ -243,20 +244,20 @@ static int response(struct gw_node *n, struct gw_peer *p)
     bool unsolicited = n->in.hb.unsolicited;
     uint32_t value = counter != NULL ? counter->u32 : 0;
 
-    if (!unsolicited && (!p->hb.waiting || n->in.hb.seq != p->hb.seq)) {
+    if (!unsolicited && (!p->talk->hb.waiting || n->in.hb.seq != p->talk->hb.seq)) {
         n->lm.count[GW_CNT_UNMATCHED]++;
         return GW_ENOENT;
     }
     if (!unsolicited) {
-        p->hb.waiting = false;
-        p->hb.rtt = gw_time_sub(n->lm.now.mono, p->hb.asked);
+        p->talk->hb.waiting = false;
+        p->talk->hb.rtt = gw_time_sub(n->lm.now.mono, p->talk->hb.asked);
     }
-    p->hb.missed = 0;
-    if (p->hb.state == GW_HB_DOWN) {
+    p->talk->hb.missed = 0;
+    if (p->talk->hb.state == GW_HB_DOWN) {
         n->lm.count[GW_CNT_PEER_UP]++;
         gw_log(n->log, GW_LOG_NOTICE, GW_CAT_SIGNAL, "peer-up", "%s answers again", p->cfg->name);
     }
-    p->hb.state = GW_HB_UP;
+    p->talk->hb.state = GW_HB_UP;
     if (counter != NULL)
         heard_counter(n, p, value);
     return 0;
@@ -270,7 +271,7 @@ int gw_heartbeat_input(struct gw_node *n, struct gw_peer *p)
         n->lm.count[GW_CNT_IGNORED]++;
         return GW_EINVAL;
     }
-    p->hb.unsupported = false;
+    p->talk->hb.unsupported = false;
     (void)gw_heartbeat_send(n, p, (struct gw_mh_heartbeat){.response = true, .seq = n->in.hb.seq});
     return 0;
 }
@@ -278,18 +279,18 @@ int gw_heartbeat_input(struct gw_node *n, struct gw_peer *p)
 /* It does not say which message it is about: a peer that answers heartbeats means an order. */
 int gw_heartbeat_error(struct gw_node *n, struct gw_peer *p)
 {
-    bool order = n->in.be.status == 2 && gw_orders_error(&n->operations.orders, &p->addr);
+    bool order = n->in.be.status == 2 && gw_orders_error(&n->operations.orders, &p->cfg->addr);
 
-    if (order && (p->hb.state == GW_HB_UP || !p->hb.waiting))
+    if (order && (p->talk->hb.state == GW_HB_UP || !p->talk->hb.waiting))
         return 0;
-    if (n->in.be.status != 2 || !p->hb.waiting) {
+    if (n->in.be.status != 2 || !p->talk->hb.waiting) {
         n->lm.count[GW_CNT_IGNORED]++;
         return GW_EINVAL;
     }
-    p->hb.unsupported = true;
-    p->hb.waiting = false;
-    p->hb.missed = 0;
-    p->hb.state = GW_HB_UNKNOWN;
+    p->talk->hb.unsupported = true;
+    p->talk->hb.waiting = false;
+    p->talk->hb.missed = 0;
+    p->talk->hb.state = GW_HB_UNKNOWN;
     gw_log(n->log, GW_LOG_NOTICE, GW_CAT_SIGNAL, "no-heartbeat",
            "%s does not know heartbeats and is not asked any more", p->cfg->name);
     return 0;

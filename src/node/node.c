@@ -85,7 +85,7 @@ static bool other_anchor(void *user, const struct gw_addr *link_local, struct gw
     const struct gw_peer *p;
 
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        gw_dlif_default(&p->addr, &ll, lladdr);
+        gw_dlif_default(&p->cfg->addr, &ll, lladdr);
         if ((p->cfg->roles & (unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA)) != 0 &&
             gw_addr_eq(&ll, link_local))
             return true;

@@ -69,10 +69,8 @@ struct gw_probe {
     struct gw_time answer_at; /* gw_limit_take, of answers to doubtful questions */
 };
 
-/* A configured peer, or this node itself. */
-struct gw_peer {
-    struct gw_addr addr; /* the key */
-    const struct gw_cfg_peer *cfg;
+/* What has passed between this node and a peer. */
+struct gw_talk {
     struct gw_mac mac[GW_PEER_KEYS]; /* of its keys */
     struct gw_replay replay;
     uint64_t in, out, refused;    /* messages */
@@ -84,7 +82,13 @@ struct gw_peer {
     struct gw_protect policy;
     struct gw_said said[GW_SAID], upn;
     struct gw_probe probe;
-    uint64_t served, moved; /* scratch of show.c */
+};
+/* A configured peer, or this node itself. In a large domain a MAAR may get tunnel packets from
+ * thousands of others and never a message: those cost 48 octets. */
+struct gw_peer {
+    const struct gw_cfg_peer *cfg; /* its addr is the key */
+    struct gw_talk *talk;   /* NULL until the first message, unless heartbeats or IPsec are used */
+    uint32_t served, moved; /* scratch of show.c */
 };
 
 /* A message from this node to itself: one of its roles to another. */
@@ -197,6 +201,8 @@ void gw_attach_resume(struct gw_node *n); /* after restoring; the policy may be 
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);
 void gw_peers_free(struct gw_node *n, struct gw_table *t);
 struct gw_peer *gw_peer_get(const struct gw_node *n, const struct gw_addr *a);
+/* NULL without memory, which is counted. */
+struct gw_talk *gw_peer_talk(struct gw_node *n, struct gw_peer *p);
 const struct gw_cfg_peer *gw_peer_cfg(void *node, const struct gw_addr *a);
 
 #endif

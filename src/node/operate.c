@@ -31,7 +31,7 @@ static uint64_t fingerprint(const struct gw_mh *m)
 
 static struct gw_said *said(struct gw_peer *p, uint16_t seq)
 {
-    return &p->said[seq % GW_SAID];
+    return &p->talk->said[seq % GW_SAID];
 }
 
 static bool repeated(const struct gw_node *n, const struct gw_said *s, uint16_t seq, uint64_t print)
@@ -56,7 +56,7 @@ static bool is_lma(const struct gw_node *n, const struct gw_peer *p)
 /* In which role a revocation of this peer is for this node; 0: it has no business with it. */
 static enum gw_role told_as(const struct gw_node *n, const struct gw_peer *p, unsigned to)
 {
-    if ((to & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->addr, &n->cfg->cmd))
+    if ((to & GW_ROLE_MAAR) != 0 && gw_addr_eq(&p->cfg->addr, &n->cfg->cmd))
         return GW_ROLE_MAAR;
     if ((to & GW_ROLE_MAG) != 0 && (p->cfg->roles & GW_ROLE_LMA) != 0)
         return GW_ROLE_MAG;
@@ -126,11 +126,11 @@ static uint8_t obey(struct gw_node *n, struct gw_peer *p, enum gw_role as, struc
         status = gw_maar_revoke(&n->maar, r);
         if (status != GW_BRA_NO_BINDING || !is_lma(n, p))
             return status;
-        return gw_mag_revoke(&n->mag, &p->addr, r); /* it is both CMD and LMA */
+        return gw_mag_revoke(&n->mag, &p->cfg->addr, r); /* it is both CMD and LMA */
     case GW_ROLE_MAG:
-        return gw_mag_revoke(&n->mag, &p->addr, r);
+        return gw_mag_revoke(&n->mag, &p->cfg->addr, r);
     case GW_ROLE_LMA:
-        return gw_lma_revoked_by(&n->lma, &p->addr, r);
+        return gw_lma_revoked_by(&n->lma, &p->cfg->addr, r);
     case GW_ROLE_CMD:
         break;
     }
@@ -149,7 +149,7 @@ static int bri(struct gw_node *n, struct gw_peer *p, unsigned to)
     if (as == 0)
         return refused(n, GW_CNT_WRONG_ROLE);
     if (repeated(n, s, in.seq, print)) {
-        gw_revocation_answer(&n->lm, as, &p->addr, &in, s->status, NULL);
+        gw_revocation_answer(&n->lm, as, &p->cfg->addr, &in, s->status, NULL);
         return 0;
     }
     uint8_t status = gw_revocation_read(&n->in, &r);
@@ -160,7 +160,7 @@ static int bri(struct gw_node *n, struct gw_peer *p, unsigned to)
     if (later && status == GW_BRA_SUCCESS)
         return 0;
     remember(n, s, in.seq, print, status);
-    gw_revocation_answer(&n->lm, as, &p->addr, &in, status, &r);
+    gw_revocation_answer(&n->lm, as, &p->cfg->addr, &in, status, &r);
     if (status < 128)
         return 0;
     n->lm.count[GW_CNT_REFUSED_BRI]++;
@@ -186,7 +186,7 @@ static void answer_upn(struct gw_node *n, struct gw_peer *p, enum gw_role as, ui
             o->group = group->group;
     }
     if (fits)
-        (void)gw_signal_send(n, as, &p->addr, m);
+        (void)gw_signal_send(n, as, &p->cfg->addr, m);
 }
 
 static bool reregister(struct gw_node *n, const struct gw_peer *p, enum gw_role as)
@@ -196,13 +196,13 @@ static bool reregister(struct gw_node *n, const struct gw_peer *p, enum gw_role 
 
     if (id != NULL)
         return as == GW_ROLE_MAAR ? gw_maar_reregister(&n->maar, &id->mnid)
-                                  : gw_mag_reregister(&n->mag, &p->addr, &id->mnid);
+                                  : gw_mag_reregister(&n->mag, &p->cfg->addr, &id->mnid);
     if (group == NULL || group->group.id != GW_ORDER_GROUP_ALL)
         return false; /* no other group is agreed on */
     if (as == GW_ROLE_MAAR)
         gw_maar_resync(&n->maar);
     else
-        gw_mag_resync(&n->mag, &p->addr);
+        gw_mag_resync(&n->mag, &p->cfg->addr);
     return true;
 }
 
@@ -226,16 +226,16 @@ static int upn(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     uint16_t seq = n->in.upn.seq;
     enum gw_role as = told_as(n, p, to & (GW_ROLE_MAAR | GW_ROLE_MAG));
-    bool again = p->upn.known && p->upn.seq == seq && n->in.upn.d;
+    bool again = p->talk->upn.known && p->talk->upn.seq == seq && n->in.upn.d;
     uint8_t status;
 
     if (as == 0)
         return refused(n, GW_CNT_WRONG_ROLE);
     if (again && n->in.upn.a)
-        status = p->upn.status; /* its answer was lost */
+        status = p->talk->upn.status; /* its answer was lost */
     else
         status = act_on(n, p, as);
-    remember(n, &p->upn, seq, 0, status);
+    remember(n, &p->talk->upn, seq, 0, status);
     if (n->in.upn.a)
         answer_upn(n, p, as, status);
     if (status < 128)
@@ -253,12 +253,12 @@ int gw_operate_input(struct gw_node *n, struct gw_peer *p, unsigned to)
         if (n->in.br.br_type == GW_BR_BRI)
             return bri(n, p, to);
         if (n->in.br.br_type == GW_BR_BRA)
-            return gw_orders_answer(&n->operations.orders, &p->addr, &n->in);
+            return gw_orders_answer(&n->operations.orders, &p->cfg->addr, &n->in);
         break;
     case GW_MH_UPN:
         return upn(n, p, to);
     case GW_MH_UPA:
-        return gw_orders_answer(&n->operations.orders, &p->addr, &n->in);
+        return gw_orders_answer(&n->operations.orders, &p->cfg->addr, &n->in);
     default: /* a value of the wire */
         break;
     }

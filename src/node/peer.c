@@ -69,45 +69,84 @@ static uint64_t addr_hash(const void *key, uint64_t seed)
 }
 static bool addr_eq(const void *key, const void *obj)
 {
-    return gw_addr_eq(key, &((const struct gw_peer *)obj)->addr);
+    return gw_addr_eq(key, &((const struct gw_peer *)obj)->cfg->addr);
 }
 static const void *addr_key(const void *obj)
 {
-    return &((const struct gw_peer *)obj)->addr;
+    return &((const struct gw_peer *)obj)->cfg->addr;
 }
 static const struct gw_table_ops ops = {.hash = addr_hash, .eq = addr_eq, .key = addr_key};
 
+struct gw_talk *gw_peer_talk(struct gw_node *n, struct gw_peer *p)
+{
+    if (p->talk != NULL)
+        return p->talk;
+    struct gw_talk *t = gw_new(n->al, sizeof *t);
+    if (t == NULL) {
+        n->lm.count[GW_CNT_NO_MEMORY]++;
+        return NULL;
+    }
+    t->replay.floor = n->born;
+    for (size_t i = 0; i < GW_PEER_KEYS; i++)
+        t->mac[i] = (struct gw_mac){.key = &p->cfg->keys[i]};
+    p->talk = t;
+    return t;
+}
+
+static void drop(struct gw_node *n, struct gw_peer *p)
+{
+    if (p->talk != NULL) {
+        gw_timer_stop(&n->timers, &p->talk->hb.timer);
+        for (size_t i = 0; i < GW_PEER_KEYS; i++)
+            gw_mac_end(&p->talk->mac[i]);
+    }
+    gw_free(n->al, p->talk, sizeof *p->talk);
+    gw_free(n->al, p, sizeof *p);
+}
+
 /* A peer that stays keeps what it was heard saying: a reload opens no hole. */
-static int add(struct gw_node *n, struct gw_table *t, const struct gw_cfg_peer *cfg)
+static int recall(struct gw_node *n, struct gw_peer *p, const struct gw_peer *old)
+{
+    if (gw_peer_talk(n, p) == NULL)
+        return GW_ENOMEM;
+    if (old != NULL && old->talk != NULL) {
+        struct gw_mac mac[GW_PEER_KEYS]; /* the keys may be others */
+        memcpy(mac, p->talk->mac, sizeof mac);
+        *p->talk = *old->talk;
+        memcpy(p->talk->mac, mac, sizeof mac);
+    }
+    p->talk->hb.timer.pos = 0; /* that one is the old one's; `due` says when */
+    if (!p->cfg->esp)
+        p->talk->policy = (struct gw_protect){0};
+    return 0;
+}
+
+static int add(struct gw_node *n, struct gw_table *t, const struct gw_config *c,
+               const struct gw_cfg_peer *cfg)
 {
     const struct gw_peer *old = gw_peer_get(n, &cfg->addr);
     struct gw_peer *p = gw_new(n->al, sizeof *p);
+    int err = 0;
 
     if (p == NULL)
         return GW_ENOMEM;
-    if (old != NULL)
-        *p = *old;
-    else
-        p->replay.floor = n->born;
-    p->hb.timer.pos = 0; /* that one is the old one's; `due` says when */
-    p->addr = cfg->addr;
     p->cfg = cfg;
-    for (size_t i = 0; i < GW_PEER_KEYS; i++)
-        p->mac[i] = (struct gw_mac){.key = &cfg->keys[i]};
-    if (!cfg->esp)
-        p->policy = (struct gw_protect){0};
-    int err = gw_table_put(t, p);
+    if ((old != NULL && old->talk != NULL) || c->heartbeat.interval.ns != 0 || cfg->esp ||
+        cfg == &n->self)
+        err = recall(n, p, old);
+    if (err == 0)
+        err = gw_table_put(t, p);
     if (err != 0)
-        gw_free(n->al, p, sizeof *p);
+        drop(n, p);
     return err == GW_EEXIST ? 0 : err;
 }
 
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out)
 {
     gw_table_init(out, n->al, &ops, 0, n->lm.seed);
-    int err = add(n, out, &n->self); /* first: a list that several nodes share names it too */
+    int err = add(n, out, cfg, &n->self); /* first: a list that several nodes share names it too */
     for (size_t i = 0; i < cfg->npeers && err == 0; i++)
-        err = add(n, out, &cfg->peers[i]);
+        err = add(n, out, cfg, &cfg->peers[i]);
     if (err != 0)
         gw_peers_free(n, out);
     return err;
@@ -117,12 +156,8 @@ void gw_peers_free(struct gw_node *n, struct gw_table *t)
 {
     struct gw_peer *p;
 
-    for (size_t i = 0; (p = gw_table_next(t, &i)) != NULL;) {
-        gw_timer_stop(&n->timers, &p->hb.timer);
-        for (size_t k = 0; k < GW_PEER_KEYS; k++)
-            gw_mac_end(&p->mac[k]);
-        gw_free(n->al, p, sizeof *p);
-    }
+    for (size_t i = 0; (p = gw_table_next(t, &i)) != NULL;)
+        drop(n, p);
     gw_table_free(t);
 }
 

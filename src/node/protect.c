@@ -13,9 +13,14 @@
  */
 #include "node/node_int.h"
 
+static bool required(const struct gw_peer *p, enum gw_policy_dir dir)
+{
+    return p->talk != NULL && p->talk->policy.required[dir];
+}
+
 static const char *state_name(const struct gw_peer *p)
 {
-    bool in = p->policy.required[GW_POLICY_IN], out = p->policy.required[GW_POLICY_OUT];
+    bool in = required(p, GW_POLICY_IN), out = required(p, GW_POLICY_OUT);
 
     return in && out ? "present" : in ? "outbound-missing" : out ? "inbound-missing" : "missing";
 }
@@ -31,7 +36,7 @@ void gw_protect_show(const struct gw_peer *p, struct gw_emit *e)
 
 bool gw_protect_is(const struct gw_peer *p)
 {
-    return !p->cfg->esp || (p->policy.required[GW_POLICY_IN] && p->policy.required[GW_POLICY_OUT]);
+    return !p->cfg->esp || (required(p, GW_POLICY_IN) && required(p, GW_POLICY_OUT));
 }
 
 bool gw_node_may_send(const struct gw_node *n, const struct gw_addr *to)
@@ -45,8 +50,10 @@ static void add(const struct gw_node *n, struct gw_peer *p, const struct gw_poli
 {
     bool out = policy->dir == GW_POLICY_OUT;
 
-    if (gw_policy_matches(policy, out ? &n->cfg->addr : &p->addr, out ? &p->addr : &n->cfg->addr))
-        gw_policy_add(&p->policy.sum[policy->dir], policy);
+    if (p->cfg->esp && p->talk != NULL &&
+        gw_policy_matches(policy, out ? &n->cfg->addr : &p->cfg->addr,
+                          out ? &p->cfg->addr : &n->cfg->addr))
+        gw_policy_add(&p->talk->policy.sum[policy->dir], policy);
 }
 
 /* Nearly all name one peer. */
@@ -70,11 +77,11 @@ static void conclude(struct gw_node *n, struct gw_peer *p)
     bool was = gw_protect_is(p), is;
 
     for (int dir = 0; dir < GW_POLICY_DIRS; dir++)
-        p->policy.required[dir] = gw_policy_requires_esp(&p->policy.sum[dir]);
+        p->talk->policy.required[dir] = gw_policy_requires_esp(&p->talk->policy.sum[dir]);
     is = gw_protect_is(p);
-    if (was == is && p->policy.said)
+    if (was == is && p->talk->policy.said)
         return;
-    p->policy.said = true;
+    p->talk->policy.said = true;
     gw_log(
         n->log, is ? GW_LOG_NOTICE : GW_LOG_WARN, GW_CAT_SIGNAL,
         is ? "ipsec-policy" : "no-ipsec-policy", "%s: %s", p->cfg->name,
@@ -87,11 +94,12 @@ int gw_protect_policies(struct gw_node *n, const struct gw_policy *list, size_t 
     struct gw_peer *p;
 
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;)
-        memset(p->policy.sum, 0, sizeof p->policy.sum);
+        if (p->cfg->esp && gw_peer_talk(n, p) != NULL)
+            memset(p->talk->policy.sum, 0, sizeof p->talk->policy.sum);
     for (size_t i = 0; i < count; i++)
         add_to_peers(n, &list[i]);
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;)
-        if (p->cfg->esp)
+        if (p->cfg->esp && p->talk != NULL)
             conclude(n, p);
     return 0;
 }

@@ -98,8 +98,10 @@ bool gw_queue_next(struct gw_queue *q, struct gw_action *a)
 {
     struct gw_queue_item *i = q->head;
 
-    if (i == NULL)
+    if (i == NULL) { /* what a start or a reload has taken for thousands of peers goes back */
+        gw_queue_recycle(q);
         return false;
+    }
     *a = i->act;
     q->head = i->next;
     if (q->head == NULL)

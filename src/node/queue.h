@@ -29,7 +29,7 @@ struct gw_queue {
 
 void gw_queue_init(struct gw_queue *q, const struct gw_alloc *al);
 void gw_queue_free(struct gw_queue *q);
-/* At the start of every call into the node: reuses what has been carried out. */
+/* At the start of every call into the node, and when everything has been carried out. */
 void gw_queue_recycle(struct gw_queue *q);
 int gw_queue_reserve(struct gw_queue *q); /* 0 or GW_ENOMEM */
 /* Octets that live as long as the actions; NULL only beyond the reserve and without memory. */

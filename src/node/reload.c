@@ -71,7 +71,7 @@ static void switch_peers(struct gw_node *n, struct gw_table *now)
     struct gw_peer *p;
 
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        struct gw_peer *q = gw_table_get(now, &p->addr);
+        struct gw_peer *q = gw_table_get(now, &p->cfg->addr);
         bool was = (p->cfg->roles & GW_ROLES_FORWARDING) != 0;
         if (was && (q == NULL || (q->cfg->roles & GW_ROLES_FORWARDING) == 0))
             gw_route_peer(&n->lm, p->cfg, false);

@@ -263,7 +263,7 @@ static void show_tunnels(const struct gw_node *n, struct gw_emit *e)
         gw_emit_obj(e, NULL);
         gw_emit_str(e, "peer", p->cfg->name);
         gw_emit_addr(e, "local", &n->cfg->addr);
-        gw_emit_addr(e, "remote", &p->addr);
+        gw_emit_addr(e, "remote", &p->cfg->addr);
         gw_emit_num(e, "mtu", n->cfg->core_mtu);
         gw_emit_num(e, "served", (int64_t)p->served);
         gw_emit_num(e, "moved", (int64_t)p->moved);
@@ -271,8 +271,26 @@ static void show_tunnels(const struct gw_node *n, struct gw_emit *e)
     }
 }
 
+static void show_talk(const struct gw_talk *t, struct gw_emit *e, struct gw_now now)
+{
+    gw_emit_num(e, "messages_in", (int64_t)t->in);
+    gw_emit_num(e, "messages_out", (int64_t)t->out);
+    gw_emit_num(e, "refused", (int64_t)t->refused);
+    gw_emit_num(e, "last_heard_ms",
+                t->last_in.ns != 0 ? (now.mono.ns - t->last_in.ns) / 1000000 : -1);
+}
+
+static void show_heartbeat(const struct gw_heartbeat *hb, struct gw_emit *e)
+{
+    gw_emit_str(e, "state", gw_heartbeat_state_name(hb->state));
+    gw_emit_num(e, "missed", hb->missed);
+    gw_emit_num(e, "rtt_us", hb->rtt.ns != 0 ? hb->rtt.ns / 1000 : -1);
+    gw_emit_num(e, "restart_counter", hb->counted ? (int64_t)hb->counter : -1);
+}
+
 static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
 {
+    static const struct gw_talk none;
     const struct gw_peer *p;
 
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
@@ -280,7 +298,7 @@ static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now
             continue;
         gw_emit_obj(e, NULL);
         gw_emit_str(e, "name", p->cfg->name);
-        gw_emit_addr(e, "address", &p->addr);
+        gw_emit_addr(e, "address", &p->cfg->addr);
         gw_emit_arr(e, "roles");
         if ((p->cfg->roles & GW_ROLE_MAAR) != 0)
             gw_emit_str(e, NULL, "maar");
@@ -291,16 +309,10 @@ static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now
         if ((p->cfg->roles & GW_ROLE_MAG) != 0)
             gw_emit_str(e, NULL, "mag");
         gw_emit_arr_end(e);
-        gw_emit_num(e, "messages_in", (int64_t)p->in);
-        gw_emit_num(e, "messages_out", (int64_t)p->out);
-        gw_emit_num(e, "refused", (int64_t)p->refused);
-        gw_emit_num(e, "last_heard_ms",
-                    p->last_in.ns != 0 ? (now.mono.ns - p->last_in.ns) / 1000000 : -1);
+        const struct gw_talk *t = p->talk != NULL ? p->talk : &none;
+        show_talk(t, e, now);
         gw_protect_show(p, e);
-        gw_emit_str(e, "state", gw_heartbeat_state_name(p->hb.state));
-        gw_emit_num(e, "missed", p->hb.missed);
-        gw_emit_num(e, "rtt_us", p->hb.rtt.ns != 0 ? p->hb.rtt.ns / 1000 : -1);
-        gw_emit_num(e, "restart_counter", p->hb.counted ? (int64_t)p->hb.counter : -1);
+        show_heartbeat(&t->hb, e);
         gw_emit_obj_end(e);
     }
 }

@@ -83,7 +83,7 @@ static int encode(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs
     if (id == NULL)
         return GW_ESHORT;
     id->u64 = next_mesgid(n);
-    return gw_mac_write(&n->cfg->codec, addrs, m, &p->mac[0], buf, GW_MH_MAX);
+    return gw_mac_write(&n->cfg->codec, addrs, m, &p->talk->mac[0], buf, GW_MH_MAX);
 }
 
 int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct gw_mh *m)
@@ -95,12 +95,14 @@ int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct
 
     if (p == NULL || (p->cfg != &n->self && p->cfg->nkeys == 0 && !p->cfg->esp))
         return GW_ENOENT;
+    if (gw_peer_talk(n, p) == NULL)
+        return GW_ENOMEM;
     if (!gw_protect_is(p)) {
         n->lm.unsent = true;
         return drop(n, GW_CNT_OUT_NO_POLICY, GW_EDENIED);
     }
     count_out(n, m);
-    p->out++;
+    p->talk->out++;
     if (p->cfg == &n->self)
         return send_to_self(n, as, m);
     int len = encode(n, p, &addrs, m, buf);
@@ -117,11 +119,11 @@ int gw_signal_send(void *node, enum gw_role as, const struct gw_addr *to, struct
  */
 static bool may_answer(struct gw_node *n, struct gw_peer *p)
 {
-    if (!gw_time_before(n->lm.now.mono, gw_time_add(p->answer_window, GW_SEC(1)))) {
-        p->answer_window = n->lm.now.mono;
-        p->answers = 0;
+    if (!gw_time_before(n->lm.now.mono, gw_time_add(p->talk->answer_window, GW_SEC(1)))) {
+        p->talk->answer_window = n->lm.now.mono;
+        p->talk->answers = 0;
     }
-    if (p->answers++ < ANSWERS_PER_SECOND)
+    if (p->talk->answers++ < ANSWERS_PER_SECOND)
         return true;
     n->lm.count[GW_CNT_ANSWER_LIMITED]++;
     return false;
@@ -134,7 +136,8 @@ void gw_signal_refuse(struct gw_node *n, struct gw_peer *p, uint8_t status)
         (uint8_t)(((said & GW_BU_P) != 0 ? GW_BA_P : 0u) | ((said & GW_BU_D) != 0 ? GW_BA_D : 0u));
 
     if (may_answer(n, p) && gw_lm_refusal(&n->out, &n->in, status, flags, 0))
-        (void)gw_signal_send(n, GW_ROLE_CMD, &p->addr, &n->out); /* a role matters to itself only */
+        (void)gw_signal_send(n, GW_ROLE_CMD, &p->cfg->addr,
+                             &n->out); /* a role matters to itself only */
 }
 
 /* RFC 6275 §9.2; only to peers, and not often: what is answered here is not authenticated. */
@@ -207,7 +210,7 @@ static void count_in(struct gw_node *n)
  * been taken says neither: the network made it, or somebody who would like an answer. */
 static void answer_id(struct gw_node *n, struct gw_peer *p, const struct gw_opt *id)
 {
-    if (n->in.type != GW_MH_BU || (id != NULL && gw_replay_has(&p->replay, id->u64)))
+    if (n->in.type != GW_MH_BU || (id != NULL && gw_replay_has(&p->talk->replay, id->u64)))
         return;
     gw_signal_refuse(n, p, id == NULL ? GW_ST_MESGID_REQUIRED : GW_ST_MESGID_MISMATCH);
 }
@@ -217,27 +220,27 @@ static int check_mac(struct gw_node *n, struct gw_peer *p, const struct gw_mh_ad
                      const uint8_t *data, size_t len)
 {
     const struct gw_opt *id = gw_lm_opt(&n->in, GW_OPT_MESGID);
-    int err = gw_mac_check(addrs, &n->in, data, len, p->mac, p->cfg->nkeys);
+    int err = gw_mac_check(addrs, &n->in, data, len, p->talk->mac, p->cfg->nkeys);
 
     if (err != 0) {
-        p->refused++;
-        if (gw_limit_line(&p->line_at, n->lm.now.mono))
+        p->talk->refused++;
+        if (gw_limit_line(&p->talk->line_at, n->lm.now.mono))
             gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "auth-failed",
                    "a message of %s fails authentication", p->cfg->name);
         return drop(n, GW_CNT_AUTH_FAILED, GW_EAUTH);
     }
-    if (id == NULL || gw_replay_check(&p->replay, id->u64, gw_ntp_time(n->lm.now.wall_ns),
+    if (id == NULL || gw_replay_check(&p->talk->replay, id->u64, gw_ntp_time(n->lm.now.wall_ns),
                                       gw_ntp_span(n->cfg->timers.replay_window.ns)) != 0) {
         if (gw_clock_doubt(n, p, id) == 0)
             return PROVED;
-        p->refused++;
-        if (gw_limit_line(&p->line_at, n->lm.now.mono))
+        p->talk->refused++;
+        if (gw_limit_line(&p->talk->line_at, n->lm.now.mono))
             gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "replay",
                    "a message of %s is old or comes again, or its clock is wrong", p->cfg->name);
         answer_id(n, p, id);
         return drop(n, GW_CNT_REPLAY, GW_EREPLAY);
     }
-    gw_replay_take(&p->replay, id->u64);
+    gw_replay_take(&p->talk->replay, id->u64);
     return 0;
 }
 
@@ -250,8 +253,8 @@ static int admit(struct gw_node *n, struct gw_peer *p, const struct gw_mh_addrs 
 
     if (err != 0)
         return err;
-    p->last_in = n->lm.now.mono;
-    p->in++;
+    p->talk->last_in = n->lm.now.mono;
+    p->talk->in++;
     return 0;
 }
 
@@ -267,15 +270,15 @@ static int stranger(struct gw_node *n, const struct gw_addr *from)
 
 static int unprotected(struct gw_node *n, struct gw_peer *p)
 {
-    p->refused++;
+    p->talk->refused++;
     return drop(n, GW_CNT_IN_NO_POLICY, GW_EDENIED);
 }
 
 /* Before it costs parsing or cryptography. */
 static int too_many(struct gw_node *n, struct gw_peer *p)
 {
-    p->refused++;
-    if (gw_limit_line(&p->line_at, n->lm.now.mono))
+    p->talk->refused++;
+    if (gw_limit_line(&p->talk->line_at, n->lm.now.mono))
         gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "peer-rate",
                "%s sends more than %u messages per second", p->cfg->name, n->cfg->limits.peer_rate);
     return drop(n, GW_CNT_PEER_RATE, GW_EFULL);
@@ -288,16 +291,18 @@ int gw_signal_input(struct gw_node *n, const struct gw_mh_addrs *addrs, const ui
 
     if (p == NULL || p->cfg == &n->self)
         return stranger(n, &addrs->src);
-    if (!gw_limit_take(&p->rate_at, n->lm.now.mono, n->cfg->limits.peer_rate, GW_SEC(1)))
+    if (gw_peer_talk(n, p) == NULL)
+        return GW_ENOMEM;
+    if (!gw_limit_take(&p->talk->rate_at, n->lm.now.mono, n->cfg->limits.peer_rate, GW_SEC(1)))
         return too_many(n, p);
     if (!gw_protect_is(p))
         return unprotected(n, p);
     struct gw_parse_result r = gw_mh_parse(&n->cfg->codec, addrs, data, len, &n->in);
     if (r.code != GW_PARSE_OK) {
-        if (gw_limit_line(&p->line_at, n->lm.now.mono))
+        if (gw_limit_line(&p->talk->line_at, n->lm.now.mono))
             gw_log(n->log, GW_LOG_WARN, GW_CAT_SIGNAL, "malformed", "a message of %s, octet %u: %s",
                    p->cfg->name, r.offset, r.why != NULL ? r.why : "");
-        p->refused++;
+        p->talk->refused++;
         if (r.code == GW_PARSE_ERROR)
             complain(n, p, addrs, &r, data, len);
         return drop(n, r.code == GW_PARSE_IGNORE ? GW_CNT_IGNORED : GW_CNT_MALFORMED, GW_EFORMAT);
@@ -317,8 +322,8 @@ static void deliver(struct gw_node *n, const struct gw_loop *l)
 
     if (r.code != GW_PARSE_OK || self == NULL)
         return;
-    self->in++;
-    self->last_in = n->lm.now.mono;
+    self->talk->in++;
+    self->talk->last_in = n->lm.now.mono;
     count_in(n);
     (void)gw_dispatch(n, self, n->cfg->roles & ~(unsigned)l->as);
 }

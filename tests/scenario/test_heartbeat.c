@@ -31,11 +31,12 @@ static struct world *make(size_t maars, uint64_t seed)
     return w;
 }
 
-static struct gw_peer *peer(struct world *w, size_t node, size_t of)
+static struct gw_talk *peer(struct world *w, size_t node, size_t of)
 {
     struct gw_peer *p = gw_peer_get(w->n[node].node, &w->n[of].cfg->addr);
     assert_non_null(p);
-    return p;
+    assert_non_null(p->talk);
+    return p->talk;
 }
 
 static void up(void **state)
@@ -224,7 +225,7 @@ static void hostile(void **state)
 {
     (void)state;
     struct world *w = make(1, 40);
-    struct gw_peer *p = peer(w, 0, 1);
+    struct gw_talk *p = peer(w, 0, 1);
     struct gw_key wrong = {.spi = 256, .alg = GW_AUTH_HMAC_SHA256_128, .len = 16};
     uint32_t known = p->hb.counter;
 
@@ -262,7 +263,7 @@ static void unsupported(void **state)
 {
     (void)state;
     struct world *w = make(1, 41);
-    struct gw_peer *p = peer(w, 0, 1);
+    struct gw_talk *p = peer(w, 0, 1);
 
     w_crash(w, 1);
     while (!p->hb.waiting)
@@ -349,13 +350,44 @@ static void thousand(void **state)
     w_free(w);
 }
 
+/* Without heartbeats a MAAR keeps nothing of another that never says anything to it; from the first
+ * message on it does, and its messages count once only. */
+static void silent(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 44);
+    const struct gw_peer *p = gw_peer_get(w->n[1].node, &w->n[2].cfg->addr);
+
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(10));
+    assert_null(p->talk);
+    assert_int_equal(peer(w, 1, 0)->in, 1);
+    struct gw_config c = w->n[1].cfg[0]; /* nor after a reload */
+    assert_int_equal(gw_node_reload(w->n[1].node, &c, NULL, NULL, w_now(w)), 0);
+    w_drain(w, 1);
+    p = gw_peer_get(w->n[1].node, &w->n[2].cfg->addr);
+    assert_null(p->talk);
+    assert_int_equal(peer(w, 1, 0)->in, 1);
+
+    w->n[1].alloc_fails = 1; /* no memory for it */
+    assert_int_equal(w_inject(w, 2, 1, message(w, false, false, 1, 0), NULL), GW_ENOMEM);
+    assert_null(p->talk);
+    assert_int_equal(w_count(w, 1, GW_CNT_NO_MEMORY), 1);
+    assert_int_equal(w_inject(w, 2, 1, message(w, false, false, 1, 0), NULL), 0);
+    assert_int_equal(peer(w, 1, 2)->in, 1);
+    assert_int_equal(peer(w, 1, 2)->out, 1);
+    w_crash(w, 1);
+    w_boot(w, 1);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(up),       cmocka_unit_test(down),        cmocka_unit_test(counter),
         cmocka_unit_test(restarts), cmocka_unit_test(together),    cmocka_unit_test(again),
         cmocka_unit_test(hostile),  cmocka_unit_test(unsupported), cmocka_unit_test(reload),
-        cmocka_unit_test(thousand),
+        cmocka_unit_test(thousand), cmocka_unit_test(silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,10 +37,12 @@ const char *gw_ho_step_name(enum gw_ho_step s)
     return (unsigned)s < GW_HO_STEPS ? names[s] : "unknown";
 }
 
-int gw_handovers_init(struct gw_handovers *h, const struct gw_alloc *al, size_t size)
+#define ROWS_FIRST 16
+
+int gw_handovers_init(struct gw_handovers *h, const struct gw_alloc *al, size_t most)
 {
-    *h = (struct gw_handovers){.al = al, .size = size};
-    h->row = gw_new(al, size * sizeof *h->row);
+    *h = (struct gw_handovers){.al = al, .size = ROWS_FIRST, .most = most};
+    h->row = gw_new(al, h->size * sizeof *h->row);
     return h->row != NULL ? 0 : GW_ENOMEM;
 }
 
@@ -50,9 +52,28 @@ void gw_handovers_free(struct gw_handovers *h)
     h->row = NULL;
 }
 
+/* Twice as many rows, when the next one would be the first again: all stay where their numbers say,
+ * in the lower half or, if an earlier attempt found no memory, perhaps in the upper one. */
+static void grow(struct gw_handovers *h)
+{
+    size_t half = h->size * sizeof *h->row;
+    struct gw_handover *row = h->al->resize(h->al->user, h->row, half, 2 * half);
+    bool upper = h->last / h->size % 2 == 0;
+
+    if (row == NULL)
+        return;
+    if (upper)
+        memcpy(row + h->size, row, half);
+    memset(upper ? row : row + h->size, 0, half);
+    h->row = row;
+    h->size *= 2;
+}
+
 struct gw_handover *gw_handovers_add(struct gw_handovers *h, enum gw_ho_role role,
                                      const struct gw_mnid *mn)
 {
+    if (h->last != 0 && h->last % h->size == 0 && h->size < h->most)
+        grow(h);
     struct gw_handover *row = &h->row[h->last++ % h->size];
     uint8_t len = mn->len < GW_HO_MNID ? mn->len : GW_HO_MNID;
 
@@ -72,9 +93,14 @@ struct gw_handover *gw_handovers_get(const struct gw_handovers *h, uint64_t numb
 
 const struct gw_handover *gw_handovers_next(const struct gw_handovers *h, uint64_t *it)
 {
-    if (*it == 0)
-        *it = h->last > h->size ? h->last - h->size : 0;
-    return *it < h->last ? &h->row[(*it)++ % h->size] : NULL;
+    if (*it == 0 && h->last > h->size)
+        *it = h->last - h->size;
+    while (*it < h->last) {
+        const struct gw_handover *row = &h->row[*it % h->size];
+        if (row->number == ++*it)
+            return row;
+    }
+    return NULL;
 }
 
 void gw_handover_step(struct gw_handover *row, enum gw_ho_step s, struct gw_time at)

@@ -47,13 +47,14 @@ struct gw_handover {
 struct gw_handovers {
     const struct gw_alloc *al;
     struct gw_handover *row;
-    size_t size;
-    uint64_t last; /* number of the newest */
+    size_t size, most; /* rows: there are; there may be */
+    uint64_t last;     /* number of the newest */
 };
 
-int gw_handovers_init(struct gw_handovers *h, const struct gw_alloc *al, size_t size);
+/* Room for a few; more is taken when they are full, up to `most` (a power of two, from 16). */
+int gw_handovers_init(struct gw_handovers *h, const struct gw_alloc *al, size_t most);
 void gw_handovers_free(struct gw_handovers *h);
-/* A new row, over the oldest when full; never fails. */
+/* A new row, over the oldest when full or without memory for more; never fails. */
 struct gw_handover *gw_handovers_add(struct gw_handovers *h, enum gw_ho_role role,
                                      const struct gw_mnid *mn);
 /* NULL when number is 0 or the row was overwritten. */
