@@ -251,7 +251,8 @@ void w_spoil_key(struct world *w, size_t node, size_t other)
     for (size_t i = 0; i < c->npeers; i++)
         if (p->cfg == &c->peers[i])
             c->peers[i].keys[0].secret[5] ^= 1;
-    gw_mac_end(&p->mac[0]); /* what it had come to is forgotten, as in a reload */
+    if (p->talk != NULL) /* what it had come to is forgotten, as in a reload */
+        gw_mac_end(&p->talk->mac[0]);
 }
 
 struct gw_station_key w_station(unsigned mn)
