@@ -3,9 +3,8 @@
 
 #define SILENCE (100 * SIM_S) /* two refreshes, three probes, the guard of a departure */
 #define SOON    (5 * SIM_S)   /* a solicitation may wait for a second, an answer too */
-#define PROBE   (2 * SIM_S)
-#define CUT     (70 * SIM_S) /* a lifetime is 60 s */
-#define RETURN  (60 * SIM_S) /* the longest back-off is 32 s */
+#define CUT     (70 * SIM_S)  /* a lifetime is 60 s */
+#define RETURN  (60 * SIM_S)  /* the longest back-off is 32 s */
 #define STEP    (SIM_S / 4)
 #define CUT_OF  4 /* seeds: one in so many has a MAAR cut off, which takes long */
 
@@ -108,16 +107,6 @@ static void in_mode(struct sim *s, uint64_t moved, uint64_t copies)
                                    : "proxy");
 }
 
-static void probe(struct sim *s)
-{
-    if (s->failed)
-        return;
-    sim_probe_begin(s);
-    sim_until(s, s->now + PROBE);
-    if (!s->failed)
-        sim_probe_end(s);
-}
-
 static void handover(struct sim *s)
 {
     uint64_t copies = counted(s, GW_CNT_COPY), moved = 0;
@@ -135,7 +124,7 @@ static void handover(struct sim *s)
     settled(s, "prompt", STEP);
     if (!s->failed && s->sched->kind == SIM_DMM && !s->policies)
         in_mode(s, moved, counted(s, GW_CNT_COPY) - copies);
-    probe(s);
+    sim_probe(s);
 }
 
 static void cut(struct sim *s, size_t node, bool is)

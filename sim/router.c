@@ -144,13 +144,26 @@ static unsigned score(const struct sim *s, const struct sim_router *r)
     return r->state == SIM_NUD_FAILED ? 1 : 1 + pref;
 }
 
-const struct gw_lladdr *sim_router_next_hop(struct sim *s, struct sim_station *h)
+static struct sim_router *best(const struct sim *s, struct sim_station *h)
 {
     struct sim_router *r = NULL;
 
     for (size_t i = 0; i < h->nrouter; i++)
         if (score(s, &h->router[i]) > (r != NULL ? score(s, r) : 0))
             r = &h->router[i];
+    return r;
+}
+
+bool sim_router_sought(const struct sim *s, struct sim_station *h)
+{
+    const struct sim_router *r = best(s, h);
+    return r != NULL && r->state != SIM_NUD_REACHABLE;
+}
+
+const struct gw_lladdr *sim_router_next_hop(struct sim *s, struct sim_station *h)
+{
+    struct sim_router *r = best(s, h);
+
     if (r == NULL)
         return NULL;
     h->nud.fire = due;

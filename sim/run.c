@@ -9,7 +9,6 @@
 
 #define LOOK       (250 * SIM_MS) /* between looks at the whole domain */
 #define SETTLE_MAX (300 * SIM_S)  /* liveness: the longest back-off is 32 s, a lifetime 60 s */
-#define PROBE      (2 * SIM_S)
 #define GONE_AFTER (400 * SIM_S)
 #define EVENTS_MAX UINT64_C(200000000) /* of one run: more is a livelock */
 
@@ -149,7 +148,7 @@ void sim_until(struct sim *s, int64_t end)
 }
 
 /* Every station shows now and then that it is there. */
-static void keep_talking(struct sim *s)
+void sim_keep_talking(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
@@ -164,7 +163,7 @@ static void settle(struct sim *s)
     int64_t end = s->now + SETTLE_MAX;
 
     while (!s->failed && s->now < end) {
-        keep_talking(s);
+        sim_keep_talking(s);
         sim_until(s, s->now + SIM_S);
         if (!s->failed && sim_settled(s, false))
             return;
@@ -190,10 +189,7 @@ enum sim_result sim_run(struct sim *s)
     settle(s);
     if (!s->failed) {
         sim_trace(s, "settled");
-        sim_probe_begin(s);
-        sim_until(s, s->now + PROBE);
-        if (!s->failed)
-            sim_probe_end(s);
+        sim_probe(s);
     }
     if (!s->failed)
         sim_exam(s);

@@ -7,6 +7,9 @@
 
 #include "fn/access/station.h"
 
+#define PROBE    (2 * SIM_S)
+#define SEEK_MAX (120 * SIM_S) /* eleven seconds for each router that is none any more */
+
 static struct gw_maar_mn *entry(const struct sim_node *n, const struct gw_mnid *id)
 {
     struct gw_binding *b = n->node != NULL ? gw_binding_get(&n->node->maar.bs, id) : NULL;
@@ -199,7 +202,7 @@ static const struct gw_binding *bindings(struct sim *s, const struct sim_station
     return mn != NULL && mn->state == GW_MN_LOCAL ? &mn->b : NULL;
 }
 
-void sim_probe_begin(struct sim *s)
+static void probe_begin(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
@@ -221,7 +224,7 @@ static bool live(struct sim *s, const struct sim_station *h, const struct gw_add
     return false;
 }
 
-void sim_probe_end(struct sim *s)
+static void probe_end(struct sim *s)
 {
     char text[GW_TEXT_MAX];
 
@@ -237,4 +240,30 @@ void sim_probe_end(struct sim *s)
             sim_flow_free(s, f);
         }
     }
+}
+
+/* Does any station still look for a router that answers? Those of former places may have to be
+ * tried and given up first (RFC 4861 §7.3); then it sends where it is heard. */
+static bool sought(struct sim *s)
+{
+    for (size_t i = 0; i < s->nstations; i++) {
+        struct sim_station *h = &s->station[i];
+        if (h->at != 0 && sim_station_newest(s, h) != NULL && sim_router_sought(s, h))
+            return true;
+    }
+    return false;
+}
+
+void sim_probe(struct sim *s)
+{
+    for (int64_t end = s->now + SEEK_MAX; !s->failed && s->now < end && sought(s);) {
+        sim_keep_talking(s);
+        sim_until(s, s->now + SIM_S);
+    }
+    if (s->failed)
+        return;
+    probe_begin(s);
+    sim_until(s, s->now + PROBE);
+    if (!s->failed)
+        probe_end(s);
 }

@@ -309,6 +309,7 @@ void sim_station_send_nd(struct sim *s, struct sim_station *h, const uint8_t dst
  * NULL: to nobody, or nobody knows yet. */
 void sim_router_heard(struct sim *s, struct sim_station *h, const struct gw_nd *ra);
 void sim_router_answers(struct sim *s, struct sim_station *h, const struct gw_nd *na);
+bool sim_router_sought(const struct sim *s, struct sim_station *h); /* it does not know yet */
 void sim_router_forget_links(struct sim_station *h);
 const struct gw_lladdr *sim_router_next_hop(struct sim *s, struct sim_station *h);
 /* A packet of the station's, into the access link where it is. */
@@ -367,9 +368,9 @@ bool sim_settled(struct sim *s, bool say);
 /* The same about one station and what an LMA and MAGs have of it. */
 bool sim_settled_pmip(struct sim *s, const struct sim_station *h, bool say);
 /* Every live prefix of every station works both ways: begin, and see some time later. */
-void sim_probe_begin(struct sim *s);
-void sim_probe_end(struct sim *s);
-void sim_gone(struct sim *s); /* after everybody has left */
+void sim_probe(struct sim *s);
+void sim_keep_talking(struct sim *s); /* every station shows that it is there, for half a second */
+void sim_gone(struct sim *s);         /* after everybody has left */
 /* The MN-ID of a station. */
 struct gw_mnid sim_mnid(const struct sim_station *h);
 struct sim_station *sim_station_of(const struct sim *s, const struct gw_mnid *id);
