@@ -98,9 +98,9 @@ static void from_station(struct sim *s, const struct sim_node *n, const uint8_t 
     char text[GW_TEXT_MAX];
 
     for (size_t i = 0; h != NULL && i < h->naddr; i++)
-        if (gw_addr_eq(&h->addr[i].addr, &src))
+        if (gw_prefix_contains(&h->addr[i].prefix, &src)) /* all of it is the station's */
             return;
-    sim_fail(s, "own-source", "%s forwards a packet from %s of mn%zu, which has no such address",
+    sim_fail(s, "own-source", "%s forwards a packet from %s of mn%zu, which has no such prefix",
              n->name, gw_fmt_addr(&src, text), h != NULL ? h->index : SIZE_MAX);
 }
 

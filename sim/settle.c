@@ -58,6 +58,11 @@ static bool anchor_agrees(struct sim *s, const struct sim_station *h, const stru
     if (mn == NULL || mn->state != GW_MN_PREVIOUS || !gw_addr_eq(&mn->b.serving, &at->cfg[0].addr))
         NOT("mn%zu at %s: its anchor %s has it as %s", h->index, at->name, sim_name_of(s, &a->maar),
             mn != NULL ? gw_mn_state_name(mn->state) : "unknown");
+    for (size_t i = 0; i < s->nnodes; i++)
+        if (&s->node[i] != at && &s->node[i] != n && s->node[i].plane != NULL &&
+            gw_native_prefix(s->node[i].plane, &a->prefix) != NULL)
+            NOT("mn%zu at %s: %s, which has no part in it, forwards %s", h->index, at->name,
+                s->node[i].name, p);
     if (!sim_path_is(at, &a->prefix, GW_PFX_SERVED, &a->maar) ||
         !sim_path_is(n, &a->prefix, GW_PFX_MOVED, &at->cfg[0].addr))
         NOT("mn%zu at %s: no tunnel with %s for %s", h->index, at->name, n->name, p);

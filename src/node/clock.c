@@ -52,13 +52,21 @@ static bool proves(const struct gw_node *n, const struct gw_peer *p)
            p->talk->probe.waiting && n->in.hb.seq == p->talk->probe.seq && age.ns <= PROBE_VALID.ns;
 }
 
+/* Nanoseconds of a difference of NTP times. */
+static int64_t ntp_ns(int64_t span)
+{
+    return (span >> 32) * 1000000000 + (int64_t)(((uint64_t)span & UINT32_MAX) * 1000000000 >> 32);
+}
+
 static void take_clock(struct gw_node *n, struct gw_peer *p, uint64_t id)
 {
     int64_t ahead = (int64_t)(id - gw_ntp_time(n->lm.now.wall_ns));
 
     p->talk->probe.half = false;
-    if (gw_addr_eq(&p->cfg->addr, &n->cfg->cmd))
+    if (gw_addr_eq(&p->cfg->addr, &n->cfg->cmd)) {
         n->maar.forgot = 0; /* of another time */
+        n->maar.cmd_ahead_ns = ntp_ns(ahead);
+    }
     p->talk->replay = (struct gw_replay){.ahead = ahead, .floor = id};
     p->talk->last_in = n->lm.now.mono;
     p->talk->in++;
