@@ -1,6 +1,8 @@
 /* exam.c: see exam.h. Each part leaves the domain settled. */
 #include "exam.h"
 
+#include <stdlib.h>
+
 #define SILENCE (100 * SIM_S) /* two refreshes, three probes, the guard of a departure */
 #define SOON    (5 * SIM_S)   /* a solicitation may wait for a second, an answer too */
 #define CUT     (70 * SIM_S)  /* a lifetime is 60 s */
@@ -83,6 +85,28 @@ static void blink(struct sim *s)
     settled(s, "prompt", STEP);
 }
 
+/* Every station leaves, and is back while the CMD's answer to its de-registration is on its way. */
+static void turn_back(struct sim *s)
+{
+    uint32_t *at = sim_new_memory((s->nstations + 1) * sizeof *at);
+    int64_t guard = s->node[0].cfg[0].timers.detach_guard.ns;
+
+    for (size_t i = 0; i < s->nstations; i++) {
+        at[i] = (uint32_t)s->station[i].at;
+        station_op(s, i, (struct sim_op){.kind = SIM_LEAVE, .flag = true});
+    }
+    sim_until(s, s->now + guard + s->sched->delay);
+    for (size_t i = 0; i < s->nstations && !s->failed; i++) {
+        if (at[i] == 0)
+            continue;
+        station_op(s, i, (struct sim_op){.kind = SIM_ATTACH, .node = at[i]});
+        talk(s, i);
+    }
+    free(at);
+    sim_until(s, s->now + SOON);
+    settled(s, "prompt", STEP);
+}
+
 static uint32_t next_access(const struct sim *s, size_t at)
 {
     do
@@ -127,6 +151,30 @@ static void handover(struct sim *s)
     sim_probe(s);
 }
 
+/* A process that is killed loses nothing: silent stations are served on. */
+static void restart(struct sim *s, size_t node)
+{
+    if (s->failed)
+        return;
+    sim_apply(s, &(struct sim_op){.kind = SIM_CRASH, .node = (uint32_t)node, .span = SIM_S});
+    sim_until(s, s->now + SIM_S);
+    settled(s, "restarts", SOON);
+}
+
+static size_t first_used(const struct sim *s)
+{
+    for (size_t i = 0; i < s->nstations; i++)
+        if (s->station[i].at != 0)
+            return s->station[i].at;
+    return 0;
+}
+
+static void restarts(struct sim *s)
+{
+    restart(s, first_used(s)); /* without stations it is the centre, twice */
+    restart(s, 0);
+}
+
 static void cut(struct sim *s, size_t node, bool is)
 {
     sim_link(s, s->cmd->index, node)->cut = sim_link(s, node, s->cmd->index)->cut = is;
@@ -145,10 +193,8 @@ static void expired(struct sim *s, const struct sim_node *n)
 /* A MAAR is cut off from the CMD for longer than a lifetime. */
 static void cut_off(struct sim *s)
 {
-    size_t at = 0;
+    size_t at = first_used(s);
 
-    for (size_t i = 0; i < s->nstations && at == 0; i++)
-        at = s->station[i].at;
     if (at == 0 || s->sched->seed % CUT_OF != 0 || s->sched->kind != SIM_DMM)
         return;
     cut(s, at, true);
@@ -166,7 +212,8 @@ static void cut_off(struct sim *s)
 
 void sim_exam(struct sim *s)
 {
-    static void (*const parts[])(struct sim * s) = {sim_attack, silence, blink, handover, cut_off};
+    static void (*const parts[])(struct sim * s) = {sim_attack, silence,  blink,  turn_back,
+                                                    handover,   restarts, cut_off};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !s->failed; i++)
         parts[i](s);

@@ -1,12 +1,14 @@
 /* exam.h: what a domain in which nothing fails must do, and do at once: looked at when it has
  * settled after the faults. Under faults much is mended later by something else (a refresh, a
  * retransmission, the station's next packet), and who only looks at the end does not see what was
- * missing.
+ * missing. Looked for are
  *
- *   steady      stations that are there and silent stay served, and nobody says goodbye for them
- *   prompt      a handover, and a short absence, are over within seconds, in the way of the CMD's
- * mode owner-only, own-source, peers-only, authentic (judge.h) hold against strangers, too expires
- * what a MAAR does not refresh ends with its lifetime
+ * - steady: stations that are there and silent stay served;
+ * - prompt: a handover, and a short absence, are over within seconds, in the way of the CMD's mode;
+ * - restarts: a process that was killed goes on where it was, without a word of its stations;
+ * - expires: what a MAAR does not refresh ends with its lifetime;
+ *
+ * and that strangers get nowhere: own-source, peers-only, authentic (judge.h).
  */
 #ifndef SIM_EXAM_H
 #define SIM_EXAM_H
