@@ -195,14 +195,6 @@ static struct gw_cfg_pool pool(const struct sim *s, const struct sim_node *n)
                                 .node_len = 64};
 }
 
-/* The DLIF of every other node is not the one that follows from its address: it has to be told. */
-static void dlif(const struct sim_node *n, struct gw_config *c)
-{
-    gw_dlif_default(&c->addr, &c->dlif.link_local, &c->dlif.lladdr);
-    c->dlif.link_local.b[15] ^= (uint8_t)(n->index & 1);
-    c->dlif.lladdr.b[5] ^= (uint8_t)(n->index & 1);
-}
-
 static void configure(struct sim *s, struct sim_node *n)
 {
     struct gw_config *c = &n->cfg[0];
@@ -230,7 +222,7 @@ static void configure(struct sim *s, struct sim_node *n)
         c->cmd = address(s->cmd->index);
     if ((n->roles & GW_ROLE_MAG) != 0 && s->lma != NULL)
         c->lma = address(s->lma->index);
-    dlif(n, c);
+    gw_dlif_default(&c->addr, &c->dlif.link_local, &c->dlif.lladdr);
     values(s->sched, c);
     peers(s, n, c);
     sim_configure_settings(s, n, 0);
