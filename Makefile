@@ -68,6 +68,7 @@ bench: build
 	lab/measure-handover --bin build/release/bin --out build/bench
 	build/release/bin/bench-plane
 	build/release/bin/bench-control --dir build/bench --json build/bench/control.json
+	lab/measure-control --bin build/release/bin --out build/bench
 
 # Messages and times of the CMD's three modes, n = 1..5, d = 0 and 10 ms.
 measure-modes: build
