@@ -405,6 +405,26 @@ static void plane_refuses(void **state)
     w_free(w);
 }
 
+/* The same for a station that is back before it was given up. */
+static void plane_refuses_a_return(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 16);
+
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    (void)w_detach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    assert_false(w_has_station(w, 1, 1));
+    w_plane_refuses(w, true);
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    w_plane_refuses(w, false);
+    w_run(w, GW_SEC(45));
+    w_check(w, 1, 1);
+    w_free(w);
+}
+
 struct record {
     size_t key_len, value_len;
     uint8_t key[GW_RECORD_KEY_MAX], value[GW_RECORD_MAX];
@@ -633,6 +653,7 @@ int main(void)
         cmocka_unit_test(refused_after_notice),
         cmocka_unit_test(policy_changed),
         cmocka_unit_test(plane_refuses),
+        cmocka_unit_test(plane_refuses_a_return),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

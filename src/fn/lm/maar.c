@@ -417,7 +417,8 @@ static void stay(struct gw_maar_mn *mn)
     gw_timer_stop(lm->timers, &mn->guard);
     if (!gw_mn_served(mn))
         return;
-    gw_route_serve(lm, &mn->b, &mn->station, false, 0);
+    gw_mn_set_tag(mn);
+    gw_route_serve(lm, &mn->b, &mn->station, false, mn->tag);
     (void)gw_access_advertise(mn->maar->access, &mn->station);
 }
 
