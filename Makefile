@@ -67,6 +67,7 @@ fuzz: deps
 bench: build
 	lab/measure-handover --bin build/release/bin --out build/bench
 	build/release/bin/bench-plane
+	build/release/bin/godwit-sim bench
 	build/release/bin/bench-control --dir build/bench --json build/bench/control.json
 	lab/measure-control --bin build/release/bin --out build/bench
 

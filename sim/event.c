@@ -2,8 +2,10 @@
  * decides, which is how races are found that a fixed order would hide; only tests that count want
  * a fixed one.
  *
- * Each place of the heap has what it is ordered by beside the pointer, and four children: a run
- * spends its time here, and not in fetching events to compare them.
+ * Each place of the heap has what it is ordered by beside the event's number, and four children;
+ * where a number stands is in an array of its own. So no event is touched before its turn: those of
+ * a large domain are in no cache. Behind the used places of the heap are those with the free
+ * numbers.
  */
 #include "sim.h"
 
@@ -14,6 +16,10 @@
 struct sim_place {
     int64_t at;
     uint64_t tie;
+    size_t number;
+};
+struct sim_number {
+    size_t at; /* its place in the heap */
     struct sim_event *event;
 };
 
@@ -25,7 +31,7 @@ static bool before(const struct sim_place *a, const struct sim_place *b)
 static void put(struct sim_queue *q, size_t i, const struct sim_place *p)
 {
     q->heap[i] = *p;
-    p->event->pos = i + 1;
+    q->number[p->number].at = i;
 }
 
 static void up(struct sim_queue *q, size_t i, struct sim_place p)
@@ -51,40 +57,50 @@ static void down(struct sim_queue *q, size_t i, struct sim_place p)
     put(q, i, &p);
 }
 
+static void more_room(struct sim_queue *q)
+{
+    size_t n = q->size == 0 ? 256 : 2 * q->size;
+
+    q->heap = sim_more_memory(q->heap, n * sizeof *q->heap);
+    q->number = sim_more_memory(q->number, n * sizeof *q->number);
+    for (size_t i = q->size; i < n; i++)
+        q->heap[i].number = i;
+    q->size = n;
+}
+
 void sim_post(struct sim *s, struct sim_event *e, int64_t at)
 {
     struct sim_queue *q = &s->queue;
 
     sim_cancel(s, e);
-    if (q->used == q->size) {
-        q->size = q->size == 0 ? 256 : 2 * q->size;
-        q->heap = realloc(q->heap, q->size * sizeof *q->heap);
-        if (q->heap == NULL)
-            abort();
-    }
+    if (q->used == q->size)
+        more_room(q);
+    size_t number = q->heap[q->used].number;
+    q->number[number].event = e;
     e->at = at > s->now ? at : s->now;
+    e->number = number + 1;
     uint64_t draw = s->in_order ? 0 : gw_prng_u64(&s->prng);
     uint64_t tie = draw << 32 | (++q->order & 0xffffffff);
-    up(q, q->used++, (struct sim_place){e->at, tie, e});
+    up(q, q->used++, (struct sim_place){e->at, tie, number});
 }
 
 static void take(struct sim_queue *q, size_t i)
 {
+    size_t number = q->heap[i].number;
     struct sim_place last = q->heap[--q->used];
 
-    q->heap[i].event->pos = 0;
-    if (i == q->used)
-        return;
-    if (i > 0 && before(&last, &q->heap[(i - 1) / CHILDREN]))
+    q->number[number].event->number = 0;
+    if (i < q->used && i > 0 && before(&last, &q->heap[(i - 1) / CHILDREN]))
         up(q, i, last);
-    else
+    else if (i < q->used)
         down(q, i, last);
+    q->heap[q->used].number = number;
 }
 
 void sim_cancel(struct sim *s, struct sim_event *e)
 {
-    if (e->pos != 0)
-        take(&s->queue, e->pos - 1);
+    if (e->number != 0)
+        take(&s->queue, s->queue.number[e->number - 1].at);
 }
 
 struct sim_event *sim_next(struct sim *s, int64_t end)
@@ -93,10 +109,10 @@ struct sim_event *sim_next(struct sim *s, int64_t end)
 
     if (q->used == 0 || q->heap[0].at > end)
         return NULL;
-    struct sim_event *e = q->heap[0].event;
+    struct sim_event *e = q->number[q->heap[0].number].event;
     take(q, 0);
     if (q->used > 0)
-        __builtin_prefetch(q->heap[0].event);
+        __builtin_prefetch(q->number[q->heap[0].number].event);
     return e;
 }
 
@@ -108,5 +124,6 @@ void sim_event_free(struct sim *s, struct sim_event *e)
 void sim_queue_free(struct sim_queue *q)
 {
     free(q->heap);
+    free(q->number);
     *q = (struct sim_queue){0};
 }

@@ -67,7 +67,7 @@ static void arm(struct sim *s, struct sim_node *n)
         return;
     }
     int64_t next = when(s, n, at.ns);
-    if (n->deadline.pos == 0 || n->deadline.at != next)
+    if (n->deadline.number == 0 || n->deadline.at != next)
         sim_post(s, &n->deadline, next);
 }
 

@@ -171,7 +171,7 @@ static void arm(struct scale_node *n)
 
     if (next.ns == GW_NEVER.ns)
         sim_cancel(&n->sc->sim, &n->deadline);
-    else if (n->deadline.pos == 0 || n->deadline.at != at)
+    else if (n->deadline.number == 0 || n->deadline.at != at)
         sim_post(&n->sc->sim, &n->deadline, at);
 }
 

@@ -44,12 +44,13 @@ struct sim;
 /* Embedded in what it happens to. Ties are broken by the seed. */
 struct sim_event {
     int64_t at;
-    size_t pos;  /* in the heap, from 1; 0: not posted */
-    size_t size; /* of what it is the head of, from the pool; 0: it is part of something else */
+    size_t number; /* in the queue, from 1; 0: not posted */
+    size_t size;   /* of what it is the head of, from the pool; 0: it is part of something else */
     void (*fire)(struct sim *s, struct sim_event *e);
 };
 struct sim_queue {
     struct sim_place *heap;
+    struct sim_number *number;
     size_t used, size;
     uint64_t order;
 };

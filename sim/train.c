@@ -1,7 +1,8 @@
 /* train.c: see train.h. Stations travel in carriages: all of a carriage pass from one MAAR to the
- * next within a moment. Half of the carriages run through a line of MAARs and turn at its ends,
- * half shuttle between two (a depot, a train that stands between cells). A line is short enough for
- * a host's addresses (Linux takes 16 on an interface). Each station carries one flow after another.
+ * next within a moment. Three carriages of four shuttle between two MAARs (a depot, a train that
+ * stands between cells, a ferry), the fourth runs through a line of MAARs and turns at its ends. A
+ * line is short enough for a host's addresses (Linux takes 16 on an interface). Each station
+ * carries one flow after another.
  *
  * The faults of nodes, links and by enemies are draw.c's, per node about as often as there; half of
  * those of links are of links with the CMD, since few others carry signalling in a domain so large.
@@ -65,7 +66,7 @@ static void carriage(struct yard *y, uint32_t first, uint32_t n)
     uint32_t maars = y->s->maars, here = 1 + (uint32_t)below(y, maars);
     uint32_t begin = here - (here - 1) % LINE, last = begin + LINE - 1;
     int64_t dwell = DWELL_LEAST + below(y, DWELL_MORE), end = y->s->span / 1000;
-    bool shuttle = below(y, 2) != 0;
+    bool shuttle = below(y, 4) != 0;
 
     if (last > maars) {
         last = maars;
