@@ -59,6 +59,7 @@ static void set(struct run *x, enum gw_intent_kind kind)
     case GW_INTENT_PEER_DEL:
         in.peer.addr = any_addr(r);
         in.peer.mtu = (uint16_t)(1200 + gw_rd_u8(r) * 2);
+        in.peer.nets = (in.peer.mtu & 4) != 0;
         break;
     case GW_INTENT_STATION_SET:
     case GW_INTENT_STATION_DEL:

@@ -1,6 +1,7 @@
 /* node_world.c: see node_world.h. */
 #include "node_world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -35,10 +36,12 @@ static const struct variant {
     {GW_ROLE_MAAR, GW_ROLE_CMD, GW_ROLE_MAAR, .anchoring = GW_ANCHORING_NONE},
 };
 
-void fz_demand(bool holds)
+void fz_holds(bool holds, const char *what, const char *where)
 {
-    if (!holds)
-        abort();
+    if (holds)
+        return;
+    (void)fprintf(stderr, "%s: it does not hold that %s\n", where, what);
+    abort();
 }
 
 /* -- names ---------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ struct fz_world {
     size_t nknown;
 };
 
-void fz_demand(bool holds);
+/* Ends the process, and says why, when it does not hold. */
+#define fz_demand(holds) fz_holds((holds), #holds, __func__)
+void fz_holds(bool holds, const char *what, const char *where);
 /* A node of one of the variants (any number), started. NULL never. */
 struct fz_world *fz_new(uint8_t variant, uint8_t options);
 void fz_free(struct fz_world *w); /* all memory must have been given back */

@@ -47,6 +47,7 @@ struct gw_intent {
         struct {
             struct gw_addr addr;
             uint16_t mtu;
+            bool nets; /* what it sends of prefixes in POOL may go to networks of OWN */
         } peer;
         struct {
             struct gw_station_key key;

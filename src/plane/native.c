@@ -186,6 +186,7 @@ static int peer_set(struct gw_native *n, const struct gw_intent *in)
         return rc;
     gw_pmtu_configure(&((struct peer *)p)->v, in->peer.mtu);
     ((struct peer *)p)->v.generation = n->self.generation;
+    ((struct peer *)p)->v.nets = in->peer.nets;
     return GW_OK;
 }
 

@@ -426,7 +426,8 @@ GW_INLINE void gw_access(void *t, const struct gw_t_self *self, struct gw_pkt *p
 
 /* Out of a tunnel towards the world: only for prefixes that this node anchors, and only from where
  * their station is; LOCAL covers what was under way when the station came home. Towards a local
- * network also with a prefix of any peer: that it is the station's the serving one has seen to. */
+ * network also from a MAAR, with a prefix of any of them: that it is the station's the serving one
+ * has seen to. */
 GW_INLINE void gw_from_tunnel(void *t, const struct gw_t_self *self, const struct gw_pkt *p,
                               struct gw_verdict *v)
 {
@@ -434,7 +435,7 @@ GW_INLINE void gw_from_tunnel(void *t, const struct gw_t_self *self, const struc
     if (!v->up || v->up->kind == GW_PFX_SERVED ||
         (v->up->kind == GW_PFX_MOVED && !gw_t_addr_eq(&v->up->peer, &p->outer.src))) {
         v->up = 0;
-        if (!gw_net_of(t, self, &p->ip.dst, GW_NET_OWN) ||
+        if (!v->rx->nets || !gw_net_of(t, self, &p->ip.dst, GW_NET_OWN) ||
             !gw_net_of(t, self, &p->ip.src, GW_NET_POOL))
             return gw_drop(v, GW_R_INNER_SOURCE);
     }

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define GW_PLANE_SCHEMA 3
+#define GW_PLANE_SCHEMA 4
 
 /* An IPv6 address in network order. */
 struct gw_t_addr {
@@ -120,7 +120,7 @@ struct gw_t_peer {
     __u32 mtu; /* of the path to it: octets of the outer packet */
     __u32 generation;
     __u32 configured; /* what mtu is while nobody said Packet Too Big (pmtu.h) */
-    __u32 _pad;
+    __u32 nets;       /* its mobile nodes may use this node's own networks */
     __u64 lowered_ns; /* when that was said, CLOCK_MONOTONIC */
     struct gw_t_use tx, rx;
 };

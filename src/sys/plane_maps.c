@@ -177,18 +177,19 @@ static int station_del(const struct gw_bpf *b, const struct gw_station_key *key)
     return rc;
 }
 
-static int peer_set(const struct gw_bpf *b, const struct gw_addr *addr, uint16_t mtu)
+static int peer_set(const struct gw_bpf *b, const struct gw_intent *in)
 {
     int fd = bpf_map__fd(b->skel->maps.peers);
     struct gw_t_peer v = {0};
     struct gw_t_addr k;
 
-    if (mtu < MTU_MIN)
+    if (in->peer.mtu < MTU_MIN)
         return GW_EINVAL;
-    gw_entry_addr(addr, &k);
+    gw_entry_addr(&in->peer.addr, &k);
     bpf_map_lookup_elem(fd, &k, &v);
-    gw_pmtu_configure(&v, mtu);
+    gw_pmtu_configure(&v, in->peer.mtu);
     v.generation = b->generation;
+    v.nets = in->peer.nets;
     return put(b, fd, &k, &v);
 }
 
@@ -322,7 +323,7 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
 
     switch (in->kind) {
     case GW_INTENT_PEER_SET:
-        return peer_set(b, &in->peer.addr, in->peer.mtu);
+        return peer_set(b, in);
     case GW_INTENT_PEER_DEL:
         gw_entry_addr(&in->peer.addr, &peer);
         return del(b, bpf_map__fd(b->skel->maps.peers), &peer);

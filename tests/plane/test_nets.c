@@ -103,6 +103,12 @@ static void test_own(void **state)
     expect(tunnelled(PEER_A, GUEST, OWN, 0, 0, 64, 20), false, GW_R_ROUTED); /* it is at A */
     expect(tunnelled(PEER_A, MOVED, OWN, 0, 0, 64, 20), false, GW_R_ROUTED);
     expect(tunnelled("2001:db8:f::66", GUEST, OWN, 0, 0, 64, 20), false, GW_R_STRANGER_TUNNEL);
+    T.no_nets = true; /* an LMA or a MAG has no part in this, but with the prefixes of its own */
+    set_peer(PEER_A, 1500);
+    expect(tunnelled(PEER_A, GUEST, OWN, 0, 0, 64, 20), false, GW_R_INNER_SOURCE);
+    expect(tunnelled(PEER_A, MOVED, OWN, 0, 0, 64, 20), false, GW_R_ROUTED);
+    T.no_nets = false;
+    set_peer(PEER_A, 1500);
     expect(tunnelled(PEER_B, GUEST, WORLD, 0, 0, 64, 20), false, GW_R_INNER_SOURCE);
     expect(tunnelled(PEER_B, GUEST, BEHIND, 0, 0, 64, 20), false, GW_R_INNER_SOURCE);
     expect(tunnelled(PEER_B, WORLD, OWN, 0, 0, 64, 20), false, GW_R_INNER_SOURCE);

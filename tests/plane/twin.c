@@ -120,8 +120,8 @@ void set_prefix(const char *text, uint8_t len, enum gw_prefix_kind kind, const c
 
 void set_peer(const char *text, uint16_t mtu)
 {
-    apply(
-        &(struct gw_intent){.kind = GW_INTENT_PEER_SET, .peer = {.addr = addr(text), .mtu = mtu}});
+    apply(&(struct gw_intent){.kind = GW_INTENT_PEER_SET,
+                              .peer = {.addr = addr(text), .mtu = mtu, .nets = !T.no_nets}});
 }
 
 void fill_tables(void)

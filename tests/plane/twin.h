@@ -42,6 +42,7 @@ struct twin {
     struct gw_icmp_error error; /* the native build's last */
     unsigned errors, firsts, reports;
     bool forwarding_off, local_routing; /* of prefixes being set */
+    bool no_nets;                       /* of peers being set */
 };
 extern struct twin T;
 

@@ -179,6 +179,57 @@ static void cmd_ended(void **state)
     hostile_attack(w, CMD, "cmd ended");
 }
 
+static struct gw_mh heard;
+static uint8_t heard_octets[GW_MH_MAX];
+
+/* The CMD's answer to MAAR 2 is kept back. */
+static int keep_answer(struct world *w, struct sim_message *e)
+{
+    (void)w;
+    if (e->from != CMD || e->to != 2)
+        return 0;
+    memcpy(heard_octets, e->data, e->len);
+    assert_int_equal(gw_mh_parse(&gw_mh_codec_default, e->addrs, heard_octets, e->len, &heard).code,
+                     GW_PARSE_OK);
+    return 1;
+}
+
+/* Whatever the CMD says, a MAAR serves prefixes that the MAAR named may anchor, and no others. */
+static void foreign_anchors(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2 * 5; i++) {
+        const struct gw_prefix forged[] = {
+            {.len = 0}, sim_pool(1), sim_pool(2), sim_pool(3), {.addr = {{0xff}}, .len = 64}};
+        struct world *w = served();
+        w_crash(w, 2);
+        if (i % 2 != 0) /* whose pools are not known here */
+            w->n[2].cfg->peers[1].npools = 0;
+        assert_true(gw_addr_eq(&w->n[2].cfg->peers[1].addr, &w->n[MAAR].cfg->addr));
+        w_boot(w, 2);
+        w_run(w, GW_SEC(1));
+        w->tap = keep_answer;
+        assert_int_equal(w_attach(w, 2, 1), 0);
+        w_run(w, GW_MSEC(100));
+        w->tap = NULL;
+        assert_int_equal(heard.type, GW_MH_BA);
+        struct gw_prefix p = forged[i / 2];
+        if (i / 2 == 2 || i / 2 == 3) { /* as long as one of a node: of the receiver, of a third */
+            p.addr.b[7] = 77;
+            p.len = 64;
+        }
+        w_find(&heard, GW_OPT_PREVIOUS_MAAR)->previous_maar.hnp = p;
+        w_without(&heard, GW_OPT_AUTH);
+        w_find(&heard, GW_OPT_MESGID)->u64 = gw_ntp_time(w_now(w).wall_ns);
+        assert_int_equal(w_inject(w, CMD, 2, &heard, NULL), 0);
+        bool unknown = i / 2 == 3 && i % 2 != 0; /* then nobody knows better */
+        assert_int_equal(w_mn(w, 2, 1)->b.nanchors, unknown ? 2 : 1);
+        assert_int_equal(w_prefix(w, 2, &p) != NULL, unknown);
+        assert_int_equal(w_count(w, 2, GW_CNT_REFUSED_PREFIX), !unknown);
+        w_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,7 +239,7 @@ int main(void)
         cmocka_unit_test(maar_refused),  cmocka_unit_test(maar_local),
         cmocka_unit_test(cmd_none),      cmocka_unit_test(cmd_serving),
         cmocka_unit_test(cmd_updating),  cmocka_unit_test(cmd_releasing),
-        cmocka_unit_test(cmd_ended),
+        cmocka_unit_test(cmd_ended),     cmocka_unit_test(foreign_anchors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -301,6 +301,53 @@ static void without_memory(void **state)
     }
 }
 
+static void put_header(struct gw_wr *x, const struct gw_addr *src, const struct gw_addr *dst,
+                       uint8_t next, uint16_t payload)
+{
+    gw_wr_u32(x, 6u << 28);
+    gw_wr_u16(x, payload);
+    gw_wr_u8(x, next);
+    gw_wr_u8(x, 64);
+    gw_wr_put(x, src, sizeof *src);
+    gw_wr_put(x, dst, sizeof *dst);
+}
+
+/* What becomes at MAAR 1 of a packet of a prefix of MAAR 2's pool to its network, out of the tunnel
+ * of a node. */
+static enum gw_reason tunnelled_by(struct world *w, size_t node)
+{
+    uint8_t buf[64 + 14 + 80] = {0};
+    struct gw_wr x = gw_wr_make(buf + 64, sizeof buf - 64);
+    struct gw_addr src = sim_pool(2).addr, dst = one.addr;
+
+    src.b[7] = 99;
+    src.b[15] = dst.b[15] = 1;
+    gw_wr_zero(&x, 12);
+    gw_wr_u16(&x, 0x86dd);
+    put_header(&x, &w->n[node].cfg->addr, &w->n[1].cfg->addr, 41, 40);
+    put_header(&x, &src, &dst, 59, 0);
+    struct gw_native_frame f = {.data = buf + 64, .len = gw_wr_len(&x), .headroom = 64};
+    return gw_native_packet(w->n[1].plane, SIM_IF_CORE, &f, w_now(w).mono).reason;
+}
+
+/* The networks of a MAAR are for what MAARs carry: not for LMAs and MAGs that it is peer of. */
+static void not_for_others(void **state)
+{
+    (void)state;
+    const unsigned roles[] = {GW_ROLE_CMD, GW_ROLE_MAAR, GW_ROLE_MAAR, GW_ROLE_LMA, GW_ROLE_MAG};
+    struct world *w = w_new_roles(roles, 5, 77);
+
+    w_crash(w, 1);
+    w->n[1].cfg->mobility.local = &one;
+    w->n[1].cfg->mobility.nlocal = 1;
+    w_boot(w, 1);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(tunnelled_by(w, 2), GW_R_NO_ROUTE); /* this world has no such network */
+    assert_int_equal(tunnelled_by(w, 3), GW_R_INNER_SOURCE);
+    assert_int_equal(tunnelled_by(w, 4), GW_R_INNER_SOURCE);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +355,7 @@ int main(void)
         cmocka_unit_test(reloads_at_home), cmocka_unit_test(released_when_idle),
         cmocka_unit_test(crashes),         cmocka_unit_test(twice),
         cmocka_unit_test(refuses),         cmocka_unit_test(without_memory),
+        cmocka_unit_test(not_for_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,30 @@ static void refused(void **state)
     }
 }
 
+/* Whom the LMA has refused for good is remembered while there is room for others. */
+static void refused_by_the_dozen(void **state)
+{
+    (void)state;
+    struct world *w = world(GW_ROLE_MAG, 5);
+
+    w_crash(w, 1);
+    w->n[1].cfg->limits.bindings = 4;
+    w_boot(w, 1);
+    serve(w, 1, 1);
+    for (unsigned mn = 2; mn <= 20; mn++) {
+        assert_int_equal(w_attach(w, 1, mn), 0);
+        assert_int_equal(answer(w, 1, GW_ST_PROXY_NOT_ENABLED, 0), 0);
+        assert_int_equal(w_attach(w, 1, mn), GW_EDENIED); /* it is not asked again */
+    }
+    check_served(w, 1, 1);
+    w_attach(w, 1, 21);
+    w_attach(w, 1, 22);
+    w_attach(w, 1, 23);
+    assert_int_equal(w_attach(w, 1, 24), GW_EFULL); /* those three are still waiting */
+    check_served(w, 1, 1);
+    w_free(w);
+}
+
 /* §6.9.1.2 (8), (10): another try. */
 static void asked_again(void **state)
 {
@@ -439,6 +463,7 @@ int main(void)
         cmocka_unit_test(accepted_and_extended),
         cmocka_unit_test(leaving_without_an_answer),
         cmocka_unit_test(refused),
+        cmocka_unit_test(refused_by_the_dozen),
         cmocka_unit_test(asked_again),
         cmocka_unit_test(answers_that_do_not_count),
         cmocka_unit_test(ordered_by_numbers),

@@ -342,6 +342,18 @@ bool gw_maar_trusts(struct gw_maar *m, const struct gw_addr *maar)
     return false;
 }
 
+/* May that MAAR anchor it? Its pools need not be known here; then it must not be ours, at least. */
+static bool may_anchor(struct gw_maar *m, const struct gw_lm_previous *p)
+{
+    const struct gw_cfg_peer *peer = m->lm->ops->peer(m->lm->user, &p->maar);
+    const struct gw_addr *a = &p->prefix.addr;
+
+    if (peer != NULL && peer->npools != 0)
+        return gw_lm_in_pools(peer, &p->prefix);
+    return p->prefix.len == GW_NODE_PREFIX_LEN && !gw_addr_is_zero(a) && !gw_addr_is_multicast(a) &&
+           !gw_addr_is_link_local(a) && !gw_pools_own(&m->pools, &p->prefix);
+}
+
 /* What was not said of the anchor's router, or could be none, follows from its address. */
 static void complete_dlif(struct gw_lm_previous *p)
 {
@@ -365,6 +377,10 @@ static bool accept_anchor(struct gw_maar_mn *mn, struct gw_lm_previous *p)
         return false;
     if (!gw_maar_trusts(mn->maar, &p->maar)) {
         mn->maar->lm->count[GW_CNT_UNKNOWN_PEER]++;
+        return false;
+    }
+    if (!may_anchor(mn->maar, p)) {
+        lm->count[GW_CNT_REFUSED_PREFIX]++;
         return false;
     }
     complete_dlif(p);

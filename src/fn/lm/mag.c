@@ -7,6 +7,7 @@
 #include "fn/route/route.h"
 
 #define REVIEW_PACE GW_MSEC(2)
+#define LOOK_MOST   256 /* bindings looked at to find one to forget */
 
 static bool station_eq(const void *key, const void *obj)
 {
@@ -261,10 +262,34 @@ static int begin(struct gw_mag_mn *mn, const struct gw_station_key *st, const st
     return 0;
 }
 
+/* Whom an LMA has refused for good is remembered until a reload, but keeps out nobody else. */
+static void make_room(struct gw_mag *g)
+{
+    size_t looked = 0;
+    struct gw_binding *b;
+
+    if (g->bs.by_mnid.limit == 0 || gw_table_count(&g->bs.by_mnid) < g->bs.by_mnid.limit)
+        return;
+    while (looked++ < LOOK_MOST) {
+        b = gw_table_next(&g->bs.by_mnid, &g->look);
+        if (b == NULL)
+            g->look = 0;
+        for (; b != NULL; b = b->next) {
+            struct gw_mag_mn *mn = gw_mag_mn(b);
+            if (mn->state != GW_MAG_REFUSED || gw_timer_is_set(&mn->guard))
+                continue;
+            gw_mag_forget(mn);
+            return;
+        }
+    }
+}
+
 static int attach_new(struct gw_mag *g, const struct gw_station_key *st, const struct gw_mnid *mnid,
                       const struct gw_addr *lma, struct gw_time seen)
 {
     int err;
+
+    make_room(g);
     struct gw_binding *b = gw_binding_new(&g->bs, sizeof(struct gw_mag_mn), mnid, &err);
 
     if (b == NULL)

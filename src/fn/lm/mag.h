@@ -66,6 +66,7 @@ struct gw_mag {
     struct gw_access *access;
     uint16_t seq;       /* of messages ordered by Timestamp (§6.9.1.1 (6)) */
     bool local_routing; /* as the packet path has been told */
+    size_t look;        /* where the next look for somebody to forget begins */
 };
 
 void gw_mag_init(struct gw_mag *g, struct gw_lm *lm, struct gw_access *access, uint64_t seed);

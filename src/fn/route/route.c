@@ -13,7 +13,9 @@ void gw_route_peer(struct gw_lm *lm, const struct gw_cfg_peer *p, bool wanted)
     if ((p->roles & GW_ROLES_FORWARDING) == 0 || gw_addr_eq(&p->addr, &lm->cfg->addr))
         return;
     say(lm, &(struct gw_intent){.kind = wanted ? GW_INTENT_PEER_SET : GW_INTENT_PEER_DEL,
-                                .peer = {.addr = p->addr, .mtu = lm->cfg->core_mtu}});
+                                .peer = {.addr = p->addr,
+                                         .mtu = lm->cfg->core_mtu,
+                                         .nets = (p->roles & GW_ROLE_MAAR) != 0}});
 }
 
 void gw_route_peers(struct gw_lm *lm)
