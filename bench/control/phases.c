@@ -9,10 +9,11 @@
 #define CHUNK 16384u /* messages made at a time */
 #define MOVES 192u   /* handovers under way at a time: fewer than GW_ORDERS_MAX */
 /* Between two messages. Answers to what expires come faster than it does. */
-#define STEP     ((struct gw_time){5000})
-#define STEP_EXP ((struct gw_time){1000})
-#define SCATTER  UINT64_C(2654435761) /* a prime */
-#define LIFETIME 75u                  /* of 4 s */
+#define STEP      ((struct gw_time){5000})
+#define STEP_EXP  ((struct gw_time){1000})
+#define SCATTER   UINT64_C(2654435761) /* a prime */
+#define HANDOVERS 512u                 /* that a node remembers (node.c) */
+#define LIFETIME  75u                  /* of 4 s */
 
 struct run {
     const struct domain *d;
@@ -201,7 +202,7 @@ static size_t bindings(const struct run *r)
     return gw_table_count(r->d->role == GW_ROLE_CMD ? &n->cmd.bs.by_mnid : &n->lma.bs.by_mnid);
 }
 
-static void run_expire(struct run *r, struct phase_result *res)
+static void expire_all(struct run *r, struct drive_time *took)
 {
     r->step = STEP_EXP;
     while (bindings(r) != 0) {
@@ -209,12 +210,50 @@ static void run_expire(struct run *r, struct phase_result *res)
         if (left.ns > 0)
             drive_pass(r->x, left);
         drive_pass(r->x, GW_MSEC(2));
-        drive_expire(r->x, &res->took);
+        drive_expire(r->x, took);
         (void)judge_sent(r);
-        (void)feed(r, &res->took);
+        (void)feed(r, took);
     }
+    r->step = STEP;
+}
+
+static void run_expire(struct run *r, struct phase_result *res)
+{
+    expire_all(r, &res->took);
     drive_demand(r->x, drive_node(r->x)->lm.count[GW_CNT_EXPIRED] == r->n, "not all have expired");
     done(r, res, r->n, r->n);
+}
+
+static void visit(struct run *r, unsigned peer)
+{
+    struct drive_time unused = {0};
+
+    clear(r);
+    add_pbu(r, (struct domain_pbu){
+                   .peer = peer, .seq = 1, .hi = GW_HI_INTER_MAG, .previous = UINT_MAX});
+    (void)feed(r, &unused);
+    (void)feed_rest(r, &unused);
+    drive_pass(r->x, GW_SEC(1)); /* MAX_UPDATE_RATE */
+}
+
+/* What a node holds whether or not there are bindings: of each peer that has spoken, and the last
+ * handovers. One station sees to that, and goes. */
+static void warm_up(struct run *r)
+{
+    struct drive_time unused = {0};
+    struct gw_prefix any = r->assigned[0];
+
+    for (unsigned i = 0; i < r->d->peers; i++) {
+        visit(r, i);
+        expire_all(r, &unused);
+        r->assigned[0] = any;
+    }
+    for (unsigned i = 0; i < HANDOVERS; i++)
+        visit(r, i % 2);
+    expire_all(r, &unused);
+    r->assigned[0] = any;
+    drive_demand_clean(r->x);
+    memset(drive_node(r->x)->lm.count, 0, sizeof drive_node(r->x)->lm.count);
 }
 
 void phases_run(const struct domain *d, const char *dir, uint32_t n, size_t refreshes,
@@ -230,6 +269,7 @@ void phases_run(const struct domain *d, const char *dir, uint32_t n, size_t refr
         abort();
     for (uint32_t i = 0; i < n; i++)
         r->assigned[i].len = 64; /* of all zeros: any */
+    warm_up(r);
     size_t empty = drive_memory(r->x)->held;
     run_initial(r, &out->phase[PHASE_INITIAL]);
     run_handover(r, &out->phase[PHASE_HANDOVER]);
