@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOOK       (250 * SIM_MS) /* between looks at the whole domain */
-#define SETTLE_MAX (300 * SIM_S)  /* liveness: the longest back-off is 32 s, a lifetime 60 s */
-#define GONE_AFTER (400 * SIM_S)
-#define EVENTS_MAX UINT64_C(200000000) /* of one run: more is a livelock */
+#define LOOK         (250 * SIM_MS) /* between looks at the whole domain */
+#define SETTLE_MAX   (300 * SIM_S)  /* liveness: the longest back-off is 32 s, a lifetime 60 s */
+#define GONE_AFTER   (400 * SIM_S)
+#define EVENTS_MAX   UINT64_C(200000000) /* of one run: more is a livelock */
+#define EVENTS_LEAST UINT64_C(10000)     /* and less proves little */
+#define TALK_MOST    1000                /* s; nobody may be there to talk */
 
 void sim_mix(struct sim *s, const void *data, size_t len)
 {
@@ -172,6 +174,15 @@ static void settle(struct sim *s)
         (void)sim_settled(s, true);
 }
 
+/* A run in which little has happened goes on until there was something to judge. */
+static void talk_on(struct sim *s)
+{
+    for (int i = 0; i < TALK_MOST && !s->failed && s->tally.events < EVENTS_LEAST; i++) {
+        sim_keep_talking(s);
+        sim_until(s, s->now + SIM_S);
+    }
+}
+
 static void farewell(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++)
@@ -193,6 +204,8 @@ enum sim_result sim_run(struct sim *s)
     }
     if (!s->failed)
         sim_exam(s);
+    if (!s->failed && s->nstations > 0)
+        talk_on(s);
     if (!s->failed)
         farewell(s);
     if (!s->failed)
