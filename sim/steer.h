@@ -116,7 +116,7 @@ struct steer_server {
     uint32_t index, speed, in_flight, nrunning, errors;
     int64_t done, at; /* work done by a slot that was never idle, times 1024, as of `at` */
     struct steer_request **running, *first, **last;
-    struct gw_timer next;
+    struct gw_timer next, check;
     struct steer_tenant tenant[STEER_TENANTS];
     struct steer_history loads, speeds, error_rates;
     int64_t sum, squares; /* of samples: distance of its fill from the mean of all */

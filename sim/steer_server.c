@@ -129,6 +129,23 @@ static bool is_failing(const struct steer_server *v)
            v->run->now < 2 * third;
 }
 
+static void note_outcome(struct steer_server *v, bool failed)
+{
+    v->errors = (v->errors * (ERROR_WEIGHT - 1) + (failed ? 1024 : 0)) / ERROR_WEIGHT;
+    steer_history_note(&v->error_rates, v->run->now, v->errors);
+}
+
+/* Its health is asked every second, so that it is known when nobody sends it requests, too. */
+static void check(struct gw_timer *t, void *user)
+{
+    struct steer_server *v = t->owner;
+
+    (void)user;
+    note_outcome(v, is_failing(v));
+    if (gw_timer_set(&v->run->timers, t, (struct gw_time){v->run->now + SIM_S}) != 0)
+        abort();
+}
+
 static void start(struct steer_server *v, struct steer_request *q)
 {
     q->failed = is_failing(v);
@@ -149,8 +166,7 @@ static void leave(struct steer_server *v, uint32_t i)
     }
     v->in_flight--;
     steer_history_note(&v->loads, v->run->now, v->in_flight);
-    v->errors = (v->errors * (ERROR_WEIGHT - 1) + (q->failed ? 1024 : 0)) / ERROR_WEIGHT;
-    steer_history_note(&v->error_rates, v->run->now, v->errors);
+    note_outcome(v, q->failed);
     steer_answered(v->run, q);
 }
 
@@ -200,6 +216,10 @@ void steer_server_init(struct steer_server *v, struct steer_run *r, uint32_t ind
     steer_history_init(&v->loads, 4096, 0);
     steer_history_init(&v->speeds, 64, v->speed);
     steer_history_init(&v->error_rates, 4096, 0);
+    v->check.fire = check;
+    v->check.owner = v;
+    if (r->conf->failing)
+        check(&v->check, r);
 }
 
 void steer_server_free(struct steer_server *v)

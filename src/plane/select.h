@@ -190,7 +190,8 @@ struct gw_steer_walk {
     void *t;
     const struct gw_t_service *s;
     __u32 policy, from, failing_too;
-    __u32 found, best, index, turns; /* turns: before the best one */
+    __u32 found, best, index, turns; /* turns: before the one drawn */
+    struct gw_t_service_use *su;     /* taking turns */
     const struct gw_steer_in *in;    /* sampling */
     struct gw_t_answer *a;
     struct gw_t_score score; /* of the best */
@@ -230,7 +231,6 @@ static long gw_steer_next(__u32 k, void *walk)
     if (!c || !gw_steer_usable(w->s, c))
         return 0;
     w->found = 1;
-    w->turns = k;
     w->index = i;
     return 1;
 }
@@ -257,7 +257,7 @@ GW_INLINE int gw_steer_scan(void *t, const struct gw_t_service *s, __u32 policy,
     return w.found != 0;
 }
 
-/* The first usable one from `from` on. */
+/* The first usable one from `from` on; in place of a choice that could not be had. */
 GW_INLINE int gw_steer_first(void *t, const struct gw_t_service *s, __u32 from,
                              struct gw_t_answer *a)
 {
@@ -265,7 +265,7 @@ GW_INLINE int gw_steer_first(void *t, const struct gw_t_service *s, __u32 from,
 
     gw_steer_walk(&w, s->count, gw_steer_next);
     a->index = w.index;
-    a->reason = w.turns == 0 ? GW_STEER_BY_POLICY : GW_STEER_NEXT;
+    a->reason = GW_STEER_NEXT;
     return w.found != 0;
 }
 
@@ -370,20 +370,39 @@ GW_INLINE __u32 gw_steer_weighted(void *t, const struct gw_t_service *s, __u64 t
     return low;
 }
 
-/* Maglev: who is in the flow's slot; others of its slots while that one is not usable. */
-GW_INLINE __u32 gw_steer_hash(void *t, const struct gw_t_service *s, __u32 flow)
+/* Draws once more while the drawn one is not usable, GW_STEER_TRIES times: were its place taken by
+ * its neighbour in the list, that one would have twice its share. */
+static long gw_steer_try(__u32 k, void *walk)
 {
-    __u32 i = 0;
+    struct gw_steer_walk *w = walk;
+    __u32 i = gw_steer_below(w->from, w->s->count);
 
-    for (int step = 0; step < 4; step++) {
-        const __u8 *slot = gw_tbl_ring(t, s, flow % GW_STEER_RING);
-        i = slot && *slot < s->count ? *slot : 0;
-        const struct gw_t_candidate *c = gw_tbl_candidate(t, s, i);
-        if (c && gw_steer_usable(s, c))
-            return i;
-        flow = gw_steer_mix(flow, 1);
+    if (w->policy == GW_STEER_ROUND_ROBIN) {
+        i = (__u32)(__sync_fetch_and_add(&w->su->turn, 1) % w->s->count);
+    } else if (w->policy == GW_STEER_WEIGHTED && w->s->weights > 0) {
+        i = gw_steer_weighted(w->t, w->s, __sync_fetch_and_add(&w->su->turn, 1));
+    } else if (w->policy == GW_STEER_HASH) { /* Maglev */
+        const __u8 *slot = gw_tbl_ring(w->t, w->s, w->from % GW_STEER_RING);
+        i = slot && *slot < w->s->count ? *slot : 0;
     }
-    return i;
+    w->from = gw_steer_mix(w->from, k);
+    w->index = i;
+    w->turns = k;
+    const struct gw_t_candidate *c = gw_tbl_candidate(w->t, w->s, i);
+    w->found = c && gw_steer_usable(w->s, c);
+    return w->found != 0;
+}
+
+GW_INLINE int gw_steer_draw(void *t, const struct gw_t_service *s, struct gw_t_service_use *su,
+                            const struct gw_steer_in *in, struct gw_t_answer *a)
+{
+    struct gw_steer_walk w = {.t = t, .s = s, .su = su, .policy = s->policy};
+
+    w.from = s->policy == GW_STEER_HASH ? in->flow : (__u32)(in->random >> 32);
+    gw_steer_walk(&w, GW_STEER_TRIES, gw_steer_try);
+    a->index = w.index;
+    a->reason = w.turns == 0 ? GW_STEER_BY_POLICY : GW_STEER_NEXT;
+    return w.found || gw_steer_first(t, s, w.index, a);
 }
 
 /* -- the choice ---------------------------------------------------------------------------------
@@ -406,20 +425,13 @@ GW_INLINE int gw_steer_by_policy(void *t, const struct gw_t_service *s, struct g
         a->reason = GW_STEER_BY_POLICY;
         return gw_steer_scan(t, s, s->policy, from, 0, a);
     case GW_STEER_ROUND_ROBIN:
-        from = (__u32)(__sync_fetch_and_add(&su->turn, 1) % s->count);
-        break;
     case GW_STEER_WEIGHTED:
-        if (s->weights > 0)
-            from = gw_steer_weighted(t, s, __sync_fetch_and_add(&su->turn, 1));
-        break;
     case GW_STEER_HASH:
-        from = gw_steer_hash(t, s, in->flow);
-        break;
     case GW_STEER_RANDOM:
     case GW_STEER_POLICY_COUNT:
         break;
     }
-    return gw_steer_first(t, s, from, a);
+    return gw_steer_draw(t, s, su, in, a);
 }
 
 /* Fills in the answer; 0 when no instance is up. The caller takes the chosen one (gw_steer_begin)

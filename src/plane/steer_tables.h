@@ -18,6 +18,7 @@
 
 #define GW_STEER_CANDIDATES 256  /* of one service, at most */
 #define GW_STEER_WIDTH      8    /* candidates that one flow looks at, at most */
+#define GW_STEER_TRIES      8    /* draws, before what is usable is searched for */
 #define GW_STEER_RING       4093 /* slots of a Maglev ring: prime, 16 for each candidate */
 #define GW_STEER_FLOW       16u
 #define GW_STEER_FULL       1024u

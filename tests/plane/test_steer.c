@@ -389,6 +389,22 @@ static void nobody_takes_one_that_is_not_usable(void **state)
     }
 }
 
+/* The share of one that is not usable goes to all, not to its neighbour in the list. */
+static void a_neighbour_does_not_inherit(void **state)
+{
+    (void)state;
+    for (uint32_t p = 0; p < GW_STEER_POLICY_COUNT; p++) {
+        world((enum gw_steer_policy)p, N);
+        T.candidate[7].state = GW_STEER_DOWN;
+        T.candidate[8].state = GW_STEER_DOWN;
+        draw();
+        assert_int_equal(T.hits[7] + T.hits[8], 0);
+        if (p == GW_STEER_RANDOM || p == GW_STEER_ROUND_ROBIN || p == GW_STEER_WEIGHTED ||
+            p == GW_STEER_TWO_CHOICES || p == GW_STEER_HASH)
+            assert_in_range(T.hits[9], 1, DRAWS / (N - 2) * 13 / 10);
+    }
+}
+
 static void the_last_resort(void **state)
 {
     (void)state;
@@ -491,6 +507,7 @@ int main(void)
         cmocka_unit_test(hashing_spreads_and_stays),
         cmocka_unit_test(a_flow_hash_decides_alone),
         cmocka_unit_test(nobody_takes_one_that_is_not_usable),
+        cmocka_unit_test(a_neighbour_does_not_inherit),
         cmocka_unit_test(the_last_resort),
         cmocka_unit_test(refresh_says_what_is_common),
         cmocka_unit_test(width_shrinks_as_reports_get_rare),
