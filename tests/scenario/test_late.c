@@ -159,6 +159,39 @@ static void left_before_it_was_registered(void **state)
     w_free(w);
 }
 
+/* A previous MAAR sees the node, loses it and sees it again, while the CMD hears nothing of it;
+ * then the CMD refuses. The node's session elsewhere still has the prefix of then. */
+static void refused_after_a_goodbye(void **state)
+{
+    (void)state;
+    static struct gw_cfg_policy nobody = {.match = GW_MATCH_ANY, .allow = false};
+    struct world *w = w_new(2, 23);
+
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_attach(w, 2, 1), 0);
+    w_run(w, GW_SEC(4));
+    lose(w, 1, 0);
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_MSEC(500));
+    (void)w_detach(w, 1, 1);
+    w_run(w, GW_MSEC(3500));
+    assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_DEREGISTERING);
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(w_attach(w, 2, 1), 0);
+    w->tap = NULL;
+    w->n[0].cfg->policy = &nobody;
+    w_run(w, GW_SEC(3));
+    assert_int_equal(w_count(w, 1, GW_CNT_REFUSED_BY_PEER), 1);
+    w->n[0].cfg->policy = &w->n[0].policy;
+    w_run(w, GW_SEC(60));
+    w_check(w, 1, 2);
+    assert_int_equal(w_bce(w, 1)->b.nanchors, 2);
+    w_check_all(w);
+    w_free(w);
+}
+
 static int lose_notice(struct world *w, struct sim_message *e)
 {
     (void)w;
@@ -298,6 +331,7 @@ int main(void)
         cmocka_unit_test(back_to_its_prefix),
         cmocka_unit_test(refused_with_a_forgotten_anchor),
         cmocka_unit_test(left_before_it_was_registered),
+        cmocka_unit_test(refused_after_a_goodbye),
         cmocka_unit_test(refresh_refused_after_the_return),
         cmocka_unit_test(released_where_it_is),
         cmocka_unit_test(notice_after_the_end),

@@ -358,7 +358,8 @@ int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
     if (before == GW_MN_PREVIOUS) /* what a refusal goes back to */
         mn->attached_before = attached;
     mn->was_previous =
-        before == GW_MN_PREVIOUS || (before == GW_MN_REGISTERING && mn->was_previous);
+        before == GW_MN_PREVIOUS || /* a goodbye may not have arrived either */
+        ((before == GW_MN_REGISTERING || before == GW_MN_DEREGISTERING) && mn->was_previous);
     mn->corrected = mn->outdated = false;
     mn->tries = 0;
     mn->state = GW_MN_REGISTERING;

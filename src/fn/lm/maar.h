@@ -55,7 +55,7 @@ struct gw_maar_mn {
     struct gw_time asked_at, refreshed;
     uint8_t asks;
     struct gw_timer transit; /* PREVIOUS: when the transit prefixes go */
-    bool was_previous;       /* REGISTERING: there is forwarding to go back to on refusal */
+    bool was_previous; /* REGISTERING, or a goodbye since: there is forwarding to go back to */
     bool doubt; /* PREVIOUS: restored, and no word of the CMD since: it may have been released */
     uint64_t attached_before; /* the Timestamp in force then */
     bool outdated;            /* the CMD knows a later attachment elsewhere */
