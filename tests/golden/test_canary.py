@@ -14,8 +14,8 @@ HARMLESS = """[[fault]]
 name = "harmless"
 what = "nothing"
 file = "src/base/timer.c"
-old = "#define HEAP_FIRST 64u"
-new = "#define HEAP_FIRST 128u"
+old = "#define DIR_FIRST   8u"
+new = "#define DIR_FIRST   16u"
 seeds = 50
 """
 
@@ -43,11 +43,11 @@ def test_fault_that_is_not_found_fails(tmp_path):
 
 
 @pytest.mark.parametrize("change, why", [
-    (("HEAP_FIRST 64u", "HEAP_FIRST 65u"), "src/base/timer.c: the text of harmless is there 0"),
-    (("#define HEAP_FIRST 64u", "HEAP_FIRST"), "src/base/timer.c: the text of harmless is there 2"),
+    (("FIRST   8u", "FIRST   9u"), "src/base/timer.c: the text of harmless is there 0"),
+    (("#define DIR_FIRST   8u", "DIR_FIRST"), "src/base/timer.c: the text of harmless is there 2"),
     (("src/base/timer.c", "src/base/none.c"), "src/base/none.c"),
     (("seeds = 50", "seeds = 5"), "harmless: at least 50 seeds"),
-    (("128u", "("), "harmless: does not compile"),
+    (("16u", "("), "harmless: does not compile"),
 ])
 def test_list_that_does_not_fit_is_refused(tmp_path, change, why):
     """By name of file and fault."""
