@@ -4,6 +4,8 @@ SECONDS_PER_TARGET ?= 60
 KILLS ?= 200
 SEEDS ?= 2000
 SEED ?= 8885
+MAARS ?= 10,100,1000
+MNS ?= 1000,10000
 
 .PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate steer-eval canary soak-moves storm clean
 
@@ -44,7 +46,7 @@ canary: build
 scale: build
 	mkdir -p build/scale
 	build/release/bin/godwit-sim scale --sites sim/data/eua-sites-melbcbd.csv --out build/scale \
-		--seed $(SEED) --maars 10,100,1000 --mns 1000,10000 --seconds 180 --warm 90
+		--seed $(SEED) --maars $(MAARS) --mns $(MNS) --seconds 120 --warm 60 --ramp 40 --speed 1-2
 	tools/plot-scale build/scale
 
 # Steering policies over reporting intervals and loads, and plots; doc/steering.md is about these seeds.
