@@ -211,10 +211,14 @@ static void measure(struct sim_area *a)
     a->centre = (struct sim_pos){a->size.x / 2, a->size.y / 2};
 }
 
+/* Of sites on a line, along it. */
 static int32_t mean_spacing(struct sim_pos size, size_t n)
 {
     int64_t d = root((uint64_t)size.x * (uint64_t)size.y / n);
-    return d > 100 ? (int32_t)d : 100; /* sites on a line */
+    int64_t along = (size.x > size.y ? size.x : size.y) / (int64_t)n;
+
+    d = d > along ? d : along;
+    return d > 100 ? (int32_t)d : 100;
 }
 
 void sim_area_make(struct sim_area *a, const struct sim_sites *s, size_t n, uint64_t seed)
@@ -262,10 +266,10 @@ static void consider(const struct sim_area *a, struct sim_pos p, size_t cell, st
 static void ring_of(const struct sim_area *a, struct sim_pos p, int32_t c, int32_t r, int32_t ring,
                     struct sim_near *best)
 {
-    for (int32_t y = r - ring; y <= r + ring; y++) {
+    int32_t south = r > ring ? r - ring : 0, north = r + ring < a->rows ? r + ring : a->rows - 1;
+
+    for (int32_t y = south; y <= north; y++) {
         bool edge = y == r - ring || y == r + ring;
-        if (y < 0 || y >= a->rows)
-            continue;
         for (int32_t x = c - ring; x <= c + ring; x += edge || ring == 0 ? 1 : 2 * ring)
             if (x >= 0 && x < a->cols)
                 consider(a, p, (size_t)y * (size_t)a->cols + (size_t)x, best);

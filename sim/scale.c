@@ -60,6 +60,7 @@ struct scale *scale_run(const struct scale_setup *s)
     sc->nmaars = s->maars;
     sc->nmns = s->trace != NULL ? s->trace->nodes : s->mns;
     gw_prng_seed(&sc->sim.prng, s->seed);
+    sc->sim.in_order = true; /* what leaves a node in one instant arrives as it left */
     sim_area_make(area, s->sites, s->maars, s->seed);
     sc->area = area;
     sc->moves = (struct sim_movement){.area = area, .random = s->o->walk, .trace = s->trace};

@@ -65,6 +65,19 @@ def test_idle_anchors_are_released(tmp_path):
     assert said["proxy"]["tunnels"] == "0"
 
 
+def test_a_train_leaves(tmp_path):
+    """Hundreds of nodes move within one round trip: no node of the domain is short of anything."""
+    lines = [f"{t},{n},-37.81,{lon}" for n in range(600)
+             for t, lon in ((0, 144.960), (30, 144.960), (30.001, 144.980), (1000, 144.980))]
+    (tmp_path / "row.csv").write_text(ROW)
+    (tmp_path / "walk.csv").write_text("\n".join(lines) + "\n")
+    done = scale(tmp_path / "out", "--trace", tmp_path / "walk.csv", "--maars", "3", "--warm", "0",
+                 "--seconds", "60", sites=tmp_path / "row.csv")
+    assert done.returncode == 0
+    for r in rows(tmp_path / "out").values():
+        assert (r["attachments"], r["retransmissions"], r["refused"]) == ("1200", "0", "0"), r
+
+
 def small(out, bin_dir, seed="7"):
     done = scale(out, "--maars", "12,200", "--mns", "300", "--seconds", "60", "--warm", "30",
                  "--ramp", "20", "--seed", seed, bin_dir=bin_dir)

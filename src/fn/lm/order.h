@@ -14,7 +14,8 @@
 #include "base/table.h"
 #include "fn/lm/lm.h"
 
-#define GW_ORDERS_MAX      256 /* outstanding at once */
+/* Outstanding at once: an LMA has one for each mobile node that moves within a round trip. */
+#define GW_ORDERS_MAX      2048
 #define GW_ORDER_PREFIXES  GW_LM_PREVIOUS_MAX
 #define GW_ORDER_GROUP_ALL 1 /* RFC 7077 §5: the group that all sessions are in */
 
