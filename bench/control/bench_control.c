@@ -268,7 +268,7 @@ static void print_ratios(void)
         for (int p = 0; p < PHASES && k != plain && T.wanted[k] && T.wanted[plain]; p++) {
             (void)snprintf(what, sizeof what, "%s to %s, %s: %u bindings", kinds[k].name,
                            kinds[plain].name, phase_name((enum phase)p), T.size[last]);
-            print_ratio(what, T.wall[k][last][p], T.wall[plain][last][p]);
+            print_ratio(what, T.cpu[k][last][p], T.cpu[plain][last][p]);
         }
     }
 }
