@@ -29,6 +29,12 @@ void sim_judge_durable(struct sim *s, const struct sim_node *n, const struct sim
 /* The acknowledgement itself: what a relay may say yet (RFC 8885 §3.2). */
 void sim_judge_relay(struct sim *s, const struct sim_node *n, const struct gw_mh *m);
 /* A message as it leaves: the alignment of its options (RFC 6275 §6.2.1). */
+/* count.c: from here on, if nothing goes wrong in the schedule; a message is being sent; a look. */
+void sim_count_begin(struct sim *s);
+void sim_count_end(struct sim *s);
+void sim_count_message(struct sim *s, size_t from, size_t to, const struct gw_mh_addrs *a,
+                       const uint8_t *data, size_t len);
+void sim_count_judge(struct sim *s);
 void sim_judge_octets(struct sim *s, const struct sim_node *n, const struct gw_mh_addrs *a,
                       const uint8_t *data, size_t len);
 /* At each look: is anything overdue at a CMD or MAAR, or free that is in use? */

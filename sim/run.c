@@ -2,6 +2,7 @@
  * leaves. The trace hash takes in every message delivered and every line of the trace.
  */
 #include "exam.h"
+#include "judge.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,6 +77,7 @@ static void next_op(struct sim *s, struct sim_event *e)
 static void look(struct sim *s, struct sim_event *e)
 {
     sim_invariants(s);
+    sim_count_judge(s);
     sim_post(s, e, s->now + s->look_every);
 }
 
@@ -194,7 +196,9 @@ static void farewell(struct sim *s)
 
 enum sim_result sim_run(struct sim *s)
 {
+    sim_count_begin(s);
     sim_until(s, s->sched->span);
+    sim_count_end(s);
     if (!s->failed)
         sim_heal(s);
     settle(s);
@@ -232,6 +236,7 @@ void sim_free(struct sim *s)
     free(s->flows);
     free(s->links);
     free(s->given);
+    free(s->counts);
     free(s->station);
     free(s->ledger[0]);
     free(s->ledger[1]);

@@ -419,7 +419,8 @@ struct sim {
     struct sim_ledger *ledger[2]; /* of the CMD, of the LMA */
     int64_t revoking;             /* until then what a peer has is being revoked */
     struct sim_link *links, normal;
-    struct sim_given *given; /* invariant.c */
+    struct sim_given *given;  /* invariant.c */
+    struct sim_count *counts; /* count.c: per station, at a CMD and at an LMA; NULL: none */
     size_t given_mask;
     uint32_t looks;
     struct sim_event next_op, look;
