@@ -174,8 +174,9 @@ void sim_farewell(struct sim *s, struct sim_station *h)
 {
     if (h->at != 0)
         sim_station_leave(s, h);
-    for (size_t i = 1; i < s->nnodes; i++) /* also where it left in silence */
-        tell_detached(s, h, i);
+    for (size_t i = 1; i < s->nnodes; i++) /* also where it left in silence before */
+        if (h->index % 2 == 0 || !sim_shown(&s->node[i], h))
+            tell_detached(s, h, i);
 }
 
 static void attach(struct sim *s, struct sim_station *h, const struct sim_op *op)
@@ -229,8 +230,10 @@ static void crash(struct sim *s, struct sim_node *n, const struct sim_op *op)
      * both at once are more than it promises to survive. */
     if (n->node == NULL || sim_disk_is_full(n->disk))
         return;
-    sim_trace(s, "%s %s", n->name, op->flag ? "loses power" : "is killed");
-    sim_node_crash(s, n, op->flag);
+    /* What is not on the disk yet is lost with the machine: prefixes are given twice then. */
+    bool power = op->flag && n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_EACH;
+    sim_trace(s, "%s %s", n->name, power ? "loses power" : "is killed");
+    sim_node_crash(s, n, power);
     lasting(s, op);
 }
 

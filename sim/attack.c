@@ -50,13 +50,13 @@ static void stations(struct sim *s)
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
         const struct sim_haddr *a = h->at != 0 ? sim_station_newest(s, h) : NULL;
-        if (a == NULL ||
-            a->preferred <= s->now) /* a deprecated one may be of a prefix long given to others */
+        if (a == NULL)
             continue;
         tunnels(s, h, &a->addr);
         sim_flow_write(p, &a->addr, &server, NOBODY, 1);
         for (size_t k = 0; k < s->nstations; k++)
-            if (k != i && s->station[k].at != 0)
+            if (k != i && s->station[k].at != 0 &&
+                sim_station_addr(&s->station[k], &a->prefix) == NULL) /* it may have it now */
                 sim_station_send(s, &s->station[k], p, sizeof p);
     }
 }

@@ -56,6 +56,7 @@ static void arrive(struct sim *s, struct sim_event *e)
     if (p->mh) {
         s->tally.messages++;
         sim_mix(s, p->data, p->len);
+        sim_count_arrived(s, p->to, &p->addrs, p->data, p->len);
         sim_judge_message(s, &s->node[p->to], &p->addrs, p->data, p->len, false);
     } else if (p->to == s->nnodes) {
         sim_server_packet(s, p->data + ETH, p->len - ETH);

@@ -50,14 +50,32 @@ static unsigned at_cmd(const struct sim *s, size_t by, const struct gw_mnid *id)
     return s->set.mode == GW_CMD_LOCATOR ? 3 * n + 1 : 2 * n + 2;
 }
 
-static void begin(struct sim *s, struct sim_count *c, bool lma, size_t by, const struct gw_mnid *id,
-                  uint64_t which)
+static void begin(struct sim *s, struct sim_count *c, size_t by, uint64_t which)
 {
     bool busy = c->on;
 
-    *c = (struct sim_count){.began = s->now, .which = which, .by = by, .seen = 1};
-    c->expected = lma ? 2 : at_cmd(s, by, id);
-    c->on = !busy && c->expected != 0;
+    *c = (struct sim_count){
+        .on = !busy, .began = s->now, .which = which, .by = by, .expected = 2, .seen = 1};
+}
+
+/* It reaches the CMD: now is settled how many previous MAARs there are. */
+void sim_count_arrived(struct sim *s, size_t to, const struct gw_mh_addrs *a, const uint8_t *data,
+                       size_t len)
+{
+    const struct gw_mh *m = &s->mh;
+
+    if (s->counts == NULL || &s->node[to] != s->cmd || s->cmd->node == NULL ||
+        data[2] != GW_MH_BU ||
+        gw_mh_parse(&gw_mh_codec_default, a, data, len, &s->mh).code != GW_PARSE_OK)
+        return;
+    const struct gw_opt *id = gw_lm_opt(m, GW_OPT_MNID), *ts = gw_lm_opt(m, GW_OPT_TIMESTAMP);
+    const struct sim_station *h = id != NULL ? sim_station_of(s, &id->mnid) : NULL;
+    struct sim_count *c = h != NULL ? &s->counts[2 * h->index] : NULL;
+
+    if (c == NULL || !c->on || ts == NULL || c->which != ts->u64 || c->seen != 1)
+        return;
+    c->expected = at_cmd(s, c->by, &id->mnid);
+    c->on = c->expected != 0;
 }
 
 void sim_count_message(struct sim *s, size_t from, size_t to, const struct gw_mh_addrs *a,
@@ -82,7 +100,7 @@ void sim_count_message(struct sim *s, size_t from, size_t to, const struct gw_mh
     uint64_t which = !lma ? ts->u64 : update ? m->bu.seq : m->ba.seq;
     bool same = c->which == which && (!lma || c->by == (update ? from : to));
     if (registers && !(c->on && same))
-        begin(s, c, lma, from, &id->mnid, which);
+        begin(s, c, from, which);
     else if (c->on && same)
         c->seen++;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* Packets that mobile nodes are to send at least, so that there is something to judge. */
-#define PACKETS 2500
+#define PACKETS 4500
 
 struct draw {
     struct gw_prng r;
@@ -391,8 +391,10 @@ struct sim_schedule *sim_draw(uint64_t seed, const struct sim_mix *mix)
         }
     while (s->nops < most)
         draw_op(&d, mix->calm);
+    for (uint32_t mn = 0; mn < s->stations && mix->ops == 0; mn++)
+        attach(&d, between(&d, 0, 2 * SIM_S), mn, any_access(&d));
     while (s->stations > 0 && mix->ops == 0 && d.packets < PACKETS)
-        flow(&d, between(&d, 0, s->span));
+        flow(&d, between(&d, s->span / 8, s->span));
     for (size_t i = 0; i < s->nops; i++)
         if (s->op[i].at > s->span) /* the last round of what was drawn near the end */
             s->op[i].at = s->span;

@@ -34,6 +34,8 @@ void sim_count_begin(struct sim *s);
 void sim_count_end(struct sim *s);
 void sim_count_message(struct sim *s, size_t from, size_t to, const struct gw_mh_addrs *a,
                        const uint8_t *data, size_t len);
+void sim_count_arrived(struct sim *s, size_t to, const struct gw_mh_addrs *a, const uint8_t *data,
+                       size_t len);
 void sim_count_judge(struct sim *s);
 void sim_judge_octets(struct sim *s, const struct sim_node *n, const struct gw_mh_addrs *a,
                       const uint8_t *data, size_t len);

@@ -130,11 +130,12 @@ static bool served_locally(struct sim *s, const struct sim_station *h, bool say)
     return true;
 }
 
-/* Has the station shown an address there? If not, its silence proves nothing, and without mobility
- * nobody tells the MAAR that it has left (doc/protocol.md). */
-static bool shown(const struct sim_node *n, const struct gw_maar_mn *mn)
+bool sim_shown(const struct sim_node *n, const struct sim_station *h)
 {
-    const struct gw_access_station *st = gw_table_get(&n->node->access.stations, &mn->station);
+    struct gw_station_key key = {.iface = 0, .lladdr = h->lladdr};
+    const struct gw_access_station *st =
+        n->node != NULL ? gw_table_get(&n->node->access.stations, &key) : NULL;
+
     return st != NULL && (st->ll_known || !gw_addr_is_zero(&st->global));
 }
 
@@ -152,7 +153,7 @@ static bool unknown(struct sim *s, const struct sim_station *h, bool say)
         const struct gw_maar_mn *mn = entry(&s->node[i], &id);
         if (mn == NULL || mn->state == GW_MN_REFUSED || (local && i == h->at))
             continue;
-        if (mn->state != GW_MN_LOCAL || shown(&s->node[i], mn))
+        if (mn->state != GW_MN_LOCAL || sim_shown(&s->node[i], h))
             NOT("mn%zu at %s is not anchored by its policy, %s has it as %s", h->index,
                 s->node[h->at].name, s->node[i].name, gw_mn_state_name(mn->state));
     }

@@ -370,6 +370,9 @@ bool sim_settled(struct sim *s, bool say);
 bool sim_settled_pmip(struct sim *s, const struct sim_station *h, bool say);
 /* Every live prefix of every station works both ways: begin, and see some time later. */
 void sim_probe(struct sim *s);
+/* Has the station shown an address there? If not, its silence proves nothing: without mobility
+ * nobody tells that node that it has left (doc/protocol.md). */
+bool sim_shown(const struct sim_node *n, const struct sim_station *h);
 void sim_keep_talking(struct sim *s); /* every station shows that it is there, for half a second */
 void sim_gone(struct sim *s);         /* after everybody has left */
 /* The MN-ID of a station. */

@@ -334,6 +334,16 @@ bool gw_mn_correct_clock(struct gw_maar_mn *mn, uint64_t now)
     return true;
 }
 
+uint64_t gw_mn_event(const struct gw_maar_mn *mn)
+{
+    int64_t off = mn->maar->cmd_ahead_ns - mn->ahead_ns;
+    int64_t slack = mn->maar->lm->cfg->pmip.timestamp_validity.ns;
+
+    if (off >= -slack)
+        return mn->event;
+    return gw_lm_timestamp(gw_lm_timestamp_ns(mn->event) + off);
+}
+
 void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen)
 {
     mn->seen = mn->maar->lm->now.mono;

@@ -187,6 +187,9 @@ struct gw_time gw_maar_seen(const struct gw_maar *m, uint64_t timestamp);
  * is the way the answer took, or a clock that is good enough. An answer about another node may have
  * said so before: then it is this one's attachment that is still told in the old time. */
 bool gw_mn_correct_clock(struct gw_maar_mn *mn, uint64_t now);
+/* The last attachment seen, in the CMD's clock as it is known now; or, if that is earlier, as it
+ * was then: other MAARs may not have learnt it, and whoever is here after all is seen again. */
+uint64_t gw_mn_event(const struct gw_maar_mn *mn);
 void gw_mn_saw(struct gw_maar_mn *mn, struct gw_time seen); /* an event of attachment */
 /* Asks the station, unless it was heard of after `since`; silence starts the guard. */
 void gw_mn_check_presence(struct gw_maar_mn *mn, struct gw_time since);

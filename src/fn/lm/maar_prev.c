@@ -256,7 +256,7 @@ static int moved(struct gw_maar_mn *mn, const struct notice *n)
         again(mn, n);
         return 0;
     }
-    uint64_t event = mn->event;
+    uint64_t event = gw_mn_event(mn);
     bool leaving = gw_timer_is_set(&mn->guard);
     demote(mn, n);
     if (mn->tag == 0) /* no memory to wait for the packet path */
@@ -277,7 +277,7 @@ static int begin_again(struct gw_maar_mn *mn, const struct notice *n)
 {
     struct gw_maar *m = mn->maar;
     bool leaving = gw_timer_is_set(&mn->guard);
-    int err = gw_mn_begin(mn, &mn->station, gw_maar_seen(m, mn->event));
+    int err = gw_mn_begin(mn, &mn->station, gw_maar_seen(m, gw_mn_event(mn)));
 
     if (err != 0)
         return err;
@@ -299,7 +299,7 @@ static int released(struct gw_maar_mn *mn, const struct notice *n)
 {
     struct gw_lm *lm = mn->maar->lm;
 
-    if (mn->on_link && mn->event > n->timestamp && begin_again(mn, n) == 0)
+    if (mn->on_link && gw_mn_event(mn) > n->timestamp && begin_again(mn, n) == 0)
         return 0;
     owe(mn, n);
     if (mn->state == GW_MN_RELEASING)
