@@ -8,8 +8,10 @@
  *   router.c    which router it sends to
  *   apply.c     the operations of a schedule  ledger.c  what has been acknowledged
  *   admin.c     what operators do             config.c  how the nodes are configured
- *   invariant.c what must hold all the time   settle.c  what must hold once healed, of CMD and
- * MAARs gone.c      nothing is left in the end    settle_pmip.c  the same, of LMA and MAGs
+ *   invariant.c what must hold all the time   judge.c   what must hold in the moment it happens
+ *   settle.c    what must hold once healed    settle_pmip.c  the same, of LMA and MAGs
+ *   exam.c      what must go right at once    attack.c  who means ill
+ *   gone.c      nothing is left in the end
  *
  * Scenarios that are told step by step in C (tests/scenario/world.h) drive the same domain: without
  * a schedule, with sim_make, configurations of their own, sim_start and sim_until.
