@@ -485,29 +485,6 @@ static void back_to_previous(struct gw_maar_mn *mn)
     gw_mn_arm_ask(mn);
 }
 
-void gw_mn_refuse(struct gw_maar_mn *mn, struct gw_time span)
-{
-    struct gw_maar *m = mn->maar;
-
-    gw_exchange_stop(&mn->ex);
-    gw_timer_stop(m->lm->timers, &mn->refresh);
-    mn->row = 0;
-    if (mn->on_link) /* its prefixes end: an RA says so to the station */
-        gw_access_withdraw(m->access, &mn->station, GW_ACCESS_MAAR);
-    gw_mn_drop_station(mn);
-    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
-        next = a->next;
-        if (a == mn->own)
-            (void)gw_pools_release(&m->pools, &a->prefix);
-        gw_mn_drop_anchor(mn, a);
-    }
-    mn->own = NULL;
-    mn->was_previous = false;
-    mn->state = GW_MN_REFUSED;
-    gw_mn_del_record(mn);
-    gw_mn_guard(mn, span);
-}
-
 static void refuse(struct gw_maar_mn *mn, uint8_t status)
 {
     struct gw_lm *lm = mn->maar->lm;

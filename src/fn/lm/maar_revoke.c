@@ -1,5 +1,5 @@
 /* maar_revoke.c: the CMD takes back what this MAAR has of a mobile node (RFC 5846 §9.1), or wants
- * it registered anew (RFC 7077 §6.1).
+ * it registered anew (RFC 7077 §6.1); and how all there is of one ends here, as after a refusal.
  */
 #include "fn/lm/maar.h"
 
@@ -84,4 +84,27 @@ bool gw_maar_reregister(struct gw_maar *m, const struct gw_mnid *id)
         return true; /* its PBU is under way */
     return mn->state == GW_MN_SERVING &&
            gw_mn_register(mn, GW_HI_REREGISTRATION, (struct gw_time){0}) == 0;
+}
+
+void gw_mn_refuse(struct gw_maar_mn *mn, struct gw_time span)
+{
+    struct gw_maar *m = mn->maar;
+
+    gw_exchange_stop(&mn->ex);
+    gw_timer_stop(m->lm->timers, &mn->refresh);
+    mn->row = 0;
+    if (mn->on_link) /* its prefixes end: an RA says so to the station */
+        gw_access_withdraw(m->access, &mn->station, GW_ACCESS_MAAR);
+    gw_mn_drop_station(mn);
+    for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
+        next = a->next;
+        if (a == mn->own)
+            (void)gw_pools_release(&m->pools, &a->prefix);
+        gw_mn_drop_anchor(mn, a);
+    }
+    mn->own = NULL;
+    mn->was_previous = false;
+    mn->state = GW_MN_REFUSED;
+    gw_mn_del_record(mn);
+    gw_mn_guard(mn, span);
 }
