@@ -314,7 +314,9 @@ void fz_end(struct fz_world *w)
     fz_reload(w, 0); /* whom an LMA does not want is remembered until then (RFC 5213 §6.9.1.2) */
     everybody_leaves(w);
     politely(w, SOON);
-    if (left(w, false) > 0)
+    if (left(w, false) > 0) {
+        fz_reload(w, 1); /* the answers meanwhile may have been such, too */
         politely(w, FORGOTTEN);
+    }
     fz_demand(left(w, true) == 0);
 }
