@@ -222,7 +222,9 @@ static void know(struct fz_world *w, const struct gw_prefix *p)
 
 static void intent(struct fz_world *w, const struct gw_intent *i)
 {
-    bool fails = w->plane_fails > 0;
+    bool adds = i->kind == GW_INTENT_PREFIX_SET || i->kind == GW_INTENT_STATION_SET ||
+                i->kind == GW_INTENT_NET_SET; /* a table may be full; taking out does not fail */
+    bool fails = w->plane_fails > 0 && adds;
     int err = GW_ENOMEM;
 
     if (fails)
