@@ -84,7 +84,12 @@ void sim_ledger_revoked(struct sim *s, const struct sim_node *n, const struct gw
 
     if (id == NULL) /* one by one, when the peer has answered or will not */
         s->revoking = s->now + 10 * SIM_S;
-    for (ledgers(s, n, &i, &to); i < to; i++)
+    ledgers(s, n, &i, &to);
+    if (i == to) { /* a MAAR or a MAG tells its centres */
+        i = 0;
+        to = 2;
+    }
+    for (; i < to; i++)
         for (size_t k = 0; k < s->nstations; k++)
             if (id == NULL || h == &s->station[k])
                 s->ledger[i][k].held = false;
