@@ -14,6 +14,8 @@ bool gw_lm_room(struct gw_lm *lm, uint32_t n)
 }
 
 #define SECOND_MS 1000
+/* Longer than GW_REPORT_AGAIN_NS, which is of the packet path. */
+#define REFUSAL_LAST_MOMENT GW_MSEC(250)
 
 /* RFC 6275 MAX_UPDATE_RATE, per binding and peer. Then the end of the second is *until. */
 static bool over_rate(struct gw_exchange *x, const struct gw_lm *lm, struct gw_time *until)
@@ -341,6 +343,12 @@ bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p)
     return (gw_addr_is_zero(&p->link_local) ||
             gw_lm_add_addr(m, GW_OPT_DLIF_LINK_LOCAL, &p->link_local)) &&
            gw_lm_add_lladdr(m, GW_OPT_DLIF_LLADDR, &p->lladdr);
+}
+
+bool gw_lm_refusal_ends(const struct gw_lm *lm, const struct gw_timer *guard)
+{
+    return gw_time_before(gw_timer_at(lm->timers, guard),
+                          gw_time_add(lm->now.mono, REFUSAL_LAST_MOMENT));
 }
 
 uint16_t gw_lm_lifetime_units(struct gw_time t)

@@ -161,6 +161,11 @@ bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p);
 bool gw_lm_refusal(struct gw_mh *out, const struct gw_mh *pbu, uint8_t status, uint8_t flags,
                    uint64_t own_time);
 
+/* Whoever is refused for a moment is asked for when that is over. A frame of his shortly before
+ * counts already: what reports frames of strangers is silent about the same one for
+ * GW_REPORT_AGAIN_NS. guard: the timer that ends the refusal. */
+bool gw_lm_refusal_ends(const struct gw_lm *lm, const struct gw_timer *guard);
+
 uint16_t gw_lm_lifetime_units(struct gw_time t); /* 4 s units, rounded up */
 struct gw_time gw_lm_lifetime_span(uint16_t units);
 

@@ -501,6 +501,17 @@ static int attach_known(struct gw_maar_mn *mn, const struct gw_station_key *st, 
     return gw_mn_begin(mn, st, seen);
 }
 
+/* What is being released, or refused for a moment only, is over when its node is seen. */
+static bool give_way(struct gw_maar_mn *mn)
+{
+    if (mn->state == GW_MN_RELEASING)
+        gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
+    else if (mn->state != GW_MN_REFUSED || !gw_lm_refusal_ends(mn->maar->lm, &mn->guard))
+        return false;
+    gw_mn_free(mn);
+    return true;
+}
+
 int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const struct gw_mnid *mnid,
                    struct gw_time seen)
 {
@@ -523,11 +534,8 @@ int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const str
             return err;
     }
     struct gw_binding *b = gw_binding_get(&m->bs, mnid);
-    if (b != NULL && gw_maar_mn(b)->state == GW_MN_RELEASING) {
-        gw_mn_answer_owed(gw_maar_mn(b), GW_ST_ACCEPTED);
-        gw_mn_free(gw_maar_mn(b));
+    if (b != NULL && give_way(gw_maar_mn(b)))
         b = NULL;
-    }
     if (b != NULL)
         return attach_known(gw_maar_mn(b), st, seen);
     unsigned how = allowed(m, mnid, &st->lladdr);

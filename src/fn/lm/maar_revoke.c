@@ -61,7 +61,7 @@ uint8_t gw_maar_revoke(struct gw_maar *m, struct gw_revocation *r)
         return GW_BRA_NO_BINDING;
     if (gw_revocation_by_handover(r) && is_here(mn) && !gw_timer_is_set(&mn->guard))
         return GW_BRA_ATTACHED;
-    if (r->timestamp != 0 && r->timestamp < b->attached && is_here(mn))
+    if (r->timestamp != 0 && r->timestamp < b->attached)
         return GW_BRA_ATTACHED; /* since the attachment that is meant */
     if (!gw_revocation_touches(r, b))
         return GW_BRA_NO_BINDING;

@@ -368,8 +368,12 @@ int gw_mag_attach(struct gw_mag *g, const struct gw_station_key *st, const struc
             return err;
     }
     struct gw_mag_mn *mn = find(g, mnid, &st->lladdr);
-    if (mn != NULL && mn->state == GW_MAG_REFUSED)
-        return GW_EDENIED;
+    if (mn != NULL && mn->state == GW_MAG_REFUSED) {
+        if (!gw_lm_refusal_ends(g->lm, &mn->guard))
+            return GW_EDENIED;
+        gw_mag_forget(mn);
+        mn = NULL;
+    }
     if (mn != NULL && mn->state != GW_MAG_DEREGISTERING)
         return move_here(mn, st);
     struct gw_addr lma = gw_mag_lma(g->lm->cfg, mnid, &st->lladdr);
