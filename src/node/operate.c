@@ -119,6 +119,8 @@ static uint8_t obey(struct gw_node *n, struct gw_peer *p, enum gw_role as, struc
         if (!anybody(n, r, as))
             return GW_BRA_IDENTITY_REQUIRED;
         *later = true;
+        if (as == GW_ROLE_MAAR)
+            gw_mn_ended(&n->maar, r->mh);
         return gw_operation_obey(&n->operations, p->cfg, as, r) == 0 ? GW_BRA_SUCCESS : UINT8_MAX;
     }
     switch (as) {

@@ -203,7 +203,7 @@ size_t gw_mn_by_use(const struct gw_maar_mn *mn, const struct gw_anchor **out);
 bool gw_mn_release_answered(struct gw_maar_mn *mn, const struct gw_mh *mh);
 /* Is it a MAAR that tunnels may lead to? The log says when it is not. */
 bool gw_maar_trusts(struct gw_maar *m, const struct gw_addr *maar);
-/* A message with lifetime 0: what the CMD said before it brings no anchor back. */
+/* A message with lifetime 0, or a BRI: what the CMD said before it brings no anchor back. */
 void gw_mn_ended(struct gw_maar *m, const struct gw_mh *mh);
 void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status);
 struct gw_handover *gw_mn_row(struct gw_maar_mn *mn);

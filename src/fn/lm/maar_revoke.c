@@ -57,14 +57,17 @@ uint8_t gw_maar_revoke(struct gw_maar *m, struct gw_revocation *r)
     struct gw_binding *b = gw_binding_get(&m->bs, r->mn);
     struct gw_maar_mn *mn = b != NULL ? gw_maar_mn(b) : NULL;
 
-    if (mn == NULL || !has_any(mn))
+    if (mn == NULL || !has_any(mn)) {
+        gw_mn_ended(m, r->mh); /* the CMD takes this as a yes */
         return GW_BRA_NO_BINDING;
+    }
     if (gw_revocation_by_handover(r) && is_here(mn) && !gw_timer_is_set(&mn->guard))
         return GW_BRA_ATTACHED;
     if (r->timestamp != 0 && r->timestamp < b->attached)
         return GW_BRA_ATTACHED; /* since the attachment that is meant */
     if (!gw_revocation_touches(r, b))
         return GW_BRA_NO_BINDING;
+    gw_mn_ended(m, r->mh);
     gw_revocation_note_missing(r, &m->bs);
     if (gw_revocation_means(r, &mn->own->prefix))
         (void)gw_maar_expel(mn);
