@@ -15,6 +15,8 @@ static int refused(struct gw_node *n, enum gw_count why)
     return GW_EDENIED;
 }
 
+/* A peer that has restarted may begin with a number that it had before: the attachment that is
+ * meant tells the two apart. */
 static uint64_t fingerprint(const struct gw_mh *m)
 {
     uint64_t h = gw_hash(&m->br.code, 1, 1);
@@ -25,6 +27,8 @@ static uint64_t fingerprint(const struct gw_mh *m)
             h = gw_hash(o->mnid.id, o->mnid.len, h);
         else if (o->type == GW_OPT_HNP)
             h = gw_hash(o->prefix.addr.b, sizeof o->prefix.addr.b, h);
+        else if (o->type == GW_OPT_TIMESTAMP)
+            h = gw_hash(&o->u64, sizeof o->u64, h);
     }
     return h;
 }
