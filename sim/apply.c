@@ -194,7 +194,8 @@ static void flow(struct sim *s, struct sim_station *h, const struct sim_op *op)
     const struct sim_haddr *a = sim_station_newest(s, h);
 
     if (a != NULL)
-        sim_flow_start(s, sim_flow_new(s, h, &a->addr, op->amount * 1000, op->span));
+        sim_flow_start(s, sim_flow_new(s, h, &a->addr, op->other != 0 ? op->other : s->nnodes,
+                                       op->amount * 1000, op->span));
 }
 
 static void impair(struct sim *s, const struct sim_op *op)
@@ -204,6 +205,8 @@ static void impair(struct sim *s, const struct sim_op *op)
 
     one->loss = two->loss = (uint32_t)op->amount;
     one->dup = two->dup = one->reorder = two->reorder = op->more;
+    one->rate = two->rate = op->rate;
+    one->mtu = two->mtu = op->mtu != 0 ? op->mtu : SIM_MTU;
     lasting(s, op);
 }
 

@@ -32,7 +32,7 @@ static void tunnel(struct sim *s, struct sim_node *to, const struct gw_addr *fro
 /* A stranger reaches for the station, a peer speaks in its name: it is not there. */
 static void tunnels(struct sim *s, struct sim_station *h, const struct gw_addr *a)
 {
-    struct gw_addr server = sim_server(), stranger = server;
+    struct gw_addr server = sim_server(s, s->nnodes), stranger = server;
 
     stranger.b[15] = 0x66;
     tunnel(s, &s->node[h->at], &stranger, &server, a);
@@ -44,7 +44,7 @@ static void tunnels(struct sim *s, struct sim_station *h, const struct gw_addr *
 
 static void stations(struct sim *s)
 {
-    struct gw_addr server = sim_server();
+    struct gw_addr server = sim_server(s, s->nnodes);
     uint8_t p[SIM_FLOW_PACKET];
 
     for (size_t i = 0; i < s->nstations; i++) {

@@ -41,9 +41,14 @@ static struct sim_node *first(struct sim *s, unsigned role)
     return NULL;
 }
 
-struct gw_addr sim_server(void)
+struct gw_addr sim_server(const struct sim *s, size_t end)
 {
-    return (struct gw_addr){{0x20, 0x01, 0x0d, 0xb8, 0xee, 0xee, [15] = 1}};
+    struct gw_addr a = {{0x20, 0x01, 0x0d, 0xb8, 0xee, 0xee}};
+
+    if (end < s->nnodes)
+        a = sim_local(end).addr;
+    a.b[15] = 1;
+    return a;
 }
 
 struct gw_prefix sim_pool(size_t node)
@@ -89,8 +94,7 @@ static void peers(struct sim *s, struct sim_node *n, struct gw_config *c)
     }
 }
 
-/* The network behind a MAAR. */
-static struct gw_prefix local(size_t node)
+struct gw_prefix sim_local(size_t node)
 {
     struct gw_addr a = {{0x20, 0x01, 0x0d, 0xb8, 0xdd, 0xdd, (uint8_t)(node >> 8), (uint8_t)node}};
     return gw_prefix_mask(a, 64);
@@ -204,7 +208,7 @@ static void configure(struct sim *s, struct sim_node *n)
     n->ifs[2] = (struct gw_cfg_if){.name = "ap1", .side = GW_IF_ACCESS};
     n->commit_ns = SIM_COMMIT;
     n->pool = pool(s, n);
-    n->local = local(n->index);
+    n->local = sim_local(n->index);
     n->policy = row(s, usual(n));
     if ((n->roles & GW_ROLE_LMA) != 0 && s->sched->prefixes != 0)
         n->policy.prefixes = (uint8_t)s->sched->prefixes;

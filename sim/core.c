@@ -8,13 +8,16 @@
 
 #include <linux/bpf.h>
 
-#define ETH 14u
-#define MTU 1500u
+#define ETH    14u
+#define IP6    40u
+#define QUEUE  (500 * SIM_MS) /* what waits for a link at most */
+#define BEHIND SIM_MS         /* to the network behind a node, and back */
 
 struct parcel {
     struct sim_event event;
     size_t to;
     bool mh;
+    bool behind; /* for the server in the network behind `to` */
     unsigned hops;
     struct gw_mh_addrs addrs;
     size_t len;
@@ -33,7 +36,7 @@ bool sim_chance(struct sim *s, uint32_t of_1000)
 
 size_t sim_core_end(const struct sim *s, const struct gw_addr *a)
 {
-    struct gw_addr server = sim_server();
+    struct gw_addr server = sim_server(s, s->nnodes);
 
     if (gw_addr_eq(a, &server))
         return s->nnodes;
@@ -58,32 +61,56 @@ static void arrive(struct sim *s, struct sim_event *e)
         sim_mix(s, p->data, p->len);
         sim_count_arrived(s, p->to, &p->addrs, p->data, p->len);
         sim_judge_message(s, &s->node[p->to], &p->addrs, p->data, p->len, false);
-    } else if (p->to == s->nnodes) {
-        sim_server_packet(s, p->data + ETH, p->len - ETH);
+    } else if (p->behind || p->to == s->nnodes) {
+        sim_server_packet(s, p->to, p->data + ETH, p->len - ETH);
     } else {
         sim_plane_frame(s, &s->node[p->to], true, p->data, p->len, p->hops);
     }
     sim_event_free(s, e);
 }
 
+static void post(struct sim *s, const struct parcel *head, const uint8_t *data, int64_t at)
+{
+    size_t size = sizeof(struct parcel) + head->len;
+    struct parcel *p = sim_get(&s->pool, size);
+
+    *p = *head;
+    p->event = (struct sim_event){.fire = arrive, .size = size};
+    memcpy(p->data, data, head->len);
+    sim_post(s, &p->event, at);
+}
+
+/* Behind what waits already. false: the queue is full; else *sent is when its last bit has left. */
+static bool queue(struct sim *s, struct sim_link *l, size_t octets, int64_t *sent)
+{
+    *sent = s->now;
+    if (l->rate == 0)
+        return true;
+    if (l->busy > s->now + QUEUE) {
+        s->tally.queue_full++;
+        return false;
+    }
+    l->busy = (l->busy > s->now ? l->busy : s->now) + (int64_t)octets * 8 * SIM_S / l->rate;
+    *sent = l->busy;
+    return true;
+}
+
 static void carry(struct sim *s, size_t from, const struct parcel *head, const uint8_t *data,
                   int64_t later)
 {
-    const struct sim_link *l = sim_link(s, from, head->to);
-    unsigned copies = l->cut || sim_chance(s, l->loss) ? 0 : sim_chance(s, l->dup) ? 2 : 1;
+    struct sim_link *l = sim_link(s, from, head->to);
+    int64_t sent;
 
+    if (l->cut || !queue(s, l, head->mh ? head->len + IP6 : head->len - ETH, &sent))
+        return;
+    unsigned copies = sim_chance(s, l->loss) ? 0 : sim_chance(s, l->dup) ? 2 : 1;
     while (copies-- > 0) {
-        int64_t at = s->now + l->delay + later;
+        int64_t at = sent + l->delay + later;
         if (l->jitter > 0)
             at += (int64_t)gw_prng_below(&s->prng, (uint64_t)l->jitter);
         if (sim_chance(s, l->reorder))
             at += (int64_t)gw_prng_below(&s->prng, (uint64_t)(20 * SIM_MS));
-        size_t size = sizeof(struct parcel) + head->len;
-        struct parcel *p = sim_get(&s->pool, size);
-        *p = *head;
-        p->event = (struct sim_event){.fire = arrive, .size = size};
-        memcpy(p->data, data, head->len);
-        sim_post(s, &p->event, at);
+        post(s, head, data, at);
     }
 }
 
@@ -113,6 +140,47 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
     carry(s, from, &(struct parcel){.to = to, .mh = true, .addrs = *a, .len = len}, data, m.later);
 }
 
+size_t sim_local_end(const struct sim *s, const struct gw_addr *a)
+{
+    size_t node = (size_t)a->b[6] << 8 | a->b[7]; /* config.c */
+
+    if (node >= s->nnodes || (s->node[node].roles & GW_ROLE_MAAR) == 0 ||
+        !gw_prefix_contains(&s->node[node].local, a))
+        return SIZE_MAX;
+    return node;
+}
+
+void sim_core_from_behind(struct sim *s, size_t node, const uint8_t *frame, size_t len)
+{
+    post(s, &(struct parcel){.to = node, .len = len}, frame, s->now + BEHIND);
+}
+
+/* An ICMPv6 error as a frame, of which the octets are in buf; 0: none is due. */
+#define ERROR_FRAME (ETH + GW_ICMP_ERROR_MAX)
+static size_t error_frame(const struct gw_icmp_error *e, const uint8_t *packet, size_t len,
+                          uint8_t buf[ERROR_FRAME])
+{
+    memcpy(buf, (const uint8_t[ETH]){2, [6] = 2, [12] = 0x86, 0xdd}, ETH);
+    int n = gw_icmp_error_write(e, packet, len, buf + ETH);
+
+    return n > 0 ? ETH + (size_t)n : 0;
+}
+
+/* A router on the way has a next link that the packet does not fit into: it says so to whoever has
+ * sent it, which is at the end that it came from. */
+static void too_long(struct sim *s, size_t from, const struct sim_link *l, const uint8_t *frame,
+                     size_t len)
+{
+    const struct gw_icmp_error e = {
+        .type = 2, .mtu = l->mtu, .src = {{0x20, 0x01, 0x0d, 0xb8, 0xcc, 0xcc, [15] = 1}}};
+    uint8_t error[ERROR_FRAME];
+    size_t n = error_frame(&e, frame + ETH, len - ETH, error);
+
+    s->tally.too_long++;
+    if (n > 0 && !l->cut)
+        post(s, &(struct parcel){.to = from, .len = n}, error, s->now + l->delay);
+}
+
 void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t len, unsigned hops)
 {
     struct gw_addr dst;
@@ -122,8 +190,16 @@ void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t le
     if (hops > SIM_HOPS_MAX)
         sim_fail(s, "no-loop", "a packet has passed %u nodes, the last of them %s", hops,
                  from < s->nnodes ? s->node[from].name : "the server");
-    if (to == SIZE_MAX || to == from || len > MTU + ETH)
+    if (from < s->nnodes && sim_local_end(s, &dst) == from) {
+        post(s, &(struct parcel){.to = from, .behind = true, .len = len}, frame, s->now + BEHIND);
         return;
+    }
+    if (to == SIZE_MAX || to == from)
+        return;
+    if (len - ETH > sim_link(s, from, to)->mtu) {
+        too_long(s, from, sim_link(s, from, to), frame, len);
+        return;
+    }
     carry(s, from, &(struct parcel){.to = to, .hops = hops, .len = len}, frame, 0);
 }
 
@@ -135,10 +211,12 @@ static int route(void *user, const struct gw_addr *dst, uint32_t len, struct gw_
     struct sim_node *n = user;
     size_t to = sim_core_end(n->sim, dst);
 
-    if (len > MTU) {
-        hop->mtu = MTU;
+    if (len > SIM_MTU) {
+        hop->mtu = SIM_MTU;
         return BPF_FIB_LKUP_RET_FRAG_NEEDED;
     }
+    if (sim_local_end(n->sim, dst) == n->index)
+        to = n->sim->nnodes;
     if (to == n->index) /* a prefix of the own pool that nobody has */
         return BPF_FIB_LKUP_RET_BLACKHOLE;
     if (to == SIZE_MAX)
@@ -169,8 +247,43 @@ static void first_packet(void *user, const struct gw_prefix *prefix, bool uplink
                                     .first = {.prefix = *prefix, .uplink = uplink, .seen = seen}});
 }
 
+/* The process sends it, and it takes the way of all packets: to a station through the packet path.
+ */
+static void error(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len)
+{
+    struct sim_node *n = user;
+    uint8_t frame[ERROR_FRAME];
+    size_t size = error_frame(e, packet, len, frame);
+    struct gw_addr dst;
+
+    if (size == 0 || n->node == NULL || n->paused)
+        return;
+    memcpy(&dst, frame + ETH + 24, sizeof dst);
+    struct gw_prefix of = gw_prefix_mask(dst, 64);
+    if (gw_native_prefix(n->plane, &of) != NULL)
+        post(n->sim, &(struct parcel){.to = n->index, .len = size}, frame,
+             n->sim->now + RING_DELAY);
+    else
+        sim_core_packet(n->sim, n->index, frame, size, 0);
+}
+
 const struct gw_native_ops sim_plane_ops = {
-    .route = route, .new_station = new_station, .first_packet = first_packet};
+    .route = route, .new_station = new_station, .first_packet = first_packet, .error = error};
+
+/* What the kernel gives to the process: Packet Too Big about its tunnels (sys/plane_events.c). */
+static void hear_icmp(struct sim *s, struct sim_node *n, const uint8_t *packet, size_t len)
+{
+    const struct gw_addr *me = &n->cfg[0].addr;
+    struct gw_addr peer;
+    uint32_t mtu;
+
+    if (n->node == NULL || n->paused || len < IP6 || packet[6] != 58 ||
+        memcmp(packet + 24, me->b, 16) != 0 ||
+        gw_icmp_tunnel_too_big(packet + IP6, len - IP6, me, &peer, &mtu) != 0)
+        return;
+    if (gw_native_lower_peer_mtu(n->plane, &peer, mtu, sim_node_now(s, n).mono) > 0)
+        sim_trace(s, "%s: the path to a peer carries %u octets", n->name, mtu);
+}
 
 static bool is_nd(const uint8_t *packet, size_t len)
 {
@@ -196,11 +309,14 @@ void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t
     if (n->plane == NULL || len > 2048)
         return;
     s->tally.packets++;
+    gw_native_expire(n->plane, sim_node_now(s, n).mono);
     memcpy(f.data, frame, len);
     struct gw_native_result r =
         gw_native_packet(n->plane, core ? SIM_IF_CORE : SIM_IF_ACCESS, &f, sim_node_now(s, n).mono);
     if (r.action == GW_NATIVE_PASS && !core && is_nd(frame + ETH, len - ETH))
         hear_nd(s, n, frame, len);
+    else if (r.action == GW_NATIVE_PASS && core)
+        hear_icmp(s, n, f.data + ETH, f.len - ETH);
     if (r.action != GW_NATIVE_SEND)
         return;
     bool air = r.ifindex == SIM_IF_ACCESS;

@@ -338,6 +338,22 @@ static void draw_op(struct draw *d, bool calm)
         admin_op(d, at);
 }
 
+/* How wide links are that have a fault, and what traffic goes to the networks behind nodes: of
+ * another stream of numbers, so that it changes nothing else of what a seed means. */
+static void narrow(struct draw *d, uint64_t seed)
+{
+    gw_prng_seed(&d->r, ~seed);
+    for (size_t i = 0; i < d->s->nops; i++) {
+        struct sim_op *o = &d->s->op[i];
+        if (o->kind == SIM_LINK && below(d, 2) == 0)
+            o->rate = INT64_C(32000) << below(d, 10);
+        if (o->kind == SIM_LINK && below(d, 2) == 0)
+            o->mtu = SIM_MTU_MIN + (uint32_t)below(d, SIM_MTU - SIM_MTU_MIN + 1);
+        if (o->kind == SIM_FLOW && d->s->locals && below(d, 3) == 0)
+            o->other = any_access(d);
+    }
+}
+
 /* -- all of it ----------------------------------------------------------------------------------
  */
 
@@ -391,10 +407,13 @@ struct sim_schedule *sim_draw(uint64_t seed, const struct sim_mix *mix)
         }
     while (s->nops < most)
         draw_op(&d, mix->calm);
-    for (uint32_t mn = 0; mn < s->stations && mix->ops == 0; mn++)
-        attach(&d, between(&d, 0, 2 * SIM_S), mn, any_access(&d));
+    for (uint32_t mn = 0; mn < s->stations && mix->ops == 0; mn++) {
+        uint32_t node = any_access(&d); /* as in attach_any */
+        attach(&d, between(&d, 0, 2 * SIM_S), mn, node);
+    }
     while (s->stations > 0 && mix->ops == 0 && d.packets < PACKETS)
         flow(&d, between(&d, s->span / 8, s->span));
+    narrow(&d, seed);
     for (size_t i = 0; i < s->nops; i++)
         if (s->op[i].at > s->span) /* the last round of what was drawn near the end */
             s->op[i].at = s->span;

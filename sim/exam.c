@@ -3,12 +3,13 @@
 
 #include <stdlib.h>
 
-#define SILENCE (100 * SIM_S) /* two refreshes, three probes, the guard of a departure */
-#define SOON    (5 * SIM_S)   /* a solicitation may wait for a second, an answer too */
-#define CUT     (70 * SIM_S)  /* a lifetime is 60 s */
-#define RETURN  (60 * SIM_S)  /* the longest back-off is 32 s */
-#define STEP    (SIM_S / 4)
-#define CUT_OF  4 /* seeds: one in so many has a MAAR cut off, which takes long */
+#define SILENCE   (100 * SIM_S) /* two refreshes, three probes, the guard of a departure */
+#define SOON      (5 * SIM_S)   /* a solicitation may wait for a second, an answer too */
+#define CUT       (70 * SIM_S)  /* a lifetime is 60 s */
+#define RETURN    (60 * SIM_S)  /* the longest back-off is 32 s */
+#define STEP      (SIM_S / 4)
+#define CUT_OF    4 /* seeds: one in so many has a MAAR cut off, which takes long */
+#define NARROW_OF 2 /* in so many of them paths are narrower than links */
 
 static uint64_t counted(const struct sim *s, enum gw_count c)
 {
@@ -210,10 +211,25 @@ static void cut_off(struct sim *s)
     settled(s, "prompt", STEP);
 }
 
+/* Between any two ends the path is narrower than their links tell: who sends what is too long for
+ * it has to learn that, through tunnels too. */
+static void narrow(struct sim *s)
+{
+    size_t ends = s->nnodes + 1;
+
+    if (s->sched->seed % NARROW_OF != 0)
+        return;
+    for (size_t i = 0; i < ends * ends; i++)
+        s->links[i].mtu = SIM_MTU_MIN + (uint32_t)(i * 41 % (SIM_MTU - SIM_MTU_MIN));
+    sim_probe(s);
+    for (size_t i = 0; i < ends * ends; i++)
+        s->links[i].mtu = s->normal.mtu;
+}
+
 void sim_exam(struct sim *s)
 {
-    static void (*const parts[])(struct sim * s) = {sim_attack, silence,  blink,  turn_back,
-                                                    handover,   restarts, cut_off};
+    static void (*const parts[])(struct sim * s) = {sim_attack, silence,  blink,   turn_back,
+                                                    handover,   restarts, cut_off, narrow};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !s->failed; i++)
         parts[i](s);

@@ -108,7 +108,7 @@ static void from_station(struct sim *s, const struct sim_node *n, const uint8_t 
 static void from_tunnel(struct sim *s, const struct sim_node *n, const struct packet *p, bool world)
 {
     struct gw_addr outer = source(p->outer), src = source(p->ip), dst = destination(p->ip);
-    struct gw_addr server = sim_server();
+    struct gw_addr server = sim_server(s, s->nnodes);
     char text[GW_TEXT_MAX];
 
     if (node_at(s, &outer) == NULL)
@@ -116,6 +116,9 @@ static void from_tunnel(struct sim *s, const struct sim_node *n, const struct pa
                  gw_fmt_addr(&outer, text));
     else if (world && gw_addr_eq(&dst, &server) && sim_core_end(s, &src) != n->index)
         sim_fail(s, "own-source", "%s forwards what a tunnel brought from %s, which it has not",
+                 n->name, gw_fmt_addr(&src, text));
+    else if (world && sim_local_end(s, &dst) == n->index && anchor_of(s, &src) == NULL)
+        sim_fail(s, "own-source", "%s brings what a tunnel brought from %s to its own network",
                  n->name, gw_fmt_addr(&src, text));
 }
 

@@ -154,9 +154,11 @@ static int run_one(const struct options *o, struct sim_schedule *sched)
     int result = (int)sim_run(s);
 
     (void)printf("events %" PRIu64 " moves %" PRIu64 " handovers %" PRIu64 " messages %" PRIu64
-                 " packets %" PRIu64 " answered %" PRIu64 " hash %016" PRIx64 "\n",
+                 " packets %" PRIu64 " answered %" PRIu64 " too-long %" PRIu64
+                 " queue-full %" PRIu64 " hash %016" PRIx64 "\n",
                  s->tally.events, s->tally.moves, s->tally.handovers, s->tally.messages,
-                 s->tally.packets, s->tally.delivered, s->hash);
+                 s->tally.packets, s->tally.delivered, s->tally.too_long, s->tally.queue_full,
+                 s->hash);
     if (result != SIM_OK)
         (void)printf("FAILED %s: %s\n", s->invariant, s->why);
     sim_free(s);

@@ -109,7 +109,8 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
     s->nnodes = sim_schedule_nodes(sched);
     s->nstations = sched->stations;
     gw_prng_seed(&s->prng, sched->seed);
-    s->normal = (struct sim_link){.delay = sched->delay, .jitter = sched->delay / 10};
+    s->normal =
+        (struct sim_link){.delay = sched->delay, .jitter = sched->delay / 10, .mtu = SIM_MTU};
     s->links = sim_new_memory((s->nnodes + 1) * (s->nnodes + 1) * sizeof *s->links);
     for (size_t i = 0; i < (s->nnodes + 1) * (s->nnodes + 1); i++)
         s->links[i] = s->normal;
@@ -158,7 +159,7 @@ void sim_keep_talking(struct sim *s)
         struct sim_station *h = &s->station[i];
         const struct sim_haddr *a = h->at != 0 ? sim_station_newest(s, h) : NULL;
         if (a != NULL)
-            sim_flow_start(s, sim_flow_new(s, h, &a->addr, SIM_S / 4, SIM_S / 2));
+            sim_flow_start(s, sim_flow_new(s, h, &a->addr, s->nnodes, SIM_S / 4, SIM_S / 2));
     }
 }
 

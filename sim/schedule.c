@@ -7,17 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MN = 1, NODE = 2, OTHER = 4, SPAN = 8, AMOUNT = 16, MORE = 32, FLAG = 64, SETTING = 128 };
+enum {
+    MN = 1,
+    NODE = 2,
+    OTHER = 4,
+    SPAN = 8,
+    AMOUNT = 16,
+    MORE = 32,
+    FLAG = 64,
+    SETTING = 128,
+    WIDTH = 256
+};
 static const struct {
     const char *name, *flag;
     unsigned takes;
 } ops[SIM_OPS] = {
     [SIM_ATTACH] = {"attach", "carrier", MN | NODE | MORE | FLAG},
     [SIM_LEAVE] = {"leave", "told", MN | FLAG},
-    [SIM_FLOW] = {"flow", NULL, MN | SPAN | AMOUNT},
+    [SIM_FLOW] = {"flow", NULL, MN | OTHER | SPAN | AMOUNT},
     [SIM_CRASH] = {"crash", "power", NODE | SPAN | FLAG},
     [SIM_PAUSE] = {"pause", NULL, NODE | SPAN},
-    [SIM_LINK] = {"link", NULL, NODE | OTHER | SPAN | AMOUNT | MORE},
+    [SIM_LINK] = {"link", NULL, NODE | OTHER | SPAN | AMOUNT | MORE | WIDTH},
     [SIM_CUT] = {"cut", NULL, NODE | OTHER | SPAN},
     [SIM_CLOCK] = {"clock", NULL, NODE | AMOUNT},
     [SIM_DRIFT] = {"drift", NULL, NODE | AMOUNT},
@@ -78,6 +88,10 @@ static void write_op(const struct sim_op *o, FILE *f)
         (void)fprintf(f, " amount=%" PRId64, o->amount);
     if (takes & MORE)
         (void)fprintf(f, " more=%" PRIu32, o->more);
+    if ((takes & WIDTH) && o->rate != 0)
+        (void)fprintf(f, " rate=%" PRId64, o->rate);
+    if ((takes & WIDTH) && o->mtu != 0)
+        (void)fprintf(f, " mtu=%" PRIu32, o->mtu);
     (void)fprintf(f, "%s%s\n", o->flag && (takes & FLAG) ? " " : "",
                   o->flag && (takes & FLAG) ? ops[o->kind].flag : "");
 }
@@ -197,6 +211,10 @@ static bool op_word(struct sim_op *o, const char *w)
         o->amount = v;
     else if ((takes & MORE) && number(w, "more", false, &v))
         o->more = (uint32_t)v;
+    else if ((takes & WIDTH) && number(w, "rate", false, &v) && v >= 1000 && v <= AMOUNT_MAX)
+        o->rate = v;
+    else if ((takes & WIDTH) && number(w, "mtu", false, &v) && v >= SIM_MTU_MIN && v <= SIM_MTU)
+        o->mtu = (uint32_t)v;
     else if ((takes & FLAG) && strcmp(w, ops[o->kind].flag) == 0)
         o->flag = true;
     else

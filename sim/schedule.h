@@ -13,6 +13,8 @@
 #include <stdio.h>
 
 #define SIM_MAARS_MAX 4000
+#define SIM_MTU       1500 /* of links */
+#define SIM_MTU_MIN   1320 /* what links between peers must carry (plane/path.h) */
 
 /* What the nodes are. Node 0 is the centre, 1 to maars have stations; MIXED has a second centre,
  * the last node. */
@@ -38,10 +40,12 @@ enum sim_setting {
 enum sim_op_kind {
     SIM_ATTACH,  /* mn, node; flag: the carrier came up with it */
     SIM_LEAVE,   /* mn; flag: the access point says so */
-    SIM_FLOW,    /* mn, span: a packet each `amount` us from its newest address */
+    SIM_FLOW,    /* mn, span: a packet each `amount` us from its newest address, to the server or,
+                  * other: to the network behind that node */
     SIM_CRASH,   /* node, span: down for so long; flag: with the machine */
     SIM_PAUSE,   /* node, span */
-    SIM_LINK,    /* node, other, span: both ways; amount: loss, more: duplicates and reordering */
+    SIM_LINK,    /* node, other, span: both ways; amount: loss, more: duplicates and reordering;
+                  * rate, mtu: as they say */
     SIM_CUT,     /* node, other, span: one way */
     SIM_CLOCK,   /* node; amount: ms to step the wall clock by */
     SIM_DRIFT,   /* node; amount: parts per million */
@@ -67,6 +71,8 @@ struct sim_op {
     int64_t span;
     int64_t amount;
     uint32_t more;
+    uint32_t mtu; /* octets; 0: as usual */
+    int64_t rate; /* bit/s; 0: without limit */
     bool flag;
 };
 

@@ -184,13 +184,13 @@ bool sim_settled(struct sim *s, bool say)
     return true;
 }
 
-static void probe(struct sim *s, struct sim_station *h, const struct gw_prefix *p)
+static void probe(struct sim *s, struct sim_station *h, const struct gw_prefix *p, size_t server)
 {
     const struct sim_haddr *x = sim_station_addr(h, p);
 
     if (x == NULL)
         return; /* it was elsewhere when that anchor advertised */
-    struct sim_flow *f = sim_flow_new(s, h, &x->addr, 50 * SIM_MS, 0);
+    struct sim_flow *f = sim_flow_new(s, h, &x->addr, server, 50 * SIM_MS, 0);
     f->probe = true;
     sim_flow_start(s, f);
 }
@@ -208,14 +208,32 @@ static const struct gw_binding *bindings(struct sim *s, const struct sim_station
     return mn != NULL && mn->state == GW_MN_LOCAL ? &mn->b : NULL;
 }
 
+/* Is the network behind that node one that the station's packets have a way to: the serving MAAR's
+ * own, or one behind an anchor? From its newest prefix, that no other anchor has. */
+static bool reaches(struct sim *s, const struct sim_station *h, size_t node)
+{
+    struct gw_station_key key = {.lladdr = h->lladdr};
+    struct gw_mnid id = sim_mnid(h);
+    const struct sim_node *at = &s->node[h->at];
+    const struct gw_maar_mn *mn = entry(at, &id);
+
+    if (!s->set.locals || mn == NULL || mn->state != GW_MN_SERVING || mn->own == NULL)
+        return false;
+    return node == h->at || gw_native_net(at->plane, &key, &s->node[node].local) != NULL;
+}
+
 static void probe_begin(struct sim *s)
 {
     for (size_t i = 0; i < s->nstations; i++) {
         struct sim_station *h = &s->station[i];
+        struct gw_mnid id = sim_mnid(h);
         for (unsigned which = 0; which < 3 && h->at != 0; which++)
             for (const struct gw_binding *b = bindings(s, h, which); b != NULL; b = b->next)
                 for (const struct gw_anchor *a = b->anchors; a != NULL; a = a->next)
-                    probe(s, h, &a->prefix);
+                    probe(s, h, &a->prefix, s->nnodes);
+        for (size_t k = 1; k < s->nnodes && h->at != 0; k++)
+            if (reaches(s, h, k))
+                probe(s, h, &entry(&s->node[h->at], &id)->own->prefix, k);
     }
 }
 
@@ -240,9 +258,12 @@ static void probe_end(struct sim *s)
             next = f->next;
             if (!f->probe)
                 continue;
-            if (live(s, h, &f->addr) && f->echoed * 2 < f->sent)
-                sim_fail(s, "both-ways", "mn%zu at %s: %u of %u packets from %s were answered", i,
-                         s->node[h->at].name, f->echoed, f->sent, gw_fmt_addr(&f->addr, text));
+            if (live(s, h, &f->addr) && (f->server == s->nnodes || reaches(s, h, f->server)) &&
+                (f->echoed * 2 < f->sent || f->full == 0))
+                sim_fail(s, "both-ways",
+                         "mn%zu at %s: %u of %u packets from %s to %s were answered, %u long", i,
+                         s->node[h->at].name, f->echoed, f->sent, gw_fmt_addr(&f->addr, text),
+                         f->server < s->nnodes ? s->node[f->server].name : "the server", f->full);
             sim_flow_free(s, f);
         }
     }

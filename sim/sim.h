@@ -211,7 +211,10 @@ void sim_configure_settings(struct sim *s, struct sim_node *n, unsigned slot);
 bool sim_anchors(const struct sim_node *n); /* it has a pool of its own: */
 struct gw_prefix sim_pool(size_t node);
 struct gw_key sim_key(size_t a, size_t b); /* between two nodes */
-struct gw_addr sim_server(void);
+/* The network behind a MAAR (RFC 8885 §3.7); nobody else has a route to it. */
+struct gw_prefix sim_local(size_t node);
+/* The server in the network behind a node, or that of the whole domain: end nnodes. */
+struct gw_addr sim_server(const struct sim *s, size_t end);
 /* The centres: the node that is the CMD, the LMA; NULL. */
 struct sim_node *sim_cmd(struct sim *s);
 struct sim_node *sim_lma(struct sim *s);
@@ -230,6 +233,9 @@ void sim_admin_heal(struct sim *s); /* all are let in, and configured alike */
 struct sim_link { /* from one end to another */
     int64_t delay, jitter;
     uint32_t loss, dup, reorder; /* of 1000 */
+    uint32_t mtu;                /* packets; messages are what their sender fragments */
+    int64_t rate;                /* bit/s; 0: without limit */
+    int64_t busy;                /* until then it sends what it has */
     bool cut;
 };
 /* The ends are the nodes and, behind them, the server. */
@@ -239,8 +245,12 @@ struct sim_link *sim_link(struct sim *s, size_t from, size_t to);
 size_t sim_core_end(const struct sim *s, const struct gw_addr *a);
 void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const uint8_t *data,
                  size_t len);
+/* The node whose network behind it (sim_local) an address is of; SIZE_MAX: none. */
+size_t sim_local_end(const struct sim *s, const struct gw_addr *a);
 /* An IPv6 packet behind an Ethernet header. */
 void sim_core_packet(struct sim *s, size_t from, const uint8_t *frame, size_t len, unsigned hops);
+/* The same from the network behind a node, into that node. */
+void sim_core_from_behind(struct sim *s, size_t node, const uint8_t *frame, size_t len);
 /* What has been sent lately, for replays: NULL when nothing. */
 struct sim_seen {
     int64_t at;
@@ -329,19 +339,23 @@ struct sim_flow {
     struct sim_event event;
     struct sim_station *station;
     struct gw_addr addr; /* of the station */
+    size_t server;       /* in the network behind that node; nnodes: everybody's */
     uint32_t id, sent, echoed;
+    uint32_t full;          /* echoes of packets that were as long as possible */
+    uint32_t mtu, mtu_back; /* of the path, as Packet Too Big has told */
     int64_t interval, until;
     bool probe; /* of settle.c, which frees it */
 };
 struct sim_flow *sim_flow_new(struct sim *s, struct sim_station *h, const struct gw_addr *addr,
-                              int64_t interval, int64_t span);
+                              size_t server, int64_t interval, int64_t span);
 void sim_flow_start(struct sim *s, struct sim_flow *f);
 void sim_flow_free(struct sim *s, struct sim_flow *f);
 /* One packet; with the number of no flow nobody answers it. */
 #define SIM_FLOW_PACKET 64
 void sim_flow_write(uint8_t p[SIM_FLOW_PACKET], const struct gw_addr *src,
                     const struct gw_addr *dst, uint32_t id, uint32_t seq);
-void sim_server_packet(struct sim *s, const uint8_t *packet, size_t len);
+/* At the server of that end (sim_server). */
+void sim_server_packet(struct sim *s, size_t end, const uint8_t *packet, size_t len);
 void sim_flow_arrived(struct sim *s, struct sim_station *h, const uint8_t *packet, size_t len);
 
 /* -- ledger.c, invariant.c, settle.c ------------------------------------------------------------
@@ -450,7 +464,8 @@ struct sim {
     } memory;
     struct sim_tally {
         uint64_t events, messages, packets, delivered;
-        uint64_t moves;     /* from one node to another */
+        uint64_t moves;                /* from one node to another */
+        uint64_t too_long, queue_full; /* packets; packets and messages: not carried */
         uint64_t handovers; /* of those: acknowledged, and the node serves while it is there */
     } tally;
     /* The first failure ends the run. */

@@ -44,6 +44,7 @@ struct gw_native {
         uint64_t at;
     } recent[RECENT]; /* direct-mapped: a collision forgets, as LRU eviction does */
     struct gw_t_counter counters[GW_R_COUNT];
+    struct gw_time deadline; /* of the first path MTU that is held */
 };
 
 /* Keys are compared as octets: their padding is zero. */
@@ -350,6 +351,43 @@ int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
     return GW_EINVAL;
 }
 
+int gw_native_lower_peer_mtu(struct gw_native *n, const struct gw_addr *peer, uint32_t mtu,
+                             struct gw_time now)
+{
+    struct gw_t_addr key;
+
+    if (mtu < GW_MIN_MTU)
+        return GW_EINVAL;
+    gw_entry_addr(peer, &key);
+    struct gw_t_peer *v = gw_tbl_peer(n, &key);
+    if (!v)
+        return GW_ENOENT;
+    uint32_t before = v->mtu;
+    if (!gw_pmtu_lower(v, mtu, now))
+        return 0;
+    if (gw_time_before(gw_pmtu_until(v), n->deadline))
+        n->deadline = gw_pmtu_until(v);
+    if (v->mtu < before)
+        n->counters[GW_R_PEER_MTU].packets++;
+    return v->mtu < before;
+}
+
+void gw_native_expire(struct gw_native *n, struct gw_time now)
+{
+    struct peer *p;
+
+    if (gw_time_before(now, n->deadline))
+        return;
+    n->deadline = GW_NEVER;
+    for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
+        struct gw_time until = gw_pmtu_until(&p->v);
+        if (!gw_time_before(now, until))
+            gw_pmtu_restore(&p->v);
+        else if (gw_time_before(until, n->deadline))
+            n->deadline = until;
+    }
+}
+
 void gw_native_restart(struct gw_native *n)
 {
     n->self.generation++;
@@ -368,6 +406,7 @@ struct gw_native *gw_native_new(const struct gw_native_conf *c, const struct gw_
     n->al = *al;
     n->ops = *ops;
     n->user = user;
+    n->deadline = GW_NEVER;
     n->self =
         (struct gw_t_self){.schema = GW_PLANE_SCHEMA, .generation = 1, .hop_limit = HOP_LIMIT};
     gw_entry_addr(&c->addr, &n->self.addr);

@@ -51,6 +51,11 @@ void gw_native_free(struct gw_native *n);
 /* As gw_bpf_apply; GW_ENOMEM too. GW_INTENT_SYNC removes what was not set since the last one or
  * since gw_native_restart. */
 int gw_native_apply(struct gw_native *n, const struct gw_intent *in);
+/* As gw_bpf_lower_peer_mtu: 1 if the path MTU is lower now, 0 if not, GW_EINVAL, GW_ENOENT. */
+int gw_native_lower_peer_mtu(struct gw_native *n, const struct gw_addr *peer, uint32_t mtu,
+                             struct gw_time now);
+/* As gw_bpf_expire; does nothing before anything is due. */
+void gw_native_expire(struct gw_native *n, struct gw_time now);
 /* The node starts again over these tables: what it does not set again goes at SYNC. */
 void gw_native_restart(struct gw_native *n);
 

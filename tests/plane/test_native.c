@@ -216,12 +216,34 @@ static void test_no_room(void **state)
     gw_native_free(n);
 }
 
+/* As the maps' (tests/plane/test_path.c). */
+static void test_path_mtu_is_lowered_and_comes_back(void **state)
+{
+    struct gw_native *n = make(&gw_alloc_libc);
+    const struct gw_addr peer = addr(PEER), nobody = addr(WORLD);
+    struct gw_intent set = intent(0);
+
+    (void)state;
+    assert_int_equal(gw_native_apply(n, &set), 0);
+    assert_int_equal(gw_native_lower_peer_mtu(n, &peer, 1279, GW_SEC(1)), GW_EINVAL);
+    assert_int_equal(gw_native_lower_peer_mtu(n, &nobody, 1400, GW_SEC(1)), GW_ENOENT);
+    assert_int_equal(gw_native_lower_peer_mtu(n, &peer, 1400, GW_SEC(1)), 1);
+    assert_int_equal(gw_native_lower_peer_mtu(n, &peer, 1450, GW_SEC(1)), 0);
+    gw_native_expire(n, GW_SEC(600)); /* not yet */
+    assert_int_equal(gw_native_lower_peer_mtu(n, &peer, 1450, GW_SEC(600)), 0);
+    gw_native_expire(n, GW_SEC(601));
+    assert_int_equal(gw_native_lower_peer_mtu(n, &peer, 1450, GW_SEC(601)), 1);
+    assert_int_equal(gw_native_counter(n, GW_R_PEER_MTU).packets, 2);
+    gw_native_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_allocation_fails),
         cmocka_unit_test(test_memory_runs_out),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_path_mtu_is_lowered_and_comes_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

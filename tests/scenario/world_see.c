@@ -119,7 +119,7 @@ const struct gw_t_net *w_net(const struct world *w, size_t node, unsigned mn,
 bool w_packet(struct world *w, size_t serving, const struct gw_prefix *p)
 {
     const struct gw_t_prefix *x = w_prefix(w, serving, p);
-    struct gw_addr server = sim_server(), src = p->addr;
+    struct gw_addr server = sim_server(w->sim, w->nnodes), src = p->addr;
     uint8_t frame[14 + SIM_FLOW_PACKET] = {2, [12] = 0x86, [13] = 0xdd};
 
     if (x == NULL || x->kind == GW_PFX_MOVED)
