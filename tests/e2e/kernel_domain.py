@@ -99,14 +99,14 @@ def both_ways(lab, peer, server):
     anchored = address_in(lab, "2001:db8:1000::/36", deprecated=False)
     prefix = str(ipaddress.IPv6Network((anchored, 64), strict=False))
 
-    # Our anchor, the kernel's serving MAAR.
+    # Our anchor, the kernel's serving MAAR. The node leaves first: what it says where it was brings it back.
+    lab.move(MN, "ap2")
     answer = peer.register("02:00:00:00:00:01", KERNEL_HNP)
     assert [previous(b) for b in answer.all(PREVIOUS)] == [(ours, ipaddress.IPv6Network(prefix))]
     take_over_dlif(lab, peer, answer, prefix)
     peer.tunnel_to("::/0", ours, table=100)
     wait_for("the anchor's tunnel",
              lambda: [t for t in lab.show(OURS, "prefixes") if t["kind"] == "moved"], 5)
-    lab.move(MN, "ap2")
     uses(lab, anchored, server)
     check_headers(headers(lab, anchored, server), ours, kernel)
 
