@@ -64,7 +64,7 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 fuzz: deps
-	tools/fuzz $(SECONDS_PER_TARGET)
+	tools/fuzz $(SECONDS_PER_TARGET) $(TARGETS)
 
 bench: build
 	lab/measure-handover --bin build/release/bin --out build/bench

@@ -17,6 +17,7 @@
  */
 #include "node/node_int.h"
 
+#define FAR         (INT64_MAX / 2) /* the year 2116: no record has that, and sums stay sums */
 #define PROBE_PACE  GW_SEC(1)
 #define PROBE_VALID GW_SEC(5)
 #define ANSWERS     10 /* to doubtful requests of one peer, per second */
@@ -33,9 +34,9 @@ void gw_clock_set(struct gw_node *n, struct gw_now now)
 
 void gw_clock_after(struct gw_node *n, uint64_t timestamp)
 {
-    int64_t behind = gw_lm_timestamp_ns(timestamp) - n->lm.now.wall_ns;
+    int64_t then = gw_lm_timestamp_ns(timestamp), behind = then - n->lm.now.wall_ns;
 
-    if (behind <= 0)
+    if (behind <= 0 || then > FAR)
         return;
     gw_log(n->log, GW_LOG_WARN, GW_CAT_NODE, "clock-back",
            "the machine's clock is %lld ms behind the latest record; that time is taken",
