@@ -382,17 +382,6 @@ static void domain(struct draw *d, uint64_t seed, const struct sim_mix *mix)
     s->span = mix->span != 0 ? mix->span : between(d, 20, 90) * SIM_S;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    const struct sim_op *x = a, *y = b;
-
-    if (x->at != y->at)
-        return x->at > y->at ? 1 : -1;
-    if (x->kind != y->kind)
-        return x->kind > y->kind ? 1 : -1;
-    return (x->mn > y->mn) - (x->mn < y->mn);
-}
-
 struct sim_schedule *sim_draw(uint64_t seed, const struct sim_mix *mix)
 {
     struct draw d = {.s = sim_new_memory(sizeof *d.s)};
@@ -417,6 +406,6 @@ struct sim_schedule *sim_draw(uint64_t seed, const struct sim_mix *mix)
     for (size_t i = 0; i < s->nops; i++)
         if (s->op[i].at > s->span) /* the last round of what was drawn near the end */
             s->op[i].at = s->span;
-    qsort(s->op, s->nops, sizeof *s->op, by_time);
+    sim_schedule_sort(s);
     return s;
 }

@@ -331,3 +331,19 @@ void sim_schedule_free(struct sim_schedule *s)
     free(s->op);
     free(s);
 }
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sim_op *x = a, *y = b;
+
+    if (x->at != y->at)
+        return x->at > y->at ? 1 : -1;
+    if (x->kind != y->kind)
+        return x->kind > y->kind ? 1 : -1;
+    return (x->mn > y->mn) - (x->mn < y->mn);
+}
+
+void sim_schedule_sort(struct sim_schedule *s)
+{
+    qsort(s->op, s->nops, sizeof *s->op, by_time);
+}

@@ -105,6 +105,7 @@ struct sim_mix {
     unsigned kind; /* enum sim_kind and 1; 0: any */
 };
 struct sim_schedule *sim_draw(uint64_t seed, const struct sim_mix *mix);
+void sim_schedule_sort(struct sim_schedule *s); /* by time, then in an order of its own */
 struct sim_schedule *sim_schedule_copy(const struct sim_schedule *s);
 void sim_schedule_free(struct sim_schedule *s);
 void sim_schedule_write(const struct sim_schedule *s, FILE *f);

@@ -104,17 +104,6 @@ static void trouble(struct yard *y)
             o->other = 0;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    const struct sim_op *x = a, *y = b;
-
-    if (x->at != y->at)
-        return x->at > y->at ? 1 : -1;
-    if (x->kind != y->kind)
-        return x->kind > y->kind ? 1 : -1;
-    return (x->mn > y->mn) - (x->mn < y->mn);
-}
-
 struct sim_schedule *sim_draw_train(uint64_t seed, const struct sim_train *t)
 {
     struct yard y = {.s = sim_new_memory(sizeof *y.s)};
@@ -135,6 +124,6 @@ struct sim_schedule *sim_draw_train(uint64_t seed, const struct sim_train *t)
         talk(&y, i);
     trouble(&y);
     if (s->nops > 0)
-        qsort(s->op, s->nops, sizeof *s->op, by_time);
+        sim_schedule_sort(s);
     return s;
 }
