@@ -98,7 +98,8 @@ int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addr
     struct gw_opt o = {.type = GW_OPT_AUTH};
     size_t it = 0, n = mac_len(mac->key->alg);
 
-    if (n == 0 || m->type == GW_MH_EXPERIMENTAL || gw_mh_opt(m, GW_OPT_AUTH, &it) != NULL)
+    if (n == 0 || (m->type == GW_MH_EXPERIMENTAL && m->exp.data != NULL) ||
+        gw_mh_opt(m, GW_OPT_AUTH, &it) != NULL)
         return GW_EINVAL;
     int err = gw_mh_put(codec, m, &w);
     if (err != 0)
@@ -124,7 +125,7 @@ int gw_mac_check(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const u
 {
     uint8_t made[EVP_MAX_MD_SIZE];
 
-    if (m->type == GW_MH_EXPERIMENTAL || m->nopts == 0)
+    if (m->nopts == 0) /* others' experimental messages have none */
         return GW_EAUTH;
     const struct gw_opt *o = &m->opt[m->nopts - 1];
     size_t covered = o->offset + (size_t)AUTH_SPI_END;

@@ -5,6 +5,7 @@
 #include "wire/mh_int.h"
 
 #define PAYLOAD_NONE 59u /* IPv6 No Next Header */
+#define CATS_FIXED   10u /* octets of message data before a CATS message's options */
 
 const struct gw_mh_codec gw_mh_codec_default = {
     .profile = GW_PROFILE_REGISTERED,
@@ -56,16 +57,39 @@ static void write_be(struct gw_wr *w, const struct gw_mh *m)
     gw_wr_put(w, m->be.home.b, sizeof m->be.home.b);
 }
 
-/* The data reaches to the end, and no option follows. */
+/* Message data that begins like that of a CATS control message. */
+static bool is_cats(const uint8_t *data, size_t len)
+{
+    return len >= CATS_FIXED && data[0] == GW_CATS_EXPERIMENT >> 8 &&
+           data[1] == (GW_CATS_EXPERIMENT & 0xff) && data[2] == GW_CATS_VERSION;
+}
+
+/* Others' data reaches to the end, and no option follows. */
 static void read_experimental(struct gw_rd *r, struct gw_mh *m)
 {
-    m->exp.len = (uint16_t)gw_rd_left(r);
-    m->exp.data = gw_rd_take(r, m->exp.len);
+    m->exp = (struct gw_mh_experimental){.len = 0};
+    if (!is_cats(r->p, gw_rd_left(r))) {
+        m->exp.len = (uint16_t)gw_rd_left(r);
+        m->exp.data = gw_rd_take(r, m->exp.len);
+        return;
+    }
+    (void)gw_rd_take(r, 3);
+    m->exp.cats.type = gw_rd_u8(r);
+    m->exp.cats.flags = gw_rd_u16(r);
+    m->exp.cats.seq = gw_rd_u32(r);
 }
 
 static void write_experimental(struct gw_wr *w, const struct gw_mh *m)
 {
-    gw_wr_put(w, m->exp.data, m->exp.len);
+    if (m->exp.data != NULL) {
+        gw_wr_put(w, m->exp.data, m->exp.len);
+        return;
+    }
+    gw_wr_u16(w, GW_CATS_EXPERIMENT);
+    gw_wr_u8(w, GW_CATS_VERSION);
+    gw_wr_u8(w, m->exp.cats.type);
+    gw_wr_u16(w, m->exp.cats.flags);
+    gw_wr_u32(w, m->exp.cats.seq);
 }
 
 static void read_heartbeat(struct gw_rd *r, struct gw_mh *m)
@@ -312,13 +336,20 @@ static int put_fixed(const struct gw_mh_codec *codec, const struct gw_mh *m,
     return 0;
 }
 
+/* Others' data has no options, no padding and is not mistaken for ours. */
+static bool may_say(const struct gw_mh *m)
+{
+    return m->exp.data == NULL || (m->nopts == 0 && (GW_MH_DATA_AT + m->exp.len) % 8 == 0 &&
+                                   !is_cats(m->exp.data, m->exp.len));
+}
+
 int gw_mh_put(const struct gw_mh_codec *codec, const struct gw_mh *m, struct gw_wr *w)
 {
     const struct msg_row *row = row_of(m->type);
 
     if (row == NULL || m->nopts > GW_MH_OPTS)
         return GW_EINVAL;
-    if (m->type == GW_MH_EXPERIMENTAL && (m->nopts != 0 || (GW_MH_DATA_AT + m->exp.len) % 8 != 0))
+    if (m->type == GW_MH_EXPERIMENTAL && !may_say(m))
         return GW_EINVAL;
     gw_wr_u8(w, PAYLOAD_NONE);
     gw_wr_u8(w, 0);

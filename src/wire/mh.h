@@ -261,10 +261,18 @@ struct gw_mh_upa {
     uint16_t seq;
     uint8_t status;
 };
+/* RFC 5096: somebody's message data, without options; or, with data NULL, a CATS control message,
+ * whose items are options (cats.h). */
+struct gw_mh_cats {
+    uint8_t type; /* enum gw_cats_type */
+    uint16_t flags;
+    uint32_t seq;
+};
 struct gw_mh_experimental {
     const uint8_t *data;
     uint16_t len;
-}; /* message data; no options */
+    struct gw_mh_cats cats;
+};
 
 struct gw_mh {
     uint8_t type;

@@ -9,6 +9,11 @@
 #define GW_MH_CHECKSUM_AT 4u /* offset of the Checksum field */
 #define GW_MH_DATA_AT     6u /* offset of the message data */
 
+/* What begins the message data of Godwit's experiment (RFC 5096; doc/cats.md): a number and the
+ * version of what follows. */
+#define GW_CATS_EXPERIMENT 0x4757u
+#define GW_CATS_VERSION    1u
+
 /* The length of the header by its Header Len field. */
 static inline size_t gw_mh_length(const uint8_t *data)
 {

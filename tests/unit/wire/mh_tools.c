@@ -2,6 +2,7 @@
 #include "mh_tools.h"
 
 #include "base/text.h"
+#include "wire/cats.h"
 
 const struct gw_mh_addrs sample_addrs = {
     .src = {{0x20, 0x01, 0x0d, 0xb8, 0, 0x0f, [15] = 0x01}},
@@ -196,6 +197,70 @@ static void make_experimental(struct gw_mh *m)
     m->exp = (struct gw_mh_experimental){.data = blob, .len = 18};
 }
 
+static void add_cats(struct gw_mh *m, struct gw_cats_buf *b, struct gw_cats_item item)
+{
+    if (gw_cats_add(m, b, &item) != 0)
+        m->type = 0; /* which nothing takes */
+}
+
+static void make_cats_update(struct gw_mh *m)
+{
+    static struct gw_cats_buf b;
+
+    gw_cats_begin(m, &b, GW_CATS_UPDATE, 0, 0x01020304);
+    add_cats(
+        m, &b,
+        (struct gw_cats_item){.type = GW_CATS_ORIGIN, .origin = {addr("2001:db8:f::3"), 7, 21}});
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_SERVICE,
+                                   .service = {addr("2001:db8:cafe::1"), 6, 443}});
+    struct gw_cats_instance x = {.seq = 20,
+                                 .state = GW_CATS_UP,
+                                 .score = 8,
+                                 .computing = 7,
+                                 .communication = GW_CATS_NO_SCORE,
+                                 .service = 9,
+                                 .weight = 4,
+                                 .lifetime = 30,
+                                 .age = 250,
+                                 .slots = 16,
+                                 .latency = 12500,
+                                 .in_flight = 11,
+                                 .errors = 3,
+                                 .csci_id = addr("2001:db8:e3::10")};
+    add_cats(m, &b, (struct gw_cats_item){.type = GW_CATS_INSTANCE, .instance = x});
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_METRIC, .metric = {1, 0, 2, 3, 4, 1000, 875}});
+    x.seq = 21;
+    x.state = GW_CATS_GONE;
+    x.egress = addr("2001:db8:f::4");
+    add_cats(m, &b, (struct gw_cats_item){.type = GW_CATS_INSTANCE, .instance = x});
+}
+
+static void make_cats_mapping(struct gw_mh *m)
+{
+    static struct gw_cats_buf b;
+
+    gw_cats_begin(m, &b, GW_CATS_MAPPING, GW_CATS_UNKNOWN, 9);
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_FLOW,
+                                   .flow = {GW_CATS_BY_FLOW, 6, 40000, 443,
+                                            addr("2001:db8:1000::99"), addr("2001:db8:cafe::1")}});
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_CHOICE,
+                                   .choice = {GW_CATS_CHOSEN, 8, 65535, 60, addr("2001:db8:e3::10"),
+                                              addr("2001:db8:f::3")}});
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_PATH,
+                                   .path = {addr("2001:db8:f::3"), 4000, 150, 12, 80}});
+    add_cats(
+        m, &b,
+        (struct gw_cats_item){.type = GW_CATS_HOP, .hop = {addr("2001:db8:f::3"), 2, 0, 100, 99}});
+    add_cats(
+        m, &b,
+        (struct gw_cats_item){.type = GW_CATS_VECTOR, .vector = {addr("2001:db8:f::3"), 7, 21}});
+}
+
 static void make_heartbeat(struct gw_mh *m)
 {
     *m = (struct gw_mh){.type = GW_MH_HEARTBEAT, .hb = {.seq = 0x01020304}};
@@ -267,6 +332,8 @@ static const struct {
     {"lra", make_lra},
     {"upn", make_upn},
     {"upa", make_upa},
+    {"cats-update", make_cats_update},
+    {"cats-mapping", make_cats_mapping},
 };
 
 const char *sample_make(size_t i, struct gw_mh *m)
@@ -422,7 +489,10 @@ static void random_fixed(struct gw_prng *p, const struct gw_mh_codec *codec, str
         m->be = (struct gw_mh_be){c, random_addr(p)};
         break;
     case GW_MH_EXPERIMENTAL:
-        m->exp.len = (uint16_t)(2 + 8 * (c % 20));
+        if (m->exp.data != NULL)
+            m->exp.len = (uint16_t)(2 + 8 * (c % 20));
+        else
+            m->exp.cats = (struct gw_mh_cats){c, a, (uint32_t)(v >> 24)};
         break;
     case GW_MH_HEARTBEAT:
         m->hb = (struct gw_mh_heartbeat){x, y, (uint32_t)v};
@@ -455,7 +525,7 @@ void random_mh(struct gw_prng *p, const struct gw_mh_codec *codec, struct random
     for (size_t i = 0; i < sizeof pool->octets; i++)
         pool->octets[i] = below(p, 256);
     *m = (struct gw_mh){.type = types[gw_prng_below(p, sizeof types)]};
-    if (m->type == GW_MH_EXPERIMENTAL) {
+    if (m->type == GW_MH_EXPERIMENTAL && below(p, 2) == 0) {
         m->exp.data = pool->octets;
         most = 0;
     }
@@ -471,7 +541,7 @@ void random_mh(struct gw_prng *p, const struct gw_mh_codec *codec, struct random
 
 static bool octets_equal(const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
 {
-    return an == bn && memcmp(a, b, an) == 0;
+    return an == bn && (an == 0 || memcmp(a, b, an) == 0);
 }
 
 static bool opt_equal(enum gw_opt_form form, const struct gw_opt *a, const struct gw_opt *b)
@@ -523,7 +593,10 @@ static bool fixed_equal(const struct gw_mh *a, const struct gw_mh *b)
     case GW_MH_BE:
         return a->be.status == b->be.status && gw_addr_eq(&a->be.home, &b->be.home);
     case GW_MH_EXPERIMENTAL:
-        return octets_equal(a->exp.data, a->exp.len, b->exp.data, b->exp.len);
+        return (a->exp.data == NULL) == (b->exp.data == NULL) &&
+               octets_equal(a->exp.data, a->exp.len, b->exp.data, b->exp.len) &&
+               a->exp.cats.type == b->exp.cats.type && a->exp.cats.flags == b->exp.cats.flags &&
+               a->exp.cats.seq == b->exp.cats.seq;
     case GW_MH_HEARTBEAT:
         return a->hb.unsolicited == b->hb.unsolicited && a->hb.response == b->hb.response &&
                a->hb.seq == b->hb.seq;
