@@ -7,6 +7,7 @@
 #define AUTH_ROOM  64u /* of a message, for Mesg-ID, authentication and all padding */
 #define STATE_MASK 0x0fu
 #define ELSEWHERE  0x80u /* INSTANCE: the egress follows */
+#define COMPLETE   0x80u /* ORIGIN */
 #define MAX_SCORE  10u
 
 static void read_addr(struct gw_rd *r, struct gw_addr *a)
@@ -40,6 +41,27 @@ static bool write_vector(struct gw_wr *w, const struct gw_cats_item *i)
     gw_wr_u32(w, i->vector.seq);
     write_addr(w, &i->vector.origin);
     return true;
+}
+
+static bool read_origin(struct gw_rd *r, struct gw_cats_item *i)
+{
+    struct gw_cats_item v;
+
+    (void)read_vector(r, &v);
+    i->origin.upto = v.vector;
+    i->origin.from = gw_rd_u32(r);
+    i->origin.complete = (gw_rd_u8(r) & COMPLETE) != 0;
+    return !gw_cats_later(i->origin.from, i->origin.upto.seq);
+}
+
+static bool write_origin(struct gw_wr *w, const struct gw_cats_item *i)
+{
+    struct gw_cats_item v = {.vector = i->origin.upto};
+
+    (void)write_vector(w, &v);
+    gw_wr_u32(w, i->origin.from);
+    gw_wr_u8(w, i->origin.complete ? COMPLETE : 0);
+    return !gw_cats_later(i->origin.from, i->origin.upto.seq);
 }
 
 static bool read_service(struct gw_rd *r, struct gw_cats_item *i)
@@ -91,8 +113,7 @@ static bool read_instance(struct gw_rd *r, struct gw_cats_item *i)
 static bool write_instance(struct gw_wr *w, const struct gw_cats_item *i)
 {
     const struct gw_cats_instance *x = &i->instance;
-    static const struct gw_addr none;
-    bool elsewhere = !gw_addr_eq(&x->egress, &none);
+    bool elsewhere = !gw_addr_is_zero(&x->egress);
 
     gw_wr_u8(w, (uint8_t)(x->state | (elsewhere ? ELSEWHERE : 0)));
     gw_wr_u32(w, x->seq);
@@ -239,7 +260,7 @@ struct row {
     bool (*write)(struct gw_wr *w, const struct gw_cats_item *i);
 };
 static const struct row rows[] = {
-    [GW_CATS_ORIGIN] = {read_vector, write_vector}, /* the same member by another name */
+    [GW_CATS_ORIGIN] = {read_origin, write_origin},
     [GW_CATS_SERVICE] = {read_service, write_service},
     [GW_CATS_INSTANCE] = {read_instance, write_instance},
     [GW_CATS_VECTOR] = {read_vector, write_vector},
@@ -301,6 +322,19 @@ int gw_cats_add(struct gw_mh *m, struct gw_cats_buf *b, const struct gw_cats_ite
     o->raw.len = (uint8_t)gw_wr_len(&w);
     b->used += 2u + o->raw.len;
     return 0;
+}
+
+int gw_cats_amend(struct gw_mh *m, struct gw_cats_buf *b, size_t i, const struct gw_cats_item *item)
+{
+    const struct row *row = row_of(item->type);
+
+    if (row == NULL || i >= m->nopts || m->opt[i].raw.len == 0 ||
+        m->opt[i].raw.data[0] != item->type)
+        return GW_EINVAL;
+    size_t at = (size_t)(m->opt[i].raw.data - b->data);
+    struct gw_wr w = gw_wr_make(b->data + at + 1, m->opt[i].raw.len - 1u);
+    bool sayable = row->write(&w, item);
+    return sayable && !w.bad && w.p == w.end ? 0 : GW_EINVAL;
 }
 
 const char *gw_cats_type_name(uint8_t type)

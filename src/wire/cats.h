@@ -26,6 +26,7 @@ enum gw_cats_type {
 enum gw_cats_flag {
     GW_CATS_WANTS_DIGEST = 0x8000, /* DIGEST: answer with yours */
     GW_CATS_UNKNOWN = 0x4000,      /* SELECTION, TRACE_REPLY: no such service here */
+    GW_CATS_RESET = 0x2000,        /* DIGEST: what is not named here the sender does not know */
 };
 
 /* Sub-types of option 18, and what selects the member of struct gw_cats_item. */
@@ -75,6 +76,13 @@ struct gw_cats_vector { /* all of this origin's changes up to seq are known */
     uint32_t epoch; /* of the origin's run; later ones are greater (RFC 1982) */
     uint32_t seq;
 };
+/* What follows are all of this origin's instances that changed behind `from`, up to seq: who knows
+ * those up to `from` knows those up to seq then. */
+struct gw_cats_origin {
+    struct gw_cats_vector upto;
+    uint32_t from;
+    bool complete; /* the sender knows of nothing later */
+};
 
 /* Which packets belong together: the fields that the service's affinity names; others are zero. */
 enum gw_cats_affinity { GW_CATS_BY_FLOW = 1, GW_CATS_BY_3TUPLE = 2, GW_CATS_BY_CLIENT = 3 };
@@ -122,7 +130,8 @@ struct gw_cats_hop {
 struct gw_cats_item {
     uint8_t type; /* enum gw_cats_item_type */
     union {
-        struct gw_cats_vector origin, vector;
+        struct gw_cats_origin origin;
+        struct gw_cats_vector vector;
         struct gw_cats_service service;
         struct gw_cats_instance instance;
         struct gw_cats_flow flow;
@@ -149,6 +158,10 @@ void gw_cats_begin(struct gw_mh *m, struct gw_cats_buf *b, enum gw_cats_type typ
 /* Appends. GW_ESHORT when the message would be too long together with its authentication: send it
  * and begin the next one; GW_EINVAL for a value that cannot be said. */
 int gw_cats_add(struct gw_mh *m, struct gw_cats_buf *b, const struct gw_cats_item *item);
+
+/* Replaces the i-th option, an item of the same sub-type and length. 0 or GW_EINVAL. */
+int gw_cats_amend(struct gw_mh *m, struct gw_cats_buf *b, size_t i,
+                  const struct gw_cats_item *item);
 
 const char *gw_cats_type_name(uint8_t type); /* "update" */
 const char *gw_cats_state_name(uint8_t state);

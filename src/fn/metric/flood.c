@@ -1,0 +1,498 @@
+/* flood.c: neighbours of metric.h: what each is known to know, and UPDATE, DIGEST and ACK.
+ */
+#include "base/text.h"
+#include "fn/metric/metric.h"
+
+static struct gw_metric_known *known_of(struct gw_metric_neighbour *nb, struct gw_metric_origin *o)
+{
+    for (size_t i = 0; i < nb->nknown; i++)
+        if (nb->known[i].of == o)
+            return &nb->known[i];
+    if (nb->nknown == nb->size) {
+        const struct gw_alloc *al = nb->m->al;
+        size_t more = nb->size == 0 ? 8 : 2 * nb->size;
+        struct gw_metric_known *k =
+            al->resize(al->user, nb->known, nb->size * sizeof *k, more * sizeof *k);
+        if (k == NULL)
+            return NULL;
+        nb->known = k;
+        nb->size = more;
+    }
+    nb->known[nb->nknown] = (struct gw_metric_known){.of = o};
+    return &nb->known[nb->nknown++];
+}
+
+/* The neighbour has said, or shown by what it sent, how far it knows an origin. */
+static void learn(struct gw_metric_neighbour *nb, const struct gw_cats_vector *v, bool exact)
+{
+    struct gw_metric_origin *o = gw_table_get(&nb->m->origins, &v->origin);
+    struct gw_metric_known *k = o != NULL ? known_of(nb, o) : NULL;
+
+    if (k == NULL)
+        return;
+    if (!exact && (gw_cats_later(k->epoch, v->epoch) ||
+                   (k->epoch == v->epoch && !gw_cats_later(v->seq, k->seq))))
+        return;
+    k->epoch = v->epoch;
+    k->seq = v->seq;
+}
+
+static void send(struct gw_metric_neighbour *nb)
+{
+    struct gw_metric *m = nb->m;
+
+    (void)m->ops->send(m->user, &nb->addr, m->out);
+}
+
+/* -- DIGEST -------------------------------------------------------------------------------------
+ */
+
+static struct gw_cats_item vector_of(const struct gw_metric_origin *o)
+{
+    return (struct gw_cats_item){.type = GW_CATS_VECTOR, .vector = {o->addr, o->epoch, o->seq}};
+}
+
+static void digest(struct gw_metric_neighbour *nb, uint16_t flags)
+{
+    struct gw_metric *m = nb->m;
+    struct gw_metric_origin *o;
+
+    gw_cats_begin(m->out, &m->buf, GW_CATS_DIGEST, flags, ++m->seq);
+    for (size_t i = 0; (o = gw_table_next(&m->origins, &i)) != NULL;) {
+        struct gw_cats_item v = vector_of(o);
+        if (o->seq == 0 || gw_cats_add(m->out, &m->buf, &v) == 0)
+            continue;
+        send(nb);
+        m->count[GW_MCNT_DIGEST_OUT]++;
+        gw_cats_begin(m->out, &m->buf, GW_CATS_DIGEST, 0, ++m->seq);
+        (void)gw_cats_add(m->out, &m->buf, &v);
+    }
+    send(nb);
+    m->count[GW_MCNT_DIGEST_OUT]++;
+}
+
+/* -- UPDATE -------------------------------------------------------------------------------------
+ */
+
+static struct gw_cats_instance as_of_now(const struct gw_metric *m,
+                                         const struct gw_metric_instance *x)
+{
+    struct gw_cats_instance v = x->v;
+    int64_t age = gw_time_sub(m->now, x->measured).ns / 1000000;
+
+    v.age = age > UINT16_MAX ? UINT16_MAX : age < 0 ? 0 : (uint16_t)age;
+    if (gw_addr_eq(&v.egress, &x->key.origin))
+        v.egress = (struct gw_addr){{0}};
+    return v;
+}
+
+/* Adds the instance, behind its service unless that is the one before. */
+static int add_instance(struct gw_metric *m, const struct gw_metric_instance *x,
+                        struct gw_cats_service *last)
+{
+    struct gw_cats_item s = {.type = GW_CATS_SERVICE, .service = x->key.service};
+    struct gw_cats_item i = {.type = GW_CATS_INSTANCE, .instance = as_of_now(m, x)};
+    uint16_t nopts = m->out->nopts;
+    size_t used = m->buf.used;
+    int err = 0;
+
+    if (last->proto != s.service.proto || last->port != s.service.port ||
+        !gw_addr_eq(&last->cs_id, &s.service.cs_id))
+        err = gw_cats_add(m->out, &m->buf, &s);
+    if (err == 0)
+        err = gw_cats_add(m->out, &m->buf, &i);
+    if (err != 0) { /* not the service without an instance */
+        m->out->nopts = nopts;
+        m->buf.used = used;
+        return err;
+    }
+    *last = s.service;
+    m->count[GW_MCNT_RECORDS_OUT]++;
+    return 0;
+}
+
+/* What the neighbour lacks of an origin, as far as it fits; false when it did not all. */
+static bool add_origin(struct gw_metric_neighbour *nb, struct gw_metric_origin *o)
+{
+    struct gw_metric *m = nb->m;
+    struct gw_metric_known *k = known_of(nb, o);
+    struct gw_cats_item head = {.type = GW_CATS_ORIGIN,
+                                .origin = {.upto = {o->addr, o->epoch, o->seq}, .complete = true}};
+    /* No service of protocol 0 has a port: the first instance always has one before it. */
+    struct gw_cats_service last = {.port = 1};
+
+    if (k == NULL || gw_addr_eq(&o->addr, &nb->addr) || o->seq == 0 ||
+        (k->epoch == o->epoch && !gw_cats_later(o->seq, k->seq)))
+        return true;
+    head.origin.from = k->epoch == o->epoch ? k->seq : 0;
+    if (gw_cats_add(m->out, &m->buf, &head) != 0)
+        return false;
+    size_t at = m->out->nopts - 1u;
+    const struct gw_metric_instance *x = o->first;
+    uint32_t done = head.origin.from;
+    while (x != NULL && !gw_cats_later(x->v.seq, head.origin.from))
+        x = x->next;
+    for (; x != NULL && add_instance(m, x, &last) == 0; x = x->next)
+        done = x->v.seq;
+    if (x == NULL)
+        return true;
+    head.origin.upto.seq = done;
+    head.origin.complete = false;
+    (void)gw_cats_amend(m->out, &m->buf, at, &head);
+    return false;
+}
+
+/* Builds what the neighbour lacks; false when it lacks nothing. */
+static bool build(struct gw_metric_neighbour *nb)
+{
+    struct gw_metric *m = nb->m;
+    struct gw_metric_origin *o;
+    size_t it = nb->turn;
+
+    gw_cats_begin(m->out, &m->buf, GW_CATS_UPDATE, 0, nb->seq);
+    while ((o = gw_table_next(&m->origins, &it)) != NULL)
+        if (!add_origin(nb, o)) {
+            nb->turn = it;
+            return true;
+        }
+    it = 0;
+    while (nb->turn != 0 && (o = gw_table_next(&m->origins, &it)) != NULL && it <= nb->turn)
+        if (!add_origin(nb, o))
+            break;
+    nb->turn = 0;
+    return m->out->nopts != 0;
+}
+
+static void tell(struct gw_metric_neighbour *nb);
+
+static void lost(struct gw_metric_neighbour *nb)
+{
+    struct gw_metric *m = nb->m;
+    char text[GW_TEXT_MAX];
+
+    nb->up = false;
+    nb->waiting = false;
+    m->count[GW_MCNT_NEIGHBOUR_DOWN]++;
+    gw_log(m->log, GW_LOG_WARN, GW_CAT_SIGNAL, "cats-neighbour-down",
+           "%s does not answer CATS updates", gw_fmt_addr(&nb->addr, text));
+}
+
+static struct gw_time wait_of(const struct gw_metric *m, unsigned tries)
+{
+    int64_t ns = m->cfg->retransmit.ns << (tries < 20 ? tries : 20);
+
+    return (struct gw_time){ns < m->cfg->retransmit_max.ns && ns > 0 ? ns
+                                                                     : m->cfg->retransmit_max.ns};
+}
+
+/* Nothing came back: what it lacks now is sent, which may be more than before. Or a digest is due.
+ */
+static void due(struct gw_timer *t, void *user)
+{
+    struct gw_metric_neighbour *nb = t->owner;
+    struct gw_metric *m = nb->m;
+
+    (void)user;
+    if (nb->waiting && ++nb->tries < m->cfg->tries) {
+        m->count[GW_MCNT_UPDATE_AGAIN]++;
+        nb->waiting = false;
+        tell(nb);
+        return;
+    }
+    if (nb->waiting)
+        lost(nb);
+    digest(nb, GW_CATS_WANTS_DIGEST);
+    (void)gw_timer_set(m->timers, &nb->timer, gw_time_add(m->now, m->cfg->digest));
+}
+
+static void tell(struct gw_metric_neighbour *nb)
+{
+    struct gw_metric *m = nb->m;
+
+    if (nb->waiting || !nb->up)
+        return;
+    nb->seq = ++m->seq;
+    if (!build(nb)) {
+        nb->tries = 0;
+        (void)gw_timer_set(m->timers, &nb->timer, gw_time_add(m->now, m->cfg->digest));
+        return;
+    }
+    nb->waiting = true;
+    m->count[GW_MCNT_UPDATE_OUT]++;
+    send(nb);
+    (void)gw_timer_set(m->timers, &nb->timer, gw_time_add(m->now, wait_of(m, nb->tries)));
+    (void)gw_timer_set(m->timers, &nb->pace, gw_time_add(m->now, m->cfg->pace));
+}
+
+static void paced(struct gw_timer *t, void *user)
+{
+    (void)user;
+    tell(t->owner);
+}
+
+/* Soon: at once unless something was sent just now. */
+static void tell_soon(struct gw_metric_neighbour *nb)
+{
+    if (nb->up && !nb->waiting && !gw_timer_is_set(&nb->pace))
+        (void)gw_timer_set(nb->m->timers, &nb->pace, nb->m->now);
+}
+
+void gw_metric_news(struct gw_metric *m)
+{
+    struct gw_metric_neighbour *nb;
+
+    for (size_t i = 0; (nb = gw_table_next(&m->neighbours, &i)) != NULL;)
+        tell_soon(nb);
+}
+
+static void heard(struct gw_metric_neighbour *nb)
+{
+    struct gw_metric *m = nb->m;
+
+    nb->heard = m->now;
+    if (nb->up)
+        return;
+    nb->up = true;
+    nb->tries = 0;
+    m->count[GW_MCNT_NEIGHBOUR_UP]++;
+}
+
+/* -- what comes in ------------------------------------------------------------------------------
+ */
+
+/* An UPDATE as it is read: whose the next instances are, and what is answered. */
+struct reading {
+    struct gw_metric_neighbour *nb;
+    struct gw_metric_origin *of; /* NULL: not to be taken */
+    struct gw_cats_origin head;
+    struct gw_cats_service service;
+    bool news;
+    size_t n;
+    struct gw_cats_vector answer[GW_MH_OPTS];
+};
+
+/* The origin's items are all read. */
+static void end_origin(struct reading *r)
+{
+    struct gw_metric_origin *o = r->of;
+    struct gw_metric *m = r->nb->m;
+
+    if (o == NULL)
+        return;
+    if (gw_cats_later(r->head.from, o->seq))
+        m->count[GW_MCNT_GAP]++;
+    else if (gw_cats_later(r->head.upto.seq, o->seq)) {
+        o->seq = r->head.upto.seq;
+        r->news = true;
+    }
+    if (r->head.complete && o->seq == r->head.upto.seq)
+        gw_metric_epoch_end(o);
+    r->answer[r->n++] = (struct gw_cats_vector){o->addr, o->epoch, o->seq};
+    r->of = NULL;
+}
+
+static void own_again(struct gw_metric *m, const struct gw_cats_vector *v)
+{
+    if (gw_cats_later(v->epoch, m->self->epoch) ||
+        (v->epoch == m->self->epoch && gw_cats_later(v->seq, m->self->seq)))
+        gw_metric_outlive(m, v->epoch);
+}
+
+static void begin_origin(struct reading *r, const struct gw_cats_origin *head)
+{
+    struct gw_metric *m = r->nb->m;
+    const struct gw_cats_vector *v = &head->upto;
+
+    r->head = *head;
+    r->service = (struct gw_cats_service){.port = 0};
+    if (gw_addr_eq(&v->origin, &m->cfg->self)) {
+        own_again(m, v);
+        r->answer[r->n++] = (struct gw_cats_vector){v->origin, m->self->epoch, m->self->seq};
+        return;
+    }
+    struct gw_metric_origin *o = gw_metric_origin_get(m, &v->origin);
+    if (o == NULL) { /* never wanted: it is as if it were known */
+        r->answer[r->n++] = *v;
+        return;
+    }
+    bool fresh = o->epoch == 0 && o->seq == 0;
+    if (!fresh && gw_cats_later(o->epoch, v->epoch)) {
+        r->answer[r->n++] = (struct gw_cats_vector){o->addr, o->epoch, o->seq};
+        return;
+    }
+    if ((fresh || o->epoch != v->epoch) && head->from != 0) {
+        m->count[GW_MCNT_GAP]++;
+        r->answer[r->n++] = (struct gw_cats_vector){o->addr, o->epoch, o->seq};
+        return;
+    }
+    if (o->epoch != v->epoch)
+        gw_metric_epoch_begin(o, v->epoch);
+    r->of = o;
+}
+
+static void take_instance(struct reading *r, const struct gw_cats_instance *v)
+{
+    struct gw_metric *m = r->nb->m;
+
+    m->count[GW_MCNT_RECORDS_IN]++;
+    if (r->of == NULL)
+        return;
+    struct gw_metric_key key = {r->of->addr, r->service, v->csci_id};
+    if (!m->ops->may(m->user, &key, v)) {
+        m->count[GW_MCNT_DENIED]++;
+        return;
+    }
+    if (gw_metric_take(m, r->of, &r->service, v)) {
+        m->count[GW_MCNT_RECORDS_NEWS]++;
+        r->news = true;
+    }
+}
+
+static int answer(struct reading *r, uint32_t seq)
+{
+    struct gw_metric *m = r->nb->m;
+
+    gw_cats_begin(m->out, &m->buf, GW_CATS_ACK, 0, seq);
+    for (size_t i = 0; i < r->n; i++) {
+        struct gw_cats_item v = {.type = GW_CATS_VECTOR, .vector = r->answer[i]};
+        if (gw_cats_add(m->out, &m->buf, &v) != 0)
+            break; /* the rest is sent again, and answered then */
+    }
+    send(r->nb);
+    return 0;
+}
+
+static int update(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
+{
+    struct reading r = {.nb = nb};
+    struct gw_cats_item item;
+    size_t it = 0;
+    int got;
+
+    nb->m->count[GW_MCNT_UPDATE_IN]++;
+    while ((got = gw_cats_next(mh, &it, &item)) == 1) {
+        if (item.type == GW_CATS_ORIGIN) {
+            end_origin(&r);
+            learn(nb, &item.origin.upto, false);
+            begin_origin(&r, &item.origin);
+        } else if (item.type == GW_CATS_SERVICE) {
+            r.service = item.service;
+        } else if (item.type == GW_CATS_INSTANCE) {
+            take_instance(&r, &item.instance);
+        }
+    }
+    if (got < 0) {
+        nb->m->count[GW_MCNT_MALFORMED]++;
+        return got; /* what was read stays; how far the origin is known does not move */
+    }
+    end_origin(&r);
+    (void)answer(&r, mh->exp.cats.seq);
+    if (r.news)
+        gw_metric_news(nb->m);
+    return 0;
+}
+
+static int learn_all(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
+{
+    struct gw_cats_item item;
+    size_t it = 0;
+    int got;
+
+    while ((got = gw_cats_next(mh, &it, &item)) == 1) {
+        if (item.type != GW_CATS_VECTOR)
+            continue;
+        if (gw_addr_eq(&item.vector.origin, &nb->m->cfg->self))
+            own_again(nb->m, &item.vector);
+        learn(nb, &item.vector, true);
+    }
+    if (got < 0)
+        nb->m->count[GW_MCNT_MALFORMED]++;
+    return got;
+}
+
+static int ack(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
+{
+    if (!nb->waiting || mh->exp.cats.seq != nb->seq) {
+        nb->m->count[GW_MCNT_STALE_ACK]++;
+        return GW_ENOENT;
+    }
+    nb->waiting = false;
+    nb->tries = 0;
+    (void)gw_timer_set(nb->m->timers, &nb->timer, gw_time_add(nb->m->now, nb->m->cfg->digest));
+    int err = learn_all(nb, mh);
+    tell_soon(nb);
+    return err;
+}
+
+static int digest_input(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
+{
+    nb->m->count[GW_MCNT_DIGEST_IN]++;
+    if ((mh->exp.cats.flags & GW_CATS_RESET) != 0) {
+        nb->nknown = 0;
+        nb->waiting = false;
+    }
+    int err = learn_all(nb, mh);
+    if ((mh->exp.cats.flags & GW_CATS_WANTS_DIGEST) != 0)
+        digest(nb, 0);
+    tell_soon(nb);
+    return err;
+}
+
+int gw_metric_input(struct gw_metric *m, const struct gw_addr *from, const struct gw_mh *mh)
+{
+    struct gw_metric_neighbour *nb = gw_table_get(&m->neighbours, from);
+
+    if (nb == NULL) {
+        m->count[GW_MCNT_DENIED]++;
+        return GW_EDENIED;
+    }
+    heard(nb);
+    switch (mh->exp.cats.type) {
+    case GW_CATS_UPDATE:
+        return update(nb, mh);
+    case GW_CATS_ACK:
+        return ack(nb, mh);
+    case GW_CATS_DIGEST:
+        return digest_input(nb, mh);
+    default:
+        return GW_EINVAL;
+    }
+}
+
+int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a)
+{
+    struct gw_metric_neighbour *nb = gw_table_get(&m->neighbours, a);
+
+    if (nb != NULL)
+        return 0;
+    nb = gw_new(m->al, sizeof *nb);
+    if (nb == NULL)
+        return GW_ENOMEM;
+    nb->addr = *a;
+    nb->m = m;
+    nb->timer.fire = due;
+    nb->timer.owner = nb;
+    nb->pace.fire = paced;
+    nb->pace.owner = nb;
+    int err = gw_table_put(&m->neighbours, nb);
+    if (err == 0)
+        err = gw_timer_set(m->timers, &nb->timer, gw_time_add(m->now, m->cfg->retransmit_max));
+    if (err != 0) {
+        gw_metric_neighbour_del(m, a);
+        return err;
+    }
+    digest(nb, GW_CATS_RESET | GW_CATS_WANTS_DIGEST);
+    return 0;
+}
+
+void gw_metric_neighbour_del(struct gw_metric *m, const struct gw_addr *a)
+{
+    struct gw_metric_neighbour *nb = gw_table_del(&m->neighbours, a);
+
+    if (nb == NULL)
+        return;
+    gw_timer_stop(m->timers, &nb->timer);
+    gw_timer_stop(m->timers, &nb->pace);
+    gw_free(m->al, nb->known, nb->size * sizeof *nb->known);
+    gw_free(m->al, nb, sizeof *nb);
+}
