@@ -146,8 +146,8 @@ struct gw_metric {
     uint32_t seq; /* of messages */
 };
 
-/* epoch: of this run only, and later than that of every run before as far as the caller can tell (its
- * clock's seconds). GW_ENOMEM. */
+/* epoch: of this run only, and later than that of every run before as far as the caller can tell
+ * (its clock's seconds). GW_ENOMEM. */
 int gw_metric_init(struct gw_metric *m, uint32_t epoch, uint64_t seed);
 void gw_metric_free(struct gw_metric *m);
 
