@@ -2,6 +2,8 @@
  */
 #include "base/types.h"
 
+#define NTP_UNIX 2208988800u /* 1970 in seconds since 1900 */
+
 bool gw_addr_is_zero(const struct gw_addr *a)
 {
     static const struct gw_addr zero;
@@ -43,4 +45,19 @@ bool gw_prefix_contains(const struct gw_prefix *p, const struct gw_addr *a)
 bool gw_prefix_overlaps(const struct gw_prefix *a, const struct gw_prefix *b)
 {
     return a->len <= b->len ? gw_prefix_contains(a, &b->addr) : gw_prefix_contains(b, &a->addr);
+}
+
+uint64_t gw_ntp_time(int64_t wall_ns)
+{
+    uint64_t ns = wall_ns > 0 ? (uint64_t)wall_ns : 0;
+    uint64_t s = ns / 1000000000u + NTP_UNIX, frac = (ns % 1000000000u << 32) / 1000000000u;
+
+    return s << 32 | frac;
+}
+
+int64_t gw_ntp_span(int64_t ns)
+{
+    int64_t s = ns / 1000000000;
+
+    return s > INT32_MAX ? INT64_MAX : s * 4294967296 + (ns % 1000000000 * 4294967296) / 1000000000;
 }

@@ -39,6 +39,10 @@ struct gw_now {
     int64_t wall_ns;
 };
 
+/* The 64-bit NTP timestamp (RFC 5905 §6) of a wall-clock time, or of a span. */
+uint64_t gw_ntp_time(int64_t wall_ns);
+int64_t gw_ntp_span(int64_t ns);
+
 /* An IPv6 address in network order. */
 struct gw_addr {
     uint8_t b[16];

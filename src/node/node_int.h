@@ -16,9 +16,6 @@ struct gw_replay {
     uint64_t id[GW_REPLAY];
     size_t used;
 };
-/* RFC 4285 / RFC 5905 64-bit NTP timestamp of a wall-clock time, or of a span. */
-uint64_t gw_ntp_time(int64_t wall_ns);
-int64_t gw_ntp_span(int64_t ns);
 /* 0 or GW_EREPLAY; taking it in is gw_replay_take, after everything else about the message has
  * been checked. */
 bool gw_replay_has(const struct gw_replay *r, uint64_t id); /* taken, not long ago */

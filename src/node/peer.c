@@ -4,23 +4,6 @@
  */
 #include "node/node_int.h"
 
-#define NTP_UNIX 2208988800u /* 1970 in seconds since 1900 */
-
-uint64_t gw_ntp_time(int64_t wall_ns)
-{
-    uint64_t ns = wall_ns > 0 ? (uint64_t)wall_ns : 0;
-    uint64_t s = ns / 1000000000u + NTP_UNIX, frac = (ns % 1000000000u << 32) / 1000000000u;
-
-    return s << 32 | frac;
-}
-
-int64_t gw_ntp_span(int64_t ns)
-{
-    int64_t s = ns / 1000000000;
-
-    return s > INT32_MAX ? INT64_MAX : s * 4294967296 + (ns % 1000000000 * 4294967296) / 1000000000;
-}
-
 /* Era-safe: the difference of two NTP times is right while they are within 68 years. */
 static int64_t later(uint64_t a, uint64_t b)
 {
