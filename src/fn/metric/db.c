@@ -84,7 +84,7 @@ static const struct gw_table_ops by_neighbour = {hash_addr, eq_neighbour, key_ne
 const char *gw_metric_count_name(enum gw_metric_count c)
 {
     static const char *const names[] = {
-#define X(id, name) [GW_MCNT_##id] = name,
+#define X(id, name) [GW_MCNT_##id] = (name),
         GW_METRIC_COUNTERS(X)
 #undef X
     };

@@ -31,7 +31,12 @@ enum gw_metric_kind {                      /* unit of the value */
                       GW_METRIC_CUSTOM,    /* as an instance defines it, 1/1000 */
                       GW_METRIC_KINDS
 };
-enum gw_metric_category { GW_METRIC_CAT_COMPUTING, GW_METRIC_CAT_COMMUNICATION, GW_METRIC_CAT_SERVICE, GW_METRIC_CATS };
+enum gw_metric_category {
+    GW_METRIC_CAT_COMPUTING,
+    GW_METRIC_CAT_COMMUNICATION,
+    GW_METRIC_CAT_SERVICE,
+    GW_METRIC_CATS
+};
 
 const char *gw_metric_kind_name(enum gw_metric_kind k); /* "in-flight" */
 bool gw_metric_kind_parse(const char *name, enum gw_metric_kind *out);

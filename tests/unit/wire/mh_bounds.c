@@ -302,9 +302,9 @@ static void test_unsayable(void **state)
     assert_unsayable(&m);
     *o = (struct gw_opt){.type = GW_OPT_BID, .raw = {octets, 5}};
     assert_unsayable(&m);
-    m = (struct gw_mh){.type = GW_MH_EXPERIMENTAL, .exp = {octets, 3}};
+    m = (struct gw_mh){.type = GW_MH_EXPERIMENTAL, .exp = {.data = octets, .len = 3}};
     assert_unsayable(&m);
-    m = (struct gw_mh){.type = GW_MH_EXPERIMENTAL, .exp = {octets, 2}};
+    m = (struct gw_mh){.type = GW_MH_EXPERIMENTAL, .exp = {.data = octets, .len = 2}};
     assert_non_null(gw_mh_add(&m, 200));
     assert_unsayable(&m);
 }

@@ -208,9 +208,9 @@ static void make_cats_update(struct gw_mh *m)
     static struct gw_cats_buf b;
 
     gw_cats_begin(m, &b, GW_CATS_UPDATE, 0, 0x01020304);
-    add_cats(
-        m, &b,
-        (struct gw_cats_item){.type = GW_CATS_ORIGIN, .origin = {{addr("2001:db8:f::3"), 7, 21}, 19, true}});
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_ORIGIN,
+                                   .origin = {{addr("2001:db8:f::3"), 7, 21}, 19, true}});
     add_cats(m, &b,
              (struct gw_cats_item){.type = GW_CATS_SERVICE,
                                    .service = {addr("2001:db8:cafe::1"), 6, 443}});
@@ -532,6 +532,8 @@ void random_mh(struct gw_prng *p, const struct gw_mh_codec *codec, struct random
     size_t n = gw_prng_below(p, most + 1);
     while (m->nopts < n) {
         struct gw_opt *o = gw_mh_add(m, (uint8_t)(2 + below(p, 254)));
+        if (o == NULL)
+            break;
         if (below(p, 2) == 0)
             o->type = (uint8_t)(2 + below(p, 73)); /* where the known ones are */
         random_value(p, gw_mh_opt_form(codec, o->type), pool->octets + below(p, 200), o);
