@@ -532,8 +532,6 @@ void random_mh(struct gw_prng *p, const struct gw_mh_codec *codec, struct random
     size_t n = gw_prng_below(p, most + 1);
     while (m->nopts < n) {
         struct gw_opt *o = gw_mh_add(m, (uint8_t)(2 + below(p, 254)));
-        if (o == NULL)
-            break;
         if (below(p, 2) == 0)
             o->type = (uint8_t)(2 + below(p, 73)); /* where the known ones are */
         random_value(p, gw_mh_opt_form(codec, o->type), pool->octets + below(p, 200), o);
@@ -543,7 +541,7 @@ void random_mh(struct gw_prng *p, const struct gw_mh_codec *codec, struct random
 
 static bool octets_equal(const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
 {
-    return an == bn && (an == 0 || memcmp(a, b, an) == 0);
+    return an == bn && (an == 0 || (a != NULL && b != NULL && memcmp(a, b, an) == 0));
 }
 
 static bool opt_equal(enum gw_opt_form form, const struct gw_opt *a, const struct gw_opt *b)
