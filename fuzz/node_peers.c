@@ -306,6 +306,38 @@ static size_t left(const struct fz_world *w, bool say)
     return sum;
 }
 
+/* An anchor of a mobile node that went on, of a MAAR whose CMD is another node; NULL. */
+static const struct gw_maar_mn *previous(const struct fz_world *w)
+{
+    const struct gw_config *c = &w->cfg[w->cfg_now];
+    struct gw_binding *b;
+
+    if (!gw_addr_eq(&c->cmd, &w->peers[0].addr))
+        return NULL;
+    for (size_t i = 0; (b = gw_table_next(&w->node->maar.bs.by_mnid, &i)) != NULL;)
+        if (gw_maar_mn(b)->state == GW_MN_PREVIOUS)
+            return gw_maar_mn(b);
+    return NULL;
+}
+
+/* A previous MAAR keeps its binding until the CMD says that the session is over (RFC 8885 §3.5). */
+static void end_sessions(struct fz_world *w)
+{
+    static struct gw_mh m;
+    const struct gw_maar_mn *mn;
+
+    for (unsigned i = 0; (mn = previous(w)) != NULL; i++) {
+        fz_demand(i < w->cfg[w->cfg_now].limits.bindings);
+        m.type = GW_MH_BU;
+        m.nopts = 0;
+        m.bu = (struct gw_mh_bu){.flags = GW_BU_A | GW_BU_P | GW_BU_D};
+        fz_demand(gw_lm_add_mnid(&m, &mn->b.mnid) &&
+                  gw_lm_add_prefix(&m, GW_OPT_HNP, &mn->own->prefix) &&
+                  gw_lm_add_u64(&m, GW_OPT_TIMESTAMP, mn->b.attached));
+        fz_send(w, 0, &m, 0, (struct fz_flip){0});
+    }
+}
+
 void fz_end(struct fz_world *w)
 {
     w->fails = w->plane_fails = 0;
@@ -314,9 +346,8 @@ void fz_end(struct fz_world *w)
     fz_reload(w, 0); /* whom an LMA does not want is remembered until then (RFC 5213 §6.9.1.2) */
     everybody_leaves(w);
     politely(w, SOON);
-    if (left(w, false) > 0) {
-        fz_reload(w, 1); /* the answers meanwhile may have been such, too */
+    end_sessions(w);
+    if (left(w, false) > 0)
         politely(w, FORGOTTEN);
-    }
     fz_demand(left(w, true) == 0);
 }

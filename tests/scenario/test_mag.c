@@ -349,6 +349,52 @@ static void ordered_by_numbers(void **state)
     w_free(w);
 }
 
+static int attach_as(struct world *w, unsigned station, const char *nai)
+{
+    struct gw_mnid id = {GW_MNID_NAI, (uint8_t)strlen(nai), (const uint8_t *)nai};
+    struct gw_input in = {.kind = GW_IN_ATTACH,
+                          .attach = {.station = w_station(station),
+                                     .mnid = &id,
+                                     .by = GW_SEEN_MANUAL,
+                                     .seen = w_now(w).mono}};
+
+    w_place(w, station, 1);
+    return w_input(w, 1, &in);
+}
+
+/* Each interface of a node counts its messages by itself: a late answer about one is none to a
+ * message about another, even with the number that the other one waits for. */
+static void late_about_another_interface(void **state)
+{
+    struct world *w = world(GW_ROLE_MAG, 13);
+    const struct gw_station_key one = w_station(1), two = w_station(2);
+    struct gw_mh first, m;
+
+    (void)state;
+    w->n[1].cfg->pmip.sequence = true;
+    assert_int_equal(attach_as(w, 1, "a@b"), 0);
+    uint16_t seq = last.bu.seq;
+    first = answer_of(GW_ST_ACCEPTED, 1);
+    assert_true(gw_lm_add_lladdr(&first, GW_OPT_MN_LLID, &one.lladdr));
+    m = first;
+    assert_int_equal(inject(w, 0, 1, &m), 0);
+    assert_int_equal(attach_as(w, 2, "a@b"), 0);
+    assert_int_equal(last.bu.seq, seq);
+    m = first; /* to a message that was sent twice */
+    assert_int_equal(inject(w, 0, 1, &m), GW_ENOENT);
+    struct gw_mag_mn *second = gw_table_get(&w->n[1].node->mag.by_station, &two);
+    assert_non_null(second);
+    assert_int_equal(second->state, GW_MAG_REGISTERING);
+    assert_int_equal(w_detach(w, 1, 1), 0);
+    w_run(w, GW_SEC(5));
+    assert_null(gw_table_get(&w->n[1].node->mag.by_station, &one));
+    m = first; /* of an interface that has been forgotten */
+    m.ba.seq = second->ex.seq;
+    assert_int_equal(inject(w, 0, 1, &m), GW_ENOENT);
+    assert_int_equal(second->state, GW_MAG_REGISTERING);
+    w_free(w);
+}
+
 /* A node that has gone without a sign is not held on to (§6.9.4 (2)). */
 static void gone_in_silence(void **state)
 {
@@ -467,6 +513,7 @@ int main(void)
         cmocka_unit_test(asked_again),
         cmocka_unit_test(answers_that_do_not_count),
         cmocka_unit_test(ordered_by_numbers),
+        cmocka_unit_test(late_about_another_interface),
         cmocka_unit_test(gone_in_silence),
         cmocka_unit_test(survives_a_crash),
         cmocka_unit_test(beside_a_maar),

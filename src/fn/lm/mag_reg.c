@@ -415,10 +415,8 @@ static void rejected(struct gw_mag_mn *mn, const struct gw_mh *mh)
 static bool echoes(const struct gw_mag_mn *mn, const struct gw_mh *mh)
 {
     const struct gw_opt *hi = gw_lm_opt(mh, GW_OPT_HI), *att = gw_lm_opt(mh, GW_OPT_ATT);
-    const struct gw_opt *ll = gw_lm_opt(mh, GW_OPT_MN_LLID);
 
-    return (hi == NULL || hi->code == mn->b.hi) && (att == NULL || att->code == mn->b.att) &&
-           (ll == NULL || gw_lladdr_eq(&ll->lladdr, &mn->b.lladdr));
+    return (hi == NULL || hi->code == mn->b.hi) && (att == NULL || att->code == mn->b.att);
 }
 
 static bool awaited(const struct gw_mag_mn *mn, const struct gw_mh *mh)
@@ -428,23 +426,22 @@ static bool awaited(const struct gw_mag_mn *mn, const struct gw_mh *mh)
     return gw_exchange_matches(&mn->ex, mh->ba.seq);
 }
 
-/* Which interface it is about: the number says so; where that is ambiguous, its identifier. */
+/* Which message it answers (§6.9.1.2 (5)): by the node's identifier, the interface's and the
+ * number. Numbers are an interface's own, so that an answer about one that comes late, even after
+ * it has been forgotten, may have the number that another one waits for. */
 static struct gw_mag_mn *addressee(struct gw_mag *g, const struct gw_cfg_peer *from,
                                    const struct gw_mh *mh)
 {
     const struct gw_opt *id = gw_lm_opt(mh, GW_OPT_MNID), *ll = gw_lm_opt(mh, GW_OPT_MN_LLID);
     struct gw_binding *b = id != NULL ? gw_binding_get(&g->bs, &id->mnid) : NULL;
-    struct gw_mag_mn *found = NULL;
 
     for (; b != NULL; b = b->next) {
         struct gw_mag_mn *mn = gw_mag_mn(b);
-        if (!gw_addr_eq(&from->addr, &mn->lma) || !awaited(mn, mh))
-            continue;
-        if (ll == NULL || gw_lladdr_eq(&ll->lladdr, &b->lladdr))
+        bool its = ll == NULL || gw_lladdr_eq(&ll->lladdr, &b->lladdr);
+        if (its && gw_addr_eq(&from->addr, &mn->lma) && awaited(mn, mh))
             return mn;
-        found = mn;
     }
-    return found;
+    return NULL;
 }
 
 int gw_mag_pba(struct gw_mag *g, const struct gw_cfg_peer *from, const struct gw_mh *mh)
