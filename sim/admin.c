@@ -107,12 +107,15 @@ static void let_in(struct sim *s, struct sim_node *n)
  * corrected (RFC 5213 §6.9.1.2 (9)): with a clock that was wrong then it is started again. */
 static void restart(struct sim *s, struct sim_node *n)
 {
+    struct gw_store_why why;
+
     if (n->node == NULL || (n->roles & (unsigned)(GW_ROLE_LMA | GW_ROLE_MAG)) == 0)
         return;
     int64_t ahead = sim_node_now(s, n).mono.ns + n->node->wall_ns - SIM_WALL_START - s->now;
     if (ahead < CLOCK_OFF && ahead > -CLOCK_OFF)
         return;
     sim_trace(s, "%s is restarted: its clock was wrong", n->name);
+    (void)gw_store_commit(n->store, GW_NEVER, &why); /* as a daemon that is stopped */
     sim_node_crash(s, n, false);
     (void)sim_node_boot(s, n);
 }

@@ -74,7 +74,6 @@ static void undo(struct sim *s, const struct sim_op *op)
     case SIM_DISK:
         sim_disk_full(n->disk, false);
         n->commit_ns = SIM_COMMIT;
-        sim_node_flush(s, n); /* the daemon tries every second */
         break;
     case SIM_FLAP:
         come_back(s, op);
@@ -229,9 +228,9 @@ static void replay(struct sim *s, const struct sim_op *op, bool change)
 
 static void crash(struct sim *s, struct sim_node *n, const struct sim_op *op)
 {
-    /* While its disk is full a node speaks of what a crash would make it forget (doc/daemon.md):
-     * both at once are more than it promises to survive. */
-    if (n->node == NULL || sim_disk_is_full(n->disk))
+    /* From when its disk is full until the store has tried again a node speaks of what a crash
+     * would make it forget (doc/daemon.md): both at once are more than it promises to survive. */
+    if (n->node == NULL || sim_disk_is_full(n->disk) || gw_store_retry(n->store).ns != GW_NEVER.ns)
         return;
     /* What is not on the disk yet is lost with the machine: prefixes are given twice then. */
     bool power = op->flag && n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_EACH;

@@ -3,7 +3,8 @@
  * node, packet path and store front.
  *
  * As in the daemon, what one input writes is one batch, and messages wait until it is committed;
- * meanwhile (and while the process is paused) inputs wait in a bounded queue.
+ * meanwhile (and while the process is paused) inputs wait in a bounded queue. What a full disk has
+ * not taken the store tries again when it is due, and then the node wakes up as for a deadline.
  */
 #include "sim.h"
 
@@ -61,7 +62,10 @@ void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm)
 static void arm(struct sim *s, struct sim_node *n)
 {
     struct gw_time at = n->node != NULL ? gw_node_deadline(n->node) : GW_NEVER;
+    struct gw_time store = n->node != NULL ? gw_store_retry(n->store) : GW_NEVER;
 
+    if (gw_time_before(store, at))
+        at = store;
     if (at.ns == GW_NEVER.ns) {
         sim_cancel(s, &n->deadline);
         return;
@@ -145,24 +149,31 @@ static void silence(struct sim_node *n)
     n->out_last = &n->out;
 }
 
+/* What has waited for a commit: also when that failed, as the daemon does. */
+static void release(struct sim *s, struct sim_node *n)
+{
+    struct sim_out *out = n->out;
+
+    n->out = NULL;
+    n->out_last = &n->out;
+    while (out != NULL) {
+        struct sim_out *next = out->next;
+        said(s, n, &out->addrs, out->data, out->len);
+        sim_put(&s->pool, out, sizeof *out + out->len);
+        out = next;
+    }
+}
+
 static void commit(struct sim *s, struct sim_event *e)
 {
     struct sim_node *n = of_event(e, offsetof(struct sim_node, commit));
     struct gw_store_why why;
 
     n->committing = false;
-    if (gw_store_commit(n->store, &why) == 0 &&
+    if (gw_store_commit(n->store, sim_node_now(s, n).mono, &why) == 0 &&
         n->cfg[n->cfg_now].daemon.durability == GW_DURABLE_EACH)
         (void)gw_store_sync(n->store, &why);
-    struct sim_out *out = n->out;
-    n->out = NULL;
-    n->out_last = &n->out;
-    while (out != NULL) { /* also when it failed, as the daemon does */
-        struct sim_out *next = out->next;
-        said(s, n, &out->addrs, out->data, out->len);
-        sim_put(&s->pool, out, sizeof *out + out->len);
-        out = next;
-    }
+    release(s, n);
     feed(s, n);
 }
 
@@ -283,10 +294,22 @@ static void act(struct sim *s, struct sim_node *n, const struct gw_action *a)
     }
 }
 
-void sim_node_flush(struct sim *s, struct sim_node *n)
+/* A commit has just failed; the store does not try again yet. */
+static bool too_early(const struct sim *s, const struct sim_node *n)
+{
+    struct gw_time retry = gw_store_retry(n->store);
+
+    return retry.ns != GW_NEVER.ns && gw_time_before(sim_node_now(s, n).mono, retry);
+}
+
+static void flush(struct sim *s, struct sim_node *n)
 {
     if (n->node == NULL || n->committing || gw_store_staged(n->store) == 0)
         return;
+    if (too_early(s, n)) {
+        release(s, n);
+        return;
+    }
     n->committing = true;
     if (n->commit_ns == 0)
         commit(s, &n->commit);
@@ -311,7 +334,7 @@ void sim_node_drain(struct sim *s, struct sim_node *n)
         drain_actions(s, n);
     }
     n->ndone = 0;
-    sim_node_flush(s, n);
+    flush(s, n);
     arm(s, n);
 }
 

@@ -173,9 +173,12 @@ static bool settled(struct sim *s, const struct sim_station *h, bool say)
 
 bool sim_settled(struct sim *s, bool say)
 {
-    for (size_t i = 0; i < s->nnodes; i++)
+    for (size_t i = 0; i < s->nnodes; i++) {
         if (s->node[i].node == NULL)
             NOT("%s is down", s->node[i].name);
+        if (gw_store_retry(s->node[i].store).ns != GW_NEVER.ns)
+            NOT("%s has records that its disk has not taken", s->node[i].name);
+    }
     for (size_t i = 0; i < s->nstations; i++) {
         const struct sim_station *h = &s->station[i];
         if (h->at != 0 && !settled(s, h, say))

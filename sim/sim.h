@@ -181,7 +181,6 @@ void sim_node_input_at(struct sim *s, struct sim_node *n, const struct gw_input 
 void sim_node_drain(struct sim *s, struct sim_node *n); /* carries out what it wants done */
 #define SIM_WALL_START INT64_C(1700000000000000000)     /* at time 0 */
 #define SIM_BOOT_MONO  (10 * SIM_S) /* machines have been up for a moment when processes start */
-void sim_node_flush(struct sim *s, struct sim_node *n); /* commits what is staged */
 void sim_node_step_clock(struct sim_node *n, int64_t by);
 void sim_node_drift(struct sim *s, struct sim_node *n, int64_t ppm);
 /* Takes over the domain's settings: now, or when it goes on or starts. */

@@ -38,6 +38,8 @@ static struct words words(int err)
         return (struct words){"GW_ESYS", "the system refused"};
     case GW_EVERSION:
         return (struct words){"GW_EVERSION", "it has another schema version"};
+    case GW_EAGAIN:
+        return (struct words){"GW_EAGAIN", "it has just failed"};
     }
     return (struct words){"GW_UNKNOWN", "unknown error"};
 }

@@ -16,6 +16,7 @@ enum gw_err {
     GW_EDENIED = -10,  /* the policy says no */
     GW_ESYS = -11,     /* the system refused; errno has the reason (only from sys, store) */
     GW_EVERSION = -12, /* something on disk or pinned has another schema version */
+    GW_EAGAIN = -13,   /* it has just failed, and it is too early to try again */
 };
 
 /* The name of an error ("GW_ENOMEM"); never NULL. */

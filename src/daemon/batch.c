@@ -9,9 +9,11 @@
  *
  * Batches are numbered; a message waits for a number, and none overtakes another. A batch that
  * cannot be committed or synced is logged and counted, and its messages leave nevertheless: a full
- * disk must not end the sessions of a whole domain.
+ * disk must not end the sessions of a whole domain. So do those of the batches that end before the
+ * store tries again (gw_store_retry, for which the loop wakes up: io.c).
  */
 #include "daemon/daemon.h"
+#include "sys/clock.h"
 #include "sys/mh_socket.h"
 
 #include "base/text.h"
@@ -96,18 +98,20 @@ static void release(struct gwd *d)
         memmove(d->queue.buf, d->queue.buf + at, d->queue.used);
 }
 
-static void commit(struct gwd *d)
+static void commit(struct gwd *d, struct gw_time now)
 {
     struct gw_store_why why;
     if (gw_store_staged(d->store) == 0)
         return;
     d->batches++;
-    if (gw_store_commit(d->store, &why) == 0) {
+    int err = gw_store_commit(d->store, now, &why);
+    if (err == 0) {
         d->count.store_commits++;
         d->store_dirty = true;
-        return;
     }
-    /* The batch stays staged for the next commit. */
+    if (err == 0 || err == GW_EAGAIN)
+        return;
+    /* The batch stays staged for a later commit. */
     d->count.store_errors++;
     gw_log(&d->logger.log, GW_LOG_ERROR, GW_CAT_STORE, "commit-failed", "%s", why.text);
 }
@@ -153,9 +157,9 @@ void gwd_sync(struct gwd *d)
     note_synced(d);
 }
 
-void gwd_flush(struct gwd *d)
+static void flush(struct gwd *d, struct gw_time now)
 {
-    commit(d);
+    commit(d, now);
     if (d->conf->daemon.durability == GW_DURABLE_EACH && d->durable < d->batches)
         gwd_sync(d);
     /* Nothing to sync: what was not committed cannot be waited for. */
@@ -164,10 +168,15 @@ void gwd_flush(struct gwd *d)
     release(d);
 }
 
+void gwd_flush(struct gwd *d)
+{
+    flush(d, gw_clock_mono());
+}
+
 void gwd_batch_end(struct gwd *d)
 {
     d->serving = false;
     while (d->syncing)
         uv_run(&d->loop, UV_RUN_ONCE);
-    gwd_flush(d);
+    flush(d, GW_NEVER); /* the last chance for what an earlier commit has not taken */
 }

@@ -211,9 +211,12 @@ static void arm_deadline(uv_prepare_t *prepare)
 {
     struct gwd *d = prepare->data;
     struct gw_time at = gw_node_deadline(d->node), plane = gw_bpf_deadline(d->bpf);
+    struct gw_time store = gw_store_retry(d->store);
     struct itimerspec spec = {0};
     if (gw_time_before(plane, at))
         at = plane;
+    if (gw_time_before(store, at)) /* the batch's end commits */
+        at = store;
     if (at.ns == d->armed.ns)
         return;
     d->armed = at;

@@ -1,7 +1,9 @@
 /* store.c: the front of the record store: stages the operations of a batch in memory and hands
  * them to the back end in one transaction. Staging apart from the transaction means that a full
- * disk loses nothing: the batch is tried again. Leaves durability to the back ends (memory.c,
- * lmdb.c) and the meaning of records to the node.
+ * disk loses nothing: the batch is tried again. Not with every commit that is asked for, because
+ * each try costs as much as all that is staged: while the disk stays full that is more each time.
+ * Leaves durability to the back ends (memory.c, lmdb.c), the meaning of records to the node, and
+ * being called when the next try is due to the driver.
  */
 #include "store/store.h"
 
@@ -17,6 +19,7 @@ struct gw_store {
     void *self;
     uint8_t *buf;
     size_t used, size, count;
+    struct gw_time retry, wait; /* the last commit has failed: when to try again, after how long */
 };
 
 int gw_store_open(const struct gw_store_ops *ops, const char *where, const struct gw_alloc *al,
@@ -29,6 +32,7 @@ int gw_store_open(const struct gw_store_ops *ops, const char *where, const struc
     }
     s->ops = ops;
     s->al = al;
+    s->retry = GW_NEVER;
     int err = ops->open(where, al, &s->self, why);
     if (err < 0) {
         gw_free(al, s, sizeof *s);
@@ -119,20 +123,47 @@ static int hand_over(struct gw_store *s, struct gw_store_why *why)
     return err;
 }
 
-int gw_store_commit(struct gw_store *s, struct gw_store_why *why)
+static int try(struct gw_store *s, struct gw_store_why *why)
 {
-    if (s->count == 0)
-        return 0;
     int err = hand_over(s, why);
     if (err < 0) {
         s->ops->abort(s->self);
         return err;
     }
-    err = s->ops->commit(s->self, why);
-    if (err < 0)
+    return s->ops->commit(s->self, why);
+}
+
+static void back_off(struct gw_store *s, struct gw_time now)
+{
+    struct gw_time longer = {2 * s->wait.ns};
+    if (s->retry.ns == GW_NEVER.ns)
+        s->wait = GW_STORE_RETRY_MIN;
+    else
+        s->wait = gw_time_before(longer, GW_STORE_RETRY_MAX) ? longer : GW_STORE_RETRY_MAX;
+    s->retry = gw_time_add(now, s->wait);
+}
+
+int gw_store_commit(struct gw_store *s, struct gw_time now, struct gw_store_why *why)
+{
+    if (s->count == 0)
+        return 0;
+    if (s->retry.ns != GW_NEVER.ns && gw_time_before(now, s->retry)) {
+        strcpy(why->text, "the last commit has just failed");
+        return GW_EAGAIN;
+    }
+    int err = try(s, why);
+    if (err < 0) {
+        back_off(s, now);
         return err;
+    }
     s->used = s->count = 0;
+    s->retry = GW_NEVER;
     return 0;
+}
+
+struct gw_time gw_store_retry(const struct gw_store *s)
+{
+    return s->retry;
 }
 
 int gw_store_load(struct gw_store *s, gw_store_visit *visit, void *user, struct gw_store_why *why)

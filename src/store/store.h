@@ -11,10 +11,14 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/types.h"
 
 #define GW_STORE_SCHEMA     1          /* of the records; another number on disk: GW_EVERSION */
 #define GW_STORE_KEY_MAX    511        /* octets; LMDB's limit */
 #define GW_STORE_STAGED_MAX (64 << 20) /* octets waiting for a commit that keeps failing */
+/* From a failed commit to the next try: doubled each time, from the least to the most. */
+#define GW_STORE_RETRY_MIN GW_MSEC(100)
+#define GW_STORE_RETRY_MAX GW_SEC(4)
 
 /* One line for people: what failed, on which file, and what to do about it. */
 struct gw_store_why {
@@ -64,9 +68,12 @@ int gw_store_del(struct gw_store *s, const void *key, size_t key_len);
 size_t gw_store_staged(const struct gw_store *s); /* operations */
 
 /* All staged operations, in order, or none of them: after a failure (GW_ESYS, GW_EFULL: medium
- * full, GW_EFORMAT) they stay staged and the next commit tries them again. Committing nothing is
- * free. */
-int gw_store_commit(struct gw_store *s, struct gw_store_why *why);
+ * full, GW_EFORMAT) they stay staged, and the first commit from gw_store_retry on tries them again
+ * together with what has come since; until then a commit does nothing and is GW_EAGAIN. What waits
+ * for the commit goes on as after a failure. now: of the monotonic clock; GW_NEVER tries in any
+ * case, for who has no later. Committing nothing is free. */
+int gw_store_commit(struct gw_store *s, struct gw_time now, struct gw_store_why *why);
+struct gw_time gw_store_retry(const struct gw_store *s); /* GW_NEVER: no commit has failed */
 
 /* Every committed record, in no particular order. */
 int gw_store_load(struct gw_store *s, gw_store_visit *visit, void *user, struct gw_store_why *why);

@@ -632,6 +632,35 @@ static void peer_gone(void **state)
     peer_removed(true);
 }
 
+/* While the CMD's disk is full it answers; once there is room it writes down what it has said,
+ * though nobody says anything to it. */
+static void disk_full(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 4);
+    struct sim_node *cmd = &w->n[0];
+
+    sim_disk_full(cmd->disk, true);
+    (void)w_attach(w, 1, 1);
+    w_run(w, GW_SEC(1));
+    (void)w_attach(w, 2, 2); /* before the store tries again */
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_SERVING);
+    assert_int_equal(w_mn(w, 2, 2)->state, GW_MN_SERVING);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(sim_disk_count(cmd->disk, 'C'), 0);
+    sim_disk_full(cmd->disk, false);
+    w_run(w, GW_STORE_RETRY_MAX);
+    assert_int_equal(sim_disk_count(cmd->disk, 'C'), 2);
+    assert_int_equal(gw_store_retry(cmd->store).ns, GW_NEVER.ns);
+    w_crash(w, 0);
+    w_boot(w, 0);
+    w_run(w, GW_SEC(1));
+    w_check(w, 1, 1);
+    w_check(w, 2, 2);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,6 +669,7 @@ int main(void)
         cmocka_unit_test(pool),
         cmocka_unit_test(limits),
         cmocka_unit_test(pending),
+        cmocka_unit_test(disk_full),
         cmocka_unit_test(previous),
         cmocka_unit_test(rate),
         cmocka_unit_test(backoff),

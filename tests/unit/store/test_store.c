@@ -57,7 +57,7 @@ static void put(struct gw_store *s, const char *key, const char *value)
 static void commit(struct gw_store *s)
 {
     struct gw_store_why why;
-    assert_int_equal(gw_store_commit(s, &why), 0);
+    assert_int_equal(gw_store_commit(s, GW_NEVER, &why), 0);
     assert_int_equal(gw_store_staged(s), 0);
 }
 
@@ -148,9 +148,11 @@ static void test_bad_keys(void **state)
 
 /* A back end whose medium is full as long as `full` is set. */
 static bool full;
+static int tries;
 static int full_put(void *self, const void *key, size_t key_len, const void *value,
                     size_t value_len, struct gw_store_why *why)
 {
+    tries++;
     if (full) {
         strcpy(why->text, "medium full");
         return GW_EFULL;
@@ -167,13 +169,46 @@ static void test_failed_batch_is_tried_again(void **state)
     struct gw_store *s = open_ok(&ops, "");
     full = true;
     put(s, "a", "1");
-    assert_int_equal(gw_store_commit(s, &why), GW_EFULL);
+    assert_int_equal(gw_store_commit(s, (struct gw_time){0}, &why), GW_EFULL);
     assert_string_equal(why.text, "medium full");
     assert_int_equal(gw_store_staged(s), 1);
     put(s, "a", "2");
     full = false;
-    commit(s);
+    assert_int_equal(gw_store_commit(s, gw_store_retry(s), &why), 0);
+    assert_int_equal(gw_store_staged(s), 0);
     assert_string_equal(look(s, "a").value, "2");
+    assert_int_equal(gw_store_retry(s).ns, GW_NEVER.ns);
+    gw_store_close(s);
+}
+
+/* Each try costs as much as all that is staged. */
+static void test_failed_batch_is_tried_less_and_less(void **state)
+{
+    (void)state;
+    struct gw_store_ops ops = gw_store_memory;
+    struct gw_store_why why;
+    ops.put = full_put;
+    struct gw_store *s = open_ok(&ops, "");
+    full = true;
+    tries = 0;
+    for (int64_t ms = 0; ms < 60000; ms++) { /* a batch each millisecond for a minute */
+        put(s, "a", "1");
+        int err = gw_store_commit(s, GW_MSEC(ms), &why);
+        assert_true(err == GW_EFULL || err == GW_EAGAIN);
+        assert_true(gw_store_retry(s).ns > GW_MSEC(ms).ns);
+        assert_true(gw_store_retry(s).ns <= GW_MSEC(ms).ns + GW_STORE_RETRY_MAX.ns);
+    }
+    assert_in_range(tries, 60 / 4, 25);
+    full = false;
+    struct gw_time due = gw_store_retry(s);
+    assert_int_equal(gw_store_commit(s, (struct gw_time){due.ns - 1}, &why), GW_EAGAIN);
+    assert_int_equal(gw_store_commit(s, due, &why), 0);
+    full = true; /* another failure begins anew */
+    put(s, "b", "1");
+    assert_int_equal(gw_store_commit(s, due, &why), GW_EFULL);
+    assert_int_equal(gw_store_retry(s).ns, due.ns + GW_STORE_RETRY_MIN.ns);
+    full = false;
+    commit(s); /* who has no later does not wait */
     gw_store_close(s);
 }
 
@@ -213,7 +248,7 @@ static void try_with(long allocations, bool *done)
         return;
     int err = gw_store_put(s, "key", 3, "value", 5);
     if (err == 0)
-        err = gw_store_commit(s, &why);
+        err = gw_store_commit(s, (struct gw_time){0}, &why);
     *done = err == 0;
     if (err < 0) {
         assert_int_equal(err, GW_ENOMEM);
@@ -355,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_batches_lmdb),
         cmocka_unit_test(test_bad_keys),
         cmocka_unit_test(test_failed_batch_is_tried_again),
+        cmocka_unit_test(test_failed_batch_is_tried_less_and_less),
         cmocka_unit_test(test_staging_is_bounded),
         cmocka_unit_test(test_allocations_fail),
         cmocka_unit_test(test_unusable_directories),

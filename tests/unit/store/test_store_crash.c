@@ -28,7 +28,7 @@ static _Noreturn void writer(const char *dir, int pipe_fd, uint32_t first)
         for (uint32_t key = 0; key < KEYS; key++)
             if (gw_store_put(s, &key, sizeof key, &n, sizeof n) < 0)
                 _exit(2);
-        if (gw_store_commit(s, &why) < 0 || write(pipe_fd, &n, sizeof n) != sizeof n)
+        if (gw_store_commit(s, GW_NEVER, &why) < 0 || write(pipe_fd, &n, sizeof n) != sizeof n)
             _exit(3);
     }
 }

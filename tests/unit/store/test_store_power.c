@@ -88,7 +88,7 @@ static void change(struct gw_store *s, struct gw_prng *rnd, uint32_t stamp)
     struct gw_store_why why = {""};
     for (uint32_t i = 0, key = 0; i < 8; i++, key = (uint32_t)gw_prng_below(rnd, KEYS))
         assert_int_equal(gw_store_put(s, &key, sizeof key, value, sizeof value), 0);
-    assert_int_equal(gw_store_commit(s, &why), 0);
+    assert_int_equal(gw_store_commit(s, GW_NEVER, &why), 0);
 }
 
 /* A disk: for each page one of the versions; what an older and shorter file has not is zero. */
