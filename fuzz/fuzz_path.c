@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { AP = 7, CORE = 8, ROOM = 40, FRAME_MAX = 400, STEPS = 64, OUTER = 14, IP6 = 40 };
+enum { AP = 7, CORE = 8, CLIENT = 9, ROOM = 40, FRAME_MAX = 400, STEPS = 64, OUTER = 14, IP6 = 40 };
 
 struct run {
     struct gw_rd in;
@@ -47,6 +47,50 @@ static struct gw_lladdr any_mac(struct gw_rd *r)
     uint8_t c = gw_rd_u8(r);
 
     return (struct gw_lladdr){.len = c < 0xf8 ? 6 : c & 15, .b = {c == 0x77, 0, 0, 0, 0, c & 3}};
+}
+
+static struct gw_service_key any_key(struct gw_rd *r)
+{
+    static const uint8_t protos[] = {0, 6, 17, 58};
+    uint8_t c = gw_rd_u8(r);
+
+    return (struct gw_service_key){
+        .cs_id = any_addr(r), .proto = protos[c & 3], .port = (uint16_t)(c >> 2 & 7)};
+}
+
+static struct gw_intent_service any_service(struct gw_rd *r)
+{
+    uint8_t c = gw_rd_u8(r);
+
+    return (struct gw_intent_service){.key = any_key(r),
+                                      .affinity = (enum gw_affinity)(1 + c % 3),
+                                      .timeout = GW_SEC(1 + (c >> 2 & 7)),
+                                      .reselect = (c & 32) != 0,
+                                      .policy = gw_rd_u8(r) % GW_STEER_POLICY_COUNT,
+                                      .rule = {.quantile = 841, .width = gw_rd_u8(r)},
+                                      .max_age_ms = gw_rd_u8(r),
+                                      .blur = gw_rd_u8(r),
+                                      .error_limit = gw_rd_u8(r)};
+}
+
+static struct gw_intent_instance any_instance(struct gw_rd *r)
+{
+    uint8_t c = gw_rd_u8(r);
+
+    return (struct gw_intent_instance){.service = any_key(r),
+                                       .csci_id = any_addr(r),
+                                       .state = (enum gw_instance_state)(c % 3),
+                                       .here = (c & 4) != 0,
+                                       .egress = any_addr(r),
+                                       .via = any_addr(r),
+                                       .path_us = gw_rd_u8(r),
+                                       .service_us = gw_rd_u8(r),
+                                       .load = gw_rd_u8(r),
+                                       .slots = c >> 3,
+                                       .errors = gw_rd_u8(r),
+                                       .weight = gw_rd_u8(r),
+                                       .measured = GW_SEC(c >> 5),
+                                       .now = GW_SEC(8)};
 }
 
 static void set(struct run *x, enum gw_intent_kind kind)
@@ -86,6 +130,14 @@ static void set(struct run *x, enum gw_intent_kind kind)
         in.net.via = (struct gw_prefix){.addr = any_addr(r), .len = 64};
         if (in.net.kind == GW_NET_BEHIND)
             in.net.station.lladdr = any_mac(r);
+        break;
+    case GW_INTENT_SERVICE_SET:
+    case GW_INTENT_SERVICE_DEL:
+        in.service = any_service(r);
+        break;
+    case GW_INTENT_INSTANCE_SET:
+    case GW_INTENT_INSTANCE_DEL:
+        in.instance = any_instance(r);
         break;
     case GW_INTENT_SYNC:
         gw_native_restart(x->n);
@@ -169,7 +221,8 @@ static const struct gw_t_prefix *entry(const struct gw_native *n, const uint8_t 
 static void check_sent(const struct run *x, uint32_t from, const uint8_t *in, size_t len,
                        const struct gw_native_frame *f, const struct gw_native_result *res)
 {
-    bool encap = res->reason == GW_R_TUNNELLED || res->reason == GW_R_RELAYED;
+    bool encap =
+        res->reason == GW_R_TUNNELLED || res->reason == GW_R_RELAYED || res->reason == GW_R_STEERED;
     bool decap = f->len != len + (encap ? IP6 : 0);
     const uint8_t *was = in + OUTER + (decap ? IP6 : 0), *is = f->data + OUTER + (encap ? IP6 : 0);
 
@@ -188,7 +241,7 @@ static void send(struct run *x, uint8_t how)
 {
     uint8_t buf[FRAME_MAX] = {0};
     size_t len = make(&x->in, how, buf);
-    uint32_t from = how & 32 ? AP : CORE;
+    uint32_t from = how & 64 ? CLIENT : how & 32 ? AP : CORE;
     uint8_t *room = malloc(ROOM + len); /* exactly: the sanitizer sees one octet too many */
 
     demand(room != NULL);
@@ -201,29 +254,36 @@ static void send(struct run *x, uint8_t how)
     if (res.action == GW_NATIVE_SEND)
         check_sent(x, from, buf, len, &f, &res);
     if (res.action == GW_NATIVE_DROP)
-        demand(res.reason >= GW_R_MALFORMED && res.reason <= GW_R_NO_ROOM && f.len == len);
+        demand(res.reason >= GW_R_MALFORMED && res.reason < GW_R_PEER_MTU && f.len == len);
     x->frames -= len < OUTER; /* too short to be a frame: nothing is counted */
     free(room);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct gw_native_if ifs[] = {{AP, 1400, true}, {CORE, 1500, false}};
+    const struct gw_native_if ifs[] = {
+        {AP, 1400, GW_T_ACCESS}, {CORE, 1500, GW_T_CORE}, {CLIENT, 1500, GW_T_CLIENT}};
+    static const enum gw_intent_kind kinds[] = {
+        GW_INTENT_PEER_SET,    GW_INTENT_PEER_DEL,    GW_INTENT_STATION_SET, GW_INTENT_STATION_DEL,
+        GW_INTENT_PREFIX_SET,  GW_INTENT_PREFIX_DEL,  GW_INTENT_NET_SET,     GW_INTENT_NET_DEL,
+        GW_INTENT_SYNC,        GW_INTENT_SERVICE_SET, GW_INTENT_SERVICE_DEL, GW_INTENT_INSTANCE_SET,
+        GW_INTENT_INSTANCE_DEL};
     const struct gw_native_ops ops = {.route = route, .error = error};
     struct run x = {.in = gw_rd_make(data, size)};
     uint64_t counted = 0;
 
-    x.n = gw_native_new(&(struct gw_native_conf){.addr = me, .nifs = 2, .ifs = ifs, .seed = 1},
-                        &ops, NULL, &gw_alloc_libc);
+    x.n = gw_native_new(
+        &(struct gw_native_conf){.addr = me, .nifs = 3, .ifs = ifs, .flows = 8, .seed = 1}, &ops,
+        NULL, &gw_alloc_libc);
     demand(x.n != NULL);
     for (int i = 0; i < STEPS && gw_rd_left(&x.in) > 0; i++) {
         uint8_t op = gw_rd_u8(&x.in);
         if (op < 0x80)
-            set(&x, (enum gw_intent_kind)(op % 9));
+            set(&x, kinds[op % (sizeof kinds / sizeof *kinds)]);
         else
             send(&x, op & 0x7f);
     }
-    for (int r = 0; r <= GW_R_NO_ROOM; r++)
+    for (int r = 0; r < GW_R_PEER_MTU; r++)
         counted += gw_native_counter(x.n, (enum gw_reason)r).packets;
     demand(counted == x.frames); /* each packet has exactly one fate */
     gw_native_free(x.n);

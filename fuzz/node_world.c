@@ -135,8 +135,8 @@ static void configure_times(struct gw_config *c, const struct variant *v, uint8_
         c->heartbeat = (struct gw_cfg_heartbeat){GW_SEC(600), 3};
     c->daemon.durability = (options & 4) != 0 ? GW_DURABLE_EACH : GW_DURABLE_BATCH;
     /* Small ones, so that they are reached. */
-    c->limits = (options & 8) != 0 ? (struct gw_cfg_limits){2, 3, 1, 4, 50, 30, 10}
-                                   : (struct gw_cfg_limits){100, 100, 3, 100, 0, 0, 0};
+    c->limits = (options & 8) != 0 ? (struct gw_cfg_limits){2, 3, 1, 4, 4, 50, 30, 10}
+                                   : (struct gw_cfg_limits){100, 100, 3, 100, 100, 0, 0, 0};
 }
 
 static void configure(struct fz_world *w, const struct variant *v, uint8_t options)
@@ -431,7 +431,7 @@ static int nowhere(void *user, const struct gw_addr *dst, uint32_t len, struct g
 
 struct fz_world *fz_new(uint8_t variant, uint8_t options)
 {
-    static const struct gw_native_if ifs[] = {{1, 1500, true}, {2, 1500, false}};
+    static const struct gw_native_if ifs[] = {{1, 1500, GW_T_ACCESS}, {2, 1500, GW_T_CORE}};
     const struct gw_native_ops ops = {.route = nowhere};
     struct fz_world *w = calloc(1, sizeof *w);
     struct gw_store_why why;

@@ -527,8 +527,9 @@ static int restore(void *user, const void *key, size_t key_len, const void *valu
 
 static void make_plane(struct sim *s, struct sim_node *n)
 {
-    static const struct gw_native_if ifs[] = {
-        {SIM_IF_ACCESS, 1500, true}, {SIM_IF_CORE, 1500, false}, {SIM_IF_ACCESS2, 1500, true}};
+    static const struct gw_native_if ifs[] = {{SIM_IF_ACCESS, 1500, GW_T_ACCESS},
+                                              {SIM_IF_CORE, 1500, GW_T_CORE},
+                                              {SIM_IF_ACCESS2, 1500, GW_T_ACCESS}};
     struct gw_native_conf c = {.addr = n->cfg[0].addr,
                                .nifs = n->cfg[0].nifs,
                                .ifs = ifs,

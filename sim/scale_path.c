@@ -249,6 +249,10 @@ void scale_path_apply(struct scale_node *n, const struct gw_intent *i)
     case GW_INTENT_STATION_DEL:
     case GW_INTENT_NET_SET:
     case GW_INTENT_NET_DEL:
+    case GW_INTENT_SERVICE_SET:
+    case GW_INTENT_SERVICE_DEL:
+    case GW_INTENT_INSTANCE_SET:
+    case GW_INTENT_INSTANCE_DEL:
     case GW_INTENT_SYNC:
         break;
     }

@@ -21,7 +21,8 @@ enum gw_role {
 #define GW_ROLES_ACCESS     ((unsigned)(GW_ROLE_MAAR | GW_ROLE_MAG))
 #define GW_ROLES_FORWARDING ((unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA | GW_ROLE_MAG))
 
-enum gw_if_side { GW_IF_ACCESS, GW_IF_CORE };
+/* Where mobile nodes are; other nodes and the world; clients that do not move (CATS ingress). */
+enum gw_if_side { GW_IF_ACCESS, GW_IF_CORE, GW_IF_CLIENT };
 enum gw_if_hook { GW_HOOK_AUTO, GW_HOOK_TC, GW_HOOK_XDP };
 struct gw_cfg_if {
     const char *name; /* of the Linux interface */
@@ -143,6 +144,7 @@ struct gw_cfg_limits {
     uint32_t stations;       /* on this MAAR */
     uint32_t bindings;       /* mobile nodes known here */
     uint32_t previous_maars; /* per mobile node */
+    uint32_t flows;          /* of services, at this ingress */
     uint32_t pending;        /* messages waiting for an acknowledgement */
     uint32_t peer_rate;      /* messages per second taken from one peer; 0: no limit */
     uint32_t station_rate;   /* attachments per minute of one station; 0: no limit */

@@ -7,6 +7,7 @@
 #define GW_PLANE_INTENT_H
 
 #include "base/types.h"
+#include "plane/steer.h"
 
 enum gw_prefix_kind {
     GW_PFX_LOCAL,  /* anchored here, station here: plain routing */
@@ -30,6 +31,10 @@ enum gw_intent_kind {
     GW_INTENT_PREFIX_DEL,
     GW_INTENT_NET_SET, /* key: station and prefix */
     GW_INTENT_NET_DEL,
+    GW_INTENT_SERVICE_SET,  /* packets to it are steered here; its flows stay as they are */
+    GW_INTENT_SERVICE_DEL,  /* with its flows and candidates */
+    GW_INTENT_INSTANCE_SET, /* key: csci_id; of a service that was set before, it is a candidate */
+    GW_INTENT_INSTANCE_DEL, /* its flows are as those of a dead one */
     GW_INTENT_SYNC, /* all that is wanted has been said since start: remove what was not named */
 };
 
@@ -38,6 +43,37 @@ enum gw_intent_kind {
 struct gw_station_key {
     uint32_t iface;
     struct gw_lladdr lladdr;
+};
+
+/* A service (CATS): an anycast address, with protocol and port, or 0 for every one. */
+struct gw_service_key {
+    struct gw_addr cs_id;
+    uint8_t proto;
+    uint16_t port;
+};
+enum gw_affinity { GW_AFFINITY_FLOW = 1, GW_AFFINITY_3TUPLE, GW_AFFINITY_CLIENT };
+enum gw_instance_state { GW_INSTANCE_UP, GW_INSTANCE_DRAINING, GW_INSTANCE_DEAD };
+
+/* How the flows of a service are steered (steer_tables.h has what the numbers mean). */
+struct gw_intent_service {
+    struct gw_service_key key;
+    enum gw_affinity affinity;
+    struct gw_time timeout; /* of a flow without packets */
+    bool reselect;          /* flows of a dead instance go to another one */
+    uint32_t policy;        /* enum gw_steer_policy */
+    struct gw_steer_rule rule;
+    uint32_t max_age_ms, blur, error_limit, lasting;
+};
+struct gw_intent_instance {
+    struct gw_addr csci_id;
+    struct gw_service_key service;
+    enum gw_instance_state state;
+    bool here; /* this node is its egress: what comes out of a tunnel goes to `via` */
+    struct gw_addr egress, via;
+    uint32_t path_us;                                 /* there and back */
+    uint32_t service_us, load, slots, errors, weight; /* as in struct gw_t_candidate */
+    struct gw_time measured;                          /* monotonic; 0: never */
+    struct gw_time now;                               /* when this is said */
 };
 
 struct gw_intent {
@@ -71,6 +107,8 @@ struct gw_intent {
             struct gw_addr peer;  /* POOL */
             struct gw_prefix via; /* BEHIND */
         } net;
+        struct gw_intent_service service;
+        struct gw_intent_instance instance;
     };
 };
 

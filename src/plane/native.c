@@ -4,8 +4,10 @@
 #include "plane/native.h"
 
 #include "base/err.h"
+#include "base/prng.h"
 #include "base/table.h"
 #include "plane/entries.h"
+#include "plane/native_serve.h"
 #include "plane/path.h"
 #include "plane/pmtu.h"
 
@@ -45,6 +47,8 @@ struct gw_native {
     } recent[RECENT]; /* direct-mapped: a collision forgets, as LRU eviction does */
     struct gw_t_counter counters[GW_R_COUNT];
     struct gw_time deadline; /* of the first path MTU that is held */
+    struct gw_native_serve serve;
+    struct gw_prng prng; /* of choices */
 };
 
 /* Keys are compared as octets: their padding is zero. */
@@ -137,6 +141,52 @@ GW_INLINE struct gw_t_net *gw_tbl_net(void *t, const struct gw_t_station_key *st
             return &x->v;
     }
     return NULL;
+}
+
+GW_INLINE struct gw_t_cs *gw_tbl_cs(void *t, const struct gw_t_cs_key *key)
+{
+    return gw_ns_cs(&((struct gw_native *)t)->serve, key);
+}
+
+GW_INLINE struct gw_t_flow *gw_tbl_flow(void *t, const struct gw_t_flow_key *key)
+{
+    return gw_ns_flow(&((struct gw_native *)t)->serve, key);
+}
+
+GW_INLINE struct gw_t_flow *gw_tbl_flow_add(void *t, const struct gw_t_flow_key *key,
+                                            const struct gw_t_flow *flow)
+{
+    return gw_ns_flow_add(&((struct gw_native *)t)->serve, key, flow);
+}
+
+GW_INLINE void gw_tbl_flow_del(void *t, const struct gw_t_flow_key *key)
+{
+    gw_ns_flow_del(&((struct gw_native *)t)->serve, key);
+}
+
+GW_INLINE struct gw_t_instance *gw_tbl_instance(void *t, const struct gw_t_addr *csci_id)
+{
+    return gw_ns_instance(&((struct gw_native *)t)->serve, csci_id);
+}
+
+GW_INLINE void gw_tbl_in_flight(void *t, __u32 candidate, int by)
+{
+    gw_ns_in_flight(&((struct gw_native *)t)->serve, candidate, by);
+}
+
+GW_INLINE int gw_tbl_choose(void *t, struct gw_choice *c)
+{
+    struct gw_native *n = t;
+    struct gw_steer_in d = {.now_ns = c->now_ns, .random = gw_prng_u64(&n->prng), .flow = c->flow};
+    struct gw_steer_tables s;
+    struct gw_t_answer a;
+
+    if (!gw_ns_steer(&n->serve, c->id, &s) || !gw_steer_choose(&s, &d, &a))
+        return 0;
+    c->csci_id = s.candidate[a.index].csci_id;
+    c->candidate = s.service->base + a.index;
+    c->reason = a.reason;
+    return 1;
 }
 
 /* -- intents -------------------------------------------------------------------------------------
@@ -319,6 +369,18 @@ static void clear(struct gw_native *n, bool stale_only)
         net_count(n, &w->key, -1);
         forget(n, &n->nets, &w->key, sizeof *w);
     }
+    gw_ns_clear(&n->serve, stale_only, mine);
+    n->self.services_used = (uint32_t)gw_table_count(&n->serve.services);
+    n->self.instances_here = (uint32_t)gw_ns_here(&n->serve);
+}
+
+static int serve_apply(struct gw_native *n, const struct gw_intent *in)
+{
+    int rc = gw_ns_apply(&n->serve, in, n->self.generation);
+
+    n->self.services_used = (uint32_t)gw_table_count(&n->serve.services);
+    n->self.instances_here = (uint32_t)gw_ns_here(&n->serve);
+    return rc;
 }
 
 int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
@@ -344,6 +406,11 @@ int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
         return net_set(n, in);
     case GW_INTENT_NET_DEL:
         return net_del(n, in);
+    case GW_INTENT_SERVICE_SET:
+    case GW_INTENT_SERVICE_DEL:
+    case GW_INTENT_INSTANCE_SET:
+    case GW_INTENT_INSTANCE_DEL:
+        return serve_apply(n, in);
     case GW_INTENT_SYNC:
         clear(n, true);
         return GW_OK;
@@ -414,6 +481,8 @@ struct gw_native *gw_native_new(const struct gw_native_conf *c, const struct gw_
     gw_table_init(&n->prefixes, &n->al, &prefix_ops, c->prefixes, c->seed);
     gw_table_init(&n->nets, &n->al, &net_ops, 0, c->seed);
     gw_table_init(&n->peers, &n->al, &peer_ops, c->peers, c->seed);
+    gw_ns_init(&n->serve, &n->al, c->flows, c->seed);
+    gw_prng_seed(&n->prng, c->seed);
     n->nifs = c->nifs;
     n->ifs = gw_new(al, c->nifs * sizeof *n->ifs);
     n->ifindex = gw_new(al, c->nifs * sizeof *n->ifindex);
@@ -423,9 +492,8 @@ struct gw_native *gw_native_new(const struct gw_native_conf *c, const struct gw_
     }
     for (size_t i = 0; i < c->nifs; i++) {
         n->ifindex[i] = c->ifs[i].ifindex;
-        n->ifs[i] = (struct gw_t_iface){.side = c->ifs[i].access ? GW_T_ACCESS : GW_T_CORE,
-                                        .index = (uint32_t)i,
-                                        .mtu = c->ifs[i].mtu};
+        n->ifs[i] =
+            (struct gw_t_iface){.side = c->ifs[i].side, .index = (uint32_t)i, .mtu = c->ifs[i].mtu};
     }
     return n;
 }
@@ -440,6 +508,7 @@ void gw_native_free(struct gw_native *n)
     gw_table_free(&n->prefixes);
     gw_table_free(&n->nets);
     gw_table_free(&n->peers);
+    gw_ns_free(&n->serve);
     gw_free(&al, n->ifs, n->nifs * sizeof *n->ifs);
     gw_free(&al, n->ifindex, n->nifs * sizeof *n->ifindex);
     gw_free(&al, n, sizeof *n);
@@ -568,8 +637,10 @@ struct gw_native_result gw_native_packet(struct gw_native *n, uint32_t ifindex,
 
     if (!i || f->len < GW_ETH_LEN)
         return pass;
-    struct gw_pkt p = {
-        .ifindex = ifindex, .len = (uint32_t)(f->len - GW_ETH_LEN), .gso_size = f->gso_size};
+    struct gw_pkt p = {.ifindex = ifindex,
+                       .len = (uint32_t)(f->len - GW_ETH_LEN),
+                       .gso_size = f->gso_size,
+                       .now_ns = at};
     gw_classify(n, &n->self, i, &p, f->data, f->data + f->len, &v);
     if (v.report)
         report_station(n, i, &p, at);

@@ -15,7 +15,7 @@ struct gw_native;
 struct gw_native_if {
     uint32_t ifindex; /* the driver's name for it; not 0 */
     uint32_t mtu;
-    bool access;
+    enum gw_t_side side;
 };
 
 struct gw_native_hop {
@@ -38,8 +38,8 @@ struct gw_native_ops {
 struct gw_native_conf {
     struct gw_addr addr;
     size_t nifs;
-    const struct gw_native_if *ifs;   /* copied */
-    size_t stations, prefixes, peers; /* limits */
+    const struct gw_native_if *ifs;          /* copied */
+    size_t stations, prefixes, peers, flows; /* limits */
     uint64_t seed;
 };
 

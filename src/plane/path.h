@@ -19,7 +19,7 @@
 
 #include <linux/bpf.h>
 
-#include "plane/tables.h"
+#include "plane/serve_tables.h"
 
 #ifdef __bpf__
 #include <bpf/bpf_endian.h>
@@ -46,6 +46,14 @@ enum gw_net_kind { GW_NET_OWN, GW_NET_POOL, GW_NET_BEHIND };
 #define GW_ETH(p) (p)
 #endif
 
+struct gw_choice { /* of an instance for a new flow */
+    __u64 now_ns;
+    __u32 id, flow;  /* of the service; hash of the flow */
+    __u32 candidate; /* index in `candidates` */
+    __u32 reason;    /* enum gw_steer_reason */
+    struct gw_t_addr csci_id;
+};
+
 GW_INLINE struct gw_t_iface *gw_tbl_iface(void *t, __u32 ifindex);
 GW_INLINE struct gw_t_station *gw_tbl_station(void *t, const struct gw_t_station_key *key);
 GW_INLINE struct gw_t_prefix *gw_tbl_prefix(void *t, const struct gw_t_self *self,
@@ -69,6 +77,7 @@ enum {
     GW_ICMP6_UNREACH = 1,
     GW_ICMP6_TOO_BIG = 2,
     GW_ICMP6_TIME = 3,
+    GW_ICMP6_PARAM = 4,
     GW_ND_FIRST = 133, /* RS, RA, NS, NA */
     GW_ND_LAST = 136,
     GW_ECN_MASK = 3,
@@ -87,18 +96,29 @@ struct gw_eth {
     __u16 type; /* network order */
 };
 
-/* A frame as the path sees it. The driver sets the first block. */
+/* A frame as the path sees it. The driver sets the first block; it holds no pointers, so that a BPF
+ * program may keep it in a map. */
 struct gw_pkt {
     __u32 ifindex;
     __u32 len;      /* octets behind the Ethernet header */
     __u32 gso_size; /* payload of one segment, or 0 */
+    __u64 now_ns;   /* CLOCK_MONOTONIC */
 
     struct gw_t_station_key from;
     struct gw_ip6 outer; /* of a tunnel packet */
     struct gw_ip6 ip;    /* of the packet that is forwarded: the inner one of a tunnel packet */
     __u32 ports;         /* first word of TCP or UDP, or 0 */
     __u8 l4_len;         /* its header */
-    __u8 icmp_type;      /* of ICMPv6, or 0 */
+    __u8 tcp_flags;
+    __u8 icmp_type;   /* of ICMPv6, or 0 */
+    __u8 quoted_next; /* of the packet that an ICMPv6 error is about, as all of quoted; or 0 */
+    __u32 quoted_ports;
+    struct gw_t_addr quoted_src, quoted_dst;
+    struct { /* scratch of serve.h: a BPF program's stack has no room for it */
+        struct gw_t_flow_key key;
+        struct gw_t_flow flow;
+        struct gw_choice choice;
+    } serve;
 };
 
 enum gw_path_action { GW_PATH_PASS, GW_PATH_DROP, GW_PATH_SEND };
@@ -116,6 +136,10 @@ struct gw_verdict {
     struct gw_t_station *station;
     struct gw_t_prefix *up, *down;
     struct gw_t_prefix *deliver; /* down, if its station is on a link of ours; no routing then */
+    struct gw_t_flow *flow;      /* of a service */
+    struct gw_t_instance *instance;
+    const struct gw_t_addr *via; /* the next hop, in place of the destination */
+    __u8 chosen;                 /* `flow` is new */
     struct gw_t_peer *rx, *tx;
     struct gw_t_addr to_addr;
 };
@@ -162,6 +186,13 @@ GW_INLINE __u8 gw_tclass(const struct gw_ip6 *h)
 GW_INLINE __u32 gw_total(const struct gw_ip6 *h)
 {
     return GW_IP6_LEN + (__u32)GW_HTONS(h->plen);
+}
+
+GW_INLINE void gw_use(struct gw_t_use *u, __u32 octets, __u64 now_ns)
+{
+    __sync_fetch_and_add(&u->packets, 1);
+    __sync_fetch_and_add(&u->octets, octets);
+    u->last_ns = now_ns;
 }
 
 /* 1 if there was a token. rate: per second. */
@@ -227,21 +258,43 @@ GW_INLINE __u32 gw_flow_label(const struct gw_pkt *p)
 /* -- parsing ------------------------------------------------------------------------------------
  */
 
+/* The packet that an ICMPv6 error quotes, as far as a service asks. */
+GW_INLINE void gw_parse_quoted(struct gw_pkt *p, const __u8 *at, const __u8 *end)
+{
+    struct gw_ip6 h;
+
+    if (at + GW_IP6_LEN + 4 > end)
+        return;
+    GW_COPY(&h, GW_HDR(at), sizeof h);
+    p->quoted_next = h.next;
+    p->quoted_ports = 0;
+    p->quoted_src = h.src;
+    p->quoted_dst = h.dst;
+    if (h.next == GW_PROTO_TCP || h.next == GW_PROTO_UDP)
+        GW_COPY(&p->quoted_ports, at + GW_IP6_LEN, sizeof p->quoted_ports);
+}
+
 GW_INLINE void gw_parse_l4(struct gw_pkt *p, const __u8 *l4, const __u8 *end)
 {
     p->ports = 0;
     p->l4_len = GW_L4_MAX;
     p->icmp_type = 0;
+    p->quoted_next = 0;
+    p->tcp_flags = 0;
     if (p->ip.next == GW_PROTO_ICMP6 && l4 + 1 <= end)
         p->icmp_type = l4[0];
+    if (p->icmp_type >= GW_ICMP6_UNREACH && p->icmp_type <= GW_ICMP6_PARAM)
+        gw_parse_quoted(p, l4 + 8, end);
     if (p->ip.next != GW_PROTO_TCP && p->ip.next != GW_PROTO_UDP)
         return;
     if (l4 + 4 <= end)
         GW_COPY(&p->ports, l4, sizeof p->ports);
     if (p->ip.next == GW_PROTO_UDP)
         p->l4_len = 8;
-    else if (l4 + 13 <= end)
+    else if (l4 + 14 <= end) {
         p->l4_len = (__u8)((l4[12] >> 4) * 4);
+        p->tcp_flags = l4[13];
+    }
 }
 
 /* Reads the IPv6 header at `at`, of which the frame holds room octets. */
@@ -336,6 +389,11 @@ GW_INLINE void gw_route(const struct gw_pkt *p, struct gw_verdict *v)
         gw_send(v, GW_R_ROUTED);
 }
 
+/* -- services (serve.h) --------------------------------------------------------------------------
+ */
+
+#include "plane/serve.h"
+
 /* -- local networks (RFC 8885 §3.7) --------------------------------------------------------------
  */
 
@@ -378,7 +436,7 @@ GW_INLINE void gw_from_local_net(void *t, const struct gw_t_self *self, const st
 }
 
 /* From a station: what it says is believed only about its own prefixes. */
-GW_INLINE void gw_from_station(void *t, const struct gw_t_self *self, const struct gw_pkt *p,
+GW_INLINE void gw_from_station(void *t, const struct gw_t_self *self, struct gw_pkt *p,
                                struct gw_verdict *v)
 {
     v->up = gw_tbl_prefix(t, self, &p->ip.src);
@@ -386,6 +444,8 @@ GW_INLINE void gw_from_station(void *t, const struct gw_t_self *self, const stru
         v->up = 0;
         return gw_drop(v, GW_R_FOREIGN_SOURCE);
     }
+    if (self->services_used && gw_serve(t, p, v))
+        return;
     struct gw_t_prefix *of = gw_anchor_for(t, self, p, v);
     if (of->kind == GW_PFX_SERVED && !gw_net_of(t, self, &p->ip.dst, GW_NET_OWN)) {
         v->up = of; /* the use of a network is use of its anchor */
@@ -453,23 +513,32 @@ GW_INLINE int gw_comes_back(void *t, const struct gw_t_self *self, const struct 
     return !up || up->kind != GW_PFX_MOVED || !gw_t_addr_eq(&up->peer, &p->outer.src);
 }
 
-/* A packet with next header 41 to this node. */
-GW_INLINE void gw_tunnelled(void *t, const struct gw_t_self *self, struct gw_pkt *p,
-                            const __u8 *inner, const __u8 *end, struct gw_verdict *v)
+/* Takes the inner packet of a peer's tunnel packet for the one that is forwarded; 0: refused. */
+GW_INLINE int gw_take_out(void *t, struct gw_pkt *p, const __u8 *inner, const __u8 *end,
+                          struct gw_verdict *v)
 {
     p->outer = p->ip;
     v->rx = gw_tbl_peer(t, &p->outer.src);
     if (!v->rx)
-        return gw_drop(v, GW_R_STRANGER_TUNNEL);
+        return gw_drop(v, GW_R_STRANGER_TUNNEL), 0;
     v->decap = 1;
     if (!gw_parse_ip6(p, inner, end, gw_total(&p->outer) - GW_IP6_LEN))
-        return gw_drop(v, GW_R_INNER_MALFORMED);
+        return gw_drop(v, GW_R_INNER_MALFORMED), 0;
     if (!gw_t_is_routable(&p->ip.src) || !gw_t_is_routable(&p->ip.dst))
-        return gw_drop(v, GW_R_INNER_SCOPE);
+        return gw_drop(v, GW_R_INNER_SCOPE), 0;
     int tclass = gw_ecn_decap(gw_tclass(&p->outer), gw_tclass(&p->ip));
     if (tclass < 0)
-        return gw_drop(v, GW_R_ECN);
+        return gw_drop(v, GW_R_ECN), 0;
     v->tclass = (__u8)tclass;
+    return 1;
+}
+
+/* A packet with next header 41 to this node. */
+GW_INLINE void gw_tunnelled(void *t, const struct gw_t_self *self, struct gw_pkt *p,
+                            const __u8 *inner, const __u8 *end, struct gw_verdict *v)
+{
+    if (!gw_take_out(t, p, inner, end, v))
+        return;
     v->down = gw_tbl_prefix(t, self, &p->ip.dst);
     if (v->down && gw_comes_back(t, self, p, v->down))
         return gw_drop(v, GW_R_COMES_BACK);
@@ -486,6 +555,14 @@ GW_INLINE void gw_core(void *t, const struct gw_t_self *self, struct gw_pkt *p, 
 {
     if (p->ip.next == GW_PROTO_IP6 && gw_t_addr_eq(&p->ip.dst, &self->addr))
         return gw_tunnelled(t, self, p, inner, end, v);
+    if (p->ip.next == GW_PROTO_IP6 && self->instances_here) {
+        struct gw_t_instance *x = gw_tbl_instance(t, &p->ip.dst);
+        if (x && x->kind == GW_T_INSTANCE_HERE) {
+            if (gw_take_out(t, p, inner, end, v))
+                gw_serve_here(p, v, x);
+            return;
+        }
+    }
     if (!gw_t_is_routable(&p->ip.src) || !gw_t_is_routable(&p->ip.dst))
         return;
     v->down = gw_tbl_prefix(t, self, &p->ip.dst);
@@ -494,6 +571,16 @@ GW_INLINE void gw_core(void *t, const struct gw_t_self *self, struct gw_pkt *p, 
         gw_towards_station(t, p, v);
     else
         gw_from_local_net(t, self, p, v);
+}
+
+/* The side of clients that are no mobile nodes: what is for a service; the rest is the kernel's. */
+GW_INLINE void gw_client(void *t, const struct gw_t_self *self, struct gw_pkt *p,
+                         struct gw_verdict *v)
+{
+    if (!self->services_used || !gw_t_is_routable(&p->ip.src) || !gw_t_is_routable(&p->ip.dst))
+        return;
+    v->tclass = gw_tclass(&p->ip);
+    (void)gw_serve(t, p, v);
 }
 
 /* PASS, DROP or SEND. A SEND that is not `deliver` needs gw_fib_apply. `data` may hold fewer octets
@@ -518,6 +605,8 @@ GW_INLINE void gw_classify(void *t, const struct gw_t_self *self, const struct g
         return gw_drop(v, GW_R_MALFORMED);
     if (iface->side == GW_T_ACCESS)
         gw_access(t, self, p, v);
+    else if (iface->side == GW_T_CLIENT)
+        gw_client(t, self, p, v);
     else
         gw_core(t, self, p, ip + GW_IP6_LEN, end, v);
 }
@@ -529,7 +618,7 @@ GW_INLINE void gw_classify(void *t, const struct gw_t_self *self, const struct g
  * although it does not fit (see the top) is not to be refused here. */
 GW_INLINE const struct gw_t_addr *gw_fib_dst(const struct gw_pkt *p, const struct gw_verdict *v)
 {
-    return v->encap ? &v->to_addr : &p->ip.dst;
+    return v->encap ? &v->to_addr : v->via ? v->via : &p->ip.dst;
 }
 GW_INLINE __u32 gw_fib_len(const struct gw_verdict *v)
 {
@@ -548,7 +637,7 @@ GW_INLINE void gw_fib_apply(struct gw_verdict *v, int rc, __u32 mtu)
         return gw_drop(v, GW_R_FORWARDING_OFF);
     if (v->encap)
         return gw_drop(v, GW_R_PEER_ROUTE);
-    if (v->decap && rc == BPF_FIB_LKUP_RET_NOT_FWDED) {
+    if (v->decap && !v->via && rc == BPF_FIB_LKUP_RET_NOT_FWDED) {
         v->action = GW_PATH_PASS;
         v->reason = GW_R_PASSED;
         return;
@@ -602,13 +691,6 @@ GW_INLINE void gw_prepare(const struct gw_t_self *self, const struct gw_pkt *p,
 /* -- accounting ---------------------------------------------------------------------------------
  */
 
-GW_INLINE void gw_use(struct gw_t_use *u, __u32 octets, __u64 now_ns)
-{
-    __sync_fetch_and_add(&u->packets, 1);
-    __sync_fetch_and_add(&u->octets, octets);
-    u->last_ns = now_ns;
-}
-
 /* 1 if the watch was set: it is not any more. */
 GW_INLINE int gw_fire(struct gw_t_prefix *x, __u32 bit)
 {
@@ -629,6 +711,7 @@ GW_INLINE __u32 gw_account(const struct gw_pkt *p, const struct gw_verdict *v, _
         gw_use(&v->rx->rx, octets, now_ns);
     if (v->tx)
         gw_use(&v->tx->tx, octets, now_ns);
+    gw_serve_account(p, v, octets);
     if (v->up) {
         gw_use(&v->up->up, octets, now_ns);
         fired |= gw_fire(v->up, GW_T_WATCH_UP) ? GW_T_WATCH_UP : 0;

@@ -246,27 +246,27 @@ GW_INLINE void gw_steer_walk(struct gw_steer_walk *w, __u32 n, long (*step)(__u3
 }
 
 /* The usable one of the lowest cost, the first of equals from `from` on. */
-GW_INLINE int gw_steer_scan(void *t, const struct gw_t_service *s, __u32 policy, __u32 from,
-                            __u32 failing_too, struct gw_t_answer *a)
+GW_INLINE int gw_steer_scan(struct gw_steer_walk *w, __u32 policy, __u32 from, __u32 failing_too,
+                            struct gw_t_answer *a)
 {
-    struct gw_steer_walk w = {
-        .t = t, .s = s, .policy = policy, .from = from, .failing_too = failing_too};
-
-    gw_steer_walk(&w, s->count, gw_steer_least);
-    a->index = w.index;
-    return w.found != 0;
+    w->policy = policy;
+    w->from = from;
+    w->failing_too = failing_too;
+    w->found = 0;
+    gw_steer_walk(w, w->s->count, gw_steer_least);
+    a->index = w->index;
+    return w->found != 0;
 }
 
 /* The first usable one from `from` on; in place of a choice that could not be had. */
-GW_INLINE int gw_steer_first(void *t, const struct gw_t_service *s, __u32 from,
-                             struct gw_t_answer *a)
+GW_INLINE int gw_steer_first(struct gw_steer_walk *w, __u32 from, struct gw_t_answer *a)
 {
-    struct gw_steer_walk w = {.t = t, .s = s, .from = from};
-
-    gw_steer_walk(&w, s->count, gw_steer_next);
-    a->index = w.index;
+    w->from = from;
+    w->found = 0;
+    gw_steer_walk(w, w->s->count, gw_steer_next);
+    a->index = w->index;
     a->reason = GW_STEER_NEXT;
-    return w.found != 0;
+    return w->found != 0;
 }
 
 /* -- policies that look at some ------------------------------------------------------------------
@@ -311,19 +311,20 @@ static long gw_steer_look(__u32 k, void *walk)
     return 0;
 }
 
-GW_INLINE int gw_steer_prequal(void *t, const struct gw_t_service *s, const struct gw_steer_in *in,
+GW_INLINE int gw_steer_prequal(struct gw_steer_walk *w, const struct gw_steer_in *in,
                                struct gw_t_answer *a)
 {
-    __u32 width = s->width < GW_STEER_WIDTH ? s->width : GW_STEER_WIDTH;
-    struct gw_steer_walk w = {
-        .t = t, .s = s, .in = in, .a = a, .width = width < s->count ? width : s->count};
+    __u32 width = w->s->width < GW_STEER_WIDTH ? w->s->width : GW_STEER_WIDTH;
 
-    if (w.width == 0)
-        w.width = 1;
-    gw_steer_walk(&w, w.width, gw_steer_look);
-    a->index = w.score.index;
-    a->reason = w.score.hot ? GW_STEER_ALL_HOT : GW_STEER_SOONEST;
-    return w.found != 0;
+    w->in = in;
+    w->a = a;
+    w->width = width < w->s->count ? width : w->s->count;
+    if (w->width == 0)
+        w->width = 1;
+    gw_steer_walk(w, w->width, gw_steer_look);
+    a->index = w->score.index;
+    a->reason = w->score.hot ? GW_STEER_ALL_HOT : GW_STEER_SOONEST;
+    return w->found != 0;
 }
 
 /* Mitzenmacher's two choices, on the reported load. */
@@ -393,37 +394,37 @@ static long gw_steer_try(__u32 k, void *walk)
     return w->found != 0;
 }
 
-GW_INLINE int gw_steer_draw(void *t, const struct gw_t_service *s, struct gw_t_service_use *su,
-                            const struct gw_steer_in *in, struct gw_t_answer *a)
+GW_INLINE int gw_steer_draw(struct gw_steer_walk *w, const struct gw_steer_in *in,
+                            struct gw_t_answer *a)
 {
-    struct gw_steer_walk w = {.t = t, .s = s, .su = su, .policy = s->policy};
-
-    w.from = s->policy == GW_STEER_HASH ? in->flow : (__u32)(in->random >> 32);
-    gw_steer_walk(&w, GW_STEER_TRIES, gw_steer_try);
-    a->index = w.index;
-    a->reason = w.turns == 0 ? GW_STEER_BY_POLICY : GW_STEER_NEXT;
-    return w.found || gw_steer_first(t, s, w.index, a);
+    w->policy = w->s->policy;
+    w->from = w->policy == GW_STEER_HASH ? in->flow : (__u32)(in->random >> 32);
+    gw_steer_walk(w, GW_STEER_TRIES, gw_steer_try);
+    a->index = w->index;
+    a->reason = w->turns == 0 ? GW_STEER_BY_POLICY : GW_STEER_NEXT;
+    return w->found || gw_steer_first(w, w->index, a);
 }
 
 /* -- the choice ---------------------------------------------------------------------------------
  */
 
-GW_INLINE int gw_steer_by_policy(void *t, const struct gw_t_service *s, struct gw_t_service_use *su,
-                                 const struct gw_steer_in *in, struct gw_t_answer *a)
+GW_INLINE int gw_steer_by_policy(struct gw_steer_walk *w, const struct gw_steer_in *in,
+                                 struct gw_t_answer *a)
 {
+    const struct gw_t_service *s = w->s;
     __u32 from = gw_steer_below((__u32)(in->random >> 32), s->count);
 
     switch ((enum gw_steer_policy)s->policy) {
     case GW_STEER_PREQUAL:
-        return gw_steer_prequal(t, s, in, a) || gw_steer_first(t, s, from, a);
+        return gw_steer_prequal(w, in, a) || gw_steer_first(w, from, a);
     case GW_STEER_TWO_CHOICES:
-        return gw_steer_two(t, s, in, a) || gw_steer_first(t, s, from, a);
+        return gw_steer_two(w->t, s, in, a) || gw_steer_first(w, from, a);
     case GW_STEER_NEAREST:
     case GW_STEER_LEAST_LOADED:
     case GW_STEER_LEAST_CONN:
     case GW_STEER_ARGMIN:
         a->reason = GW_STEER_BY_POLICY;
-        return gw_steer_scan(t, s, s->policy, from, 0, a);
+        return gw_steer_scan(w, s->policy, from, 0, a);
     case GW_STEER_ROUND_ROBIN:
     case GW_STEER_WEIGHTED:
     case GW_STEER_HASH:
@@ -431,7 +432,7 @@ GW_INLINE int gw_steer_by_policy(void *t, const struct gw_t_service *s, struct g
     case GW_STEER_POLICY_COUNT:
         break;
     }
-    return gw_steer_draw(t, s, su, in, a);
+    return gw_steer_draw(w, in, a);
 }
 
 /* Fills in the answer; 0 when no instance is up. The caller takes the chosen one (gw_steer_begin)
@@ -439,15 +440,17 @@ GW_INLINE int gw_steer_by_policy(void *t, const struct gw_t_service *s, struct g
 GW_INLINE int gw_select(void *t, const struct gw_t_service *s, struct gw_t_service_use *su,
                         const struct gw_steer_in *in, struct gw_t_answer *a)
 {
+    struct gw_steer_walk w = {.t = t, .s = s, .su = su};
+
     a->index = 0;
     a->reason = GW_STEER_NOBODY;
     a->sampled = 0;
     if (s->count == 0 || s->count > GW_STEER_CANDIDATES)
         return 0;
-    if (gw_steer_by_policy(t, s, su, in, a))
+    if (gw_steer_by_policy(&w, in, a))
         return 1;
     a->reason = GW_STEER_LAST_RESORT;
-    if (gw_steer_scan(t, s, GW_STEER_POLICY_COUNT,
+    if (gw_steer_scan(&w, GW_STEER_POLICY_COUNT,
                       gw_steer_below((__u32)(in->random >> 32), s->count), 1, a))
         return 1;
     a->reason = GW_STEER_NOBODY;

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define GW_PLANE_SCHEMA 4
+#define GW_PLANE_SCHEMA 5
 
 /* An IPv6 address in network order. */
 struct gw_t_addr {
@@ -49,14 +49,16 @@ struct gw_t_self {
     __u32 schema;     /* GW_PLANE_SCHEMA; first, for good */
     __u32 generation; /* of the loader that owns the tables; entries of others go at SYNC */
     struct gw_t_addr addr;
-    __u32 lpm_used;  /* entries in `prefixes`; 0 saves the lookup */
-    __u32 hop_limit; /* of outer headers */
-    __u32 nets_used; /* entries in `nets` for no station; 0 saves the lookup */
+    __u32 lpm_used;       /* entries in `prefixes`; 0 saves the lookup */
+    __u32 hop_limit;      /* of outer headers */
+    __u32 nets_used;      /* entries in `nets` for no station; 0 saves the lookup */
+    __u32 services_used;  /* entries in `services` */
+    __u32 instances_here; /* entries in `instances` of kind HERE */
     __u32 _pad;
     struct gw_t_bucket punts;
 };
 
-enum gw_t_side { GW_T_ACCESS, GW_T_CORE };
+enum gw_t_side { GW_T_ACCESS, GW_T_CORE, GW_T_CLIENT };
 struct gw_t_iface {
     __u32 side;  /* enum gw_t_side */
     __u32 index; /* in the configuration */
@@ -131,36 +133,43 @@ struct gw_t_counter {
 
 /* What became of a packet: name in `godwit show counters`, and why. Each packet adds to exactly one
  * reason up to GW_R_PEER_MTU; those behind it are counted beside it. */
-#define GW_REASONS(X)                                                                       \
-    X(GW_R_PASSED, "passed-to-kernel")                                                      \
-    X(GW_R_DELIVERED, "forwarded-delivered")                                                \
-    X(GW_R_TUNNELLED, "forwarded-tunnelled")                                                \
-    X(GW_R_RELAYED, "forwarded-relayed") /* from one tunnel into another */                 \
-    X(GW_R_ROUTED, "forwarded-routed")                                                      \
-    X(GW_R_MALFORMED, "drop-malformed")                                                     \
-    X(GW_R_BAD_LLADDR, "drop-bad-link-layer-source")                                        \
-    X(GW_R_UNKNOWN_STATION, "drop-unknown-station")                                         \
-    X(GW_R_LINK_SCOPE, "drop-link-scope") /* multicast and link-local from stations */      \
-    X(GW_R_FOREIGN_SOURCE, "drop-foreign-source")                                           \
-    X(GW_R_TO_ROUTER, "drop-to-router")                                                     \
-    X(GW_R_STRANGER_TUNNEL, "drop-stranger-tunnel")                                         \
-    X(GW_R_INNER_MALFORMED, "drop-inner-malformed")                                         \
-    X(GW_R_INNER_SCOPE, "drop-inner-scope")                                                 \
-    X(GW_R_INNER_SOURCE, "drop-inner-source") /* not anchored here, or from another peer */ \
-    X(GW_R_ECN, "drop-ecn")                   /* not-ECT inside, CE outside (RFC 6040) */   \
-    X(GW_R_NO_PEER, "drop-no-peer")           /* the entry's peer is not configured */      \
-    X(GW_R_COMES_BACK, "drop-comes-back")     /* the entry's peer is whom it came from */   \
-    X(GW_R_HOP_LIMIT, "drop-hop-limit")                                                     \
-    X(GW_R_TOO_BIG, "drop-too-big")                                                         \
-    X(GW_R_NO_ROUTE, "drop-no-route")                                                       \
-    X(GW_R_PEER_ROUTE, "drop-no-route-to-peer")                                             \
-    X(GW_R_FORWARDING_OFF, "drop-forwarding-off") /* sysctl of the interface */             \
-    X(GW_R_NO_ROOM, "drop-no-room")               /* the kernel would not make room */      \
-    X(GW_R_PEER_MTU, "peer-mtu-lowered")                                                    \
-    X(GW_R_REPORTED, "stations-reported")                                                   \
-    X(GW_R_REPORT_BOUND, "station-reports-bounded")                                         \
-    X(GW_R_ERROR_BOUND, "icmp-errors-bounded")                                              \
-    X(GW_R_ERROR_SENT, "icmp-errors-sent")                                                  \
+#define GW_REASONS(X)                                                                          \
+    X(GW_R_PASSED, "passed-to-kernel")                                                         \
+    X(GW_R_DELIVERED, "forwarded-delivered")                                                   \
+    X(GW_R_TUNNELLED, "forwarded-tunnelled")                                                   \
+    X(GW_R_RELAYED, "forwarded-relayed") /* from one tunnel into another */                    \
+    X(GW_R_ROUTED, "forwarded-routed")                                                         \
+    X(GW_R_STEERED, "forwarded-steered") /* to an instance of a service */                     \
+    X(GW_R_SERVED, "forwarded-served")   /* to one that this node is the egress of */          \
+    X(GW_R_MALFORMED, "drop-malformed")                                                        \
+    X(GW_R_BAD_LLADDR, "drop-bad-link-layer-source")                                           \
+    X(GW_R_UNKNOWN_STATION, "drop-unknown-station")                                            \
+    X(GW_R_LINK_SCOPE, "drop-link-scope") /* multicast and link-local from stations */         \
+    X(GW_R_FOREIGN_SOURCE, "drop-foreign-source")                                              \
+    X(GW_R_TO_ROUTER, "drop-to-router")                                                        \
+    X(GW_R_STRANGER_TUNNEL, "drop-stranger-tunnel")                                            \
+    X(GW_R_INNER_MALFORMED, "drop-inner-malformed")                                            \
+    X(GW_R_INNER_SCOPE, "drop-inner-scope")                                                    \
+    X(GW_R_INNER_SOURCE, "drop-inner-source") /* not anchored here, or from another peer */    \
+    X(GW_R_ECN, "drop-ecn")                   /* not-ECT inside, CE outside (RFC 6040) */      \
+    X(GW_R_NO_PEER, "drop-no-peer")           /* the entry's peer is not configured */         \
+    X(GW_R_COMES_BACK, "drop-comes-back")     /* the entry's peer is whom it came from */      \
+    X(GW_R_HOP_LIMIT, "drop-hop-limit")                                                        \
+    X(GW_R_TOO_BIG, "drop-too-big")                                                            \
+    X(GW_R_NO_ROUTE, "drop-no-route")                                                          \
+    X(GW_R_PEER_ROUTE, "drop-no-route-to-peer")                                                \
+    X(GW_R_FORWARDING_OFF, "drop-forwarding-off") /* sysctl of the interface */                \
+    X(GW_R_NO_ROOM, "drop-no-room")               /* the kernel would not make room */         \
+    X(GW_R_INSTANCE_DEAD, "drop-instance-dead")   /* and its flows are not to go elsewhere */  \
+    X(GW_R_NO_INSTANCE, "drop-no-instance")       /* of the service is up */                   \
+    X(GW_R_NO_FLOW, "drop-no-flow")               /* no room for it, or an error about none */ \
+    X(GW_R_SERVICE_FRAGMENT, "drop-service-fragment")                                          \
+    X(GW_R_OTHER_SERVICE, "drop-other-service") /* the instance does not serve it */           \
+    X(GW_R_PEER_MTU, "peer-mtu-lowered")                                                       \
+    X(GW_R_REPORTED, "stations-reported")                                                      \
+    X(GW_R_REPORT_BOUND, "station-reports-bounded")                                            \
+    X(GW_R_ERROR_BOUND, "icmp-errors-bounded")                                                 \
+    X(GW_R_ERROR_SENT, "icmp-errors-sent")                                                     \
     X(GW_R_EVENT_LOST, "events-lost")
 
 enum gw_reason {

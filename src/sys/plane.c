@@ -43,6 +43,19 @@ static bool is_physical(int fd, const char *ifname)
            strcmp(info.bus_info, "tap") != 0;
 }
 
+static enum gw_t_side side_of(enum gw_if_side s)
+{
+    switch (s) {
+    case GW_IF_ACCESS:
+        return GW_T_ACCESS;
+    case GW_IF_CORE:
+        return GW_T_CORE;
+    case GW_IF_CLIENT:
+        return GW_T_CLIENT;
+    }
+    return GW_T_CORE;
+}
+
 static int resolve(struct gw_bpf *b, const struct gw_cfg_if *c, struct gw_bpf_if *i)
 {
     struct ifreq req = {0};
@@ -62,7 +75,7 @@ static int resolve(struct gw_bpf *b, const struct gw_cfg_if *c, struct gw_bpf_if
     if (rc)
         return gw_bpf_fail(b, i->name);
     i->mtu = (uint32_t)req.ifr_mtu;
-    i->access = c->side == GW_IF_ACCESS;
+    i->side = side_of(c->side);
     i->must_xdp = c->hook == GW_HOOK_XDP;
     i->want_xdp = i->must_xdp || (c->hook == GW_HOOK_AUTO && physical);
     return GW_OK;
@@ -156,6 +169,8 @@ static int load(struct gw_bpf *b, const struct gw_config *c)
             size = table_size(prefixes);
         else if (m == b->skel->maps.peers)
             size = (uint32_t)(c->npeers * SPARE + PEERS_MIN);
+        else if (m == b->skel->maps.flows)
+            size = table_size(c->limits.flows);
         if (prepare_map(b, m, size))
             return GW_ESYS;
     }
@@ -178,7 +193,8 @@ static int own_tables(struct gw_bpf *b)
     self.generation = b->generation;
     self.hop_limit = OUTER_HOP_LIMIT;
     gw_entry_addr(&b->addr, &self.addr);
-    return bpf_map_update_elem(fd, &zero, &self, BPF_ANY) ? gw_bpf_fail(b, "self") : GW_OK;
+    return bpf_map_update_elem(fd, &zero, &self, BPF_ANY) ? gw_bpf_fail(b, "self")
+                                                          : gw_bpf_serve_open(b);
 }
 
 /* Programs off the interfaces that a former configuration had. */
@@ -209,14 +225,15 @@ static int attach_all(struct gw_bpf *b)
         struct gw_bpf_if *i = &b->ifs[k];
         if (gw_bpf_attach(b, i))
             return GW_ESYS;
-        struct gw_t_iface entry = {.side = i->access ? GW_T_ACCESS : GW_T_CORE,
-                                   .index = (uint32_t)k,
-                                   .mtu = i->mtu,
-                                   .xdp = i->xdp};
+        struct gw_t_iface entry = {
+            .side = i->side, .index = (uint32_t)k, .mtu = i->mtu, .xdp = i->xdp};
         if (bpf_map_update_elem(fd, &i->ifindex, &entry, BPF_ANY))
             return gw_bpf_fail(b, i->name);
         gw_log(b->log, GW_LOG_INFO, GW_CAT_PLANE, "attached", "%s: %s, %s side", i->name,
-               gw_bpf_hook(b, (uint32_t)k), i->access ? "access" : "core");
+               gw_bpf_hook(b, (uint32_t)k),
+               i->side == GW_T_ACCESS   ? "access"
+               : i->side == GW_T_CLIENT ? "client"
+                                        : "core");
     }
     return GW_OK;
 }
@@ -256,6 +273,7 @@ static int set_up(struct gw_bpf *b, const struct gw_config *c, unsigned flags)
 static void release(struct gw_bpf *b)
 {
     gw_bpf_events_close(b);
+    gw_bpf_serve_close(b);
     gw_path__destroy(b->skel);
     free(b->ifindex);
     free(b->ifs);

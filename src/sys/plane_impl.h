@@ -6,12 +6,13 @@
 
 #include "base/err.h"
 #include "plane/entries.h"
+#include "plane/serve_tables.h"
 #include "sys/plane.h"
 
 struct gw_bpf_if {
     char name[IFNAMSIZ];
     uint32_t ifindex, mtu;
-    bool access;
+    enum gw_t_side side;
     bool want_xdp, must_xdp; /* of the configuration; must: failing is an error */
     bool xdp;                /* it has it */
 };
@@ -25,7 +26,10 @@ struct gw_bpf {
     struct gw_bpf_if *ifs;
     uint32_t *ifindex; /* as in ifs, for struct gw_ifmap */
     uint32_t generation;
-    uint32_t lpm_used, nets_used; /* as in struct gw_t_self */
+    uint32_t lpm_used, nets_used, services_used, instances_here; /* as in struct gw_t_self */
+    struct gw_t_steer *steer; /* the map, GW_SERVICES_MAX of them */
+    uint64_t service_ids;     /* bits: those in use */
+    struct gw_steer_rule rule[GW_SERVICES_MAX];
     bool adopted;
     struct gw_time deadline; /* at 0 first: a former loader may have lowered MTUs */
     int ncpus;
@@ -55,6 +59,15 @@ void gw_bpf_pin_path(const struct gw_bpf *b, const char *what, const char *name,
 int gw_bpf_attach(struct gw_bpf *b, struct gw_bpf_if *i);
 void gw_bpf_detach_tc(uint32_t ifindex);
 void gw_bpf_detach_xdp(const struct gw_bpf *b, const char *ifname);
+
+/* plane_maps.c: tells the programs which tables are worth a lookup. */
+int gw_bpf_set_used(const struct gw_bpf *b);
+
+/* plane_serve.c: services. */
+int gw_bpf_serve_open(struct gw_bpf *b);
+void gw_bpf_serve_close(struct gw_bpf *b);
+int gw_bpf_serve_apply(struct gw_bpf *b, const struct gw_intent *in);
+void gw_bpf_serve_sync(struct gw_bpf *b); /* removes what was not set since the start */
 
 /* plane_events.c */
 int gw_bpf_events_open(struct gw_bpf *b);

@@ -53,20 +53,26 @@ static int del(const struct gw_bpf *b, int fd, const void *key)
     return gw_bpf_fail(b, "updating a table");
 }
 
-/* Tells the programs whether the LPM tables are worth a lookup. */
-static int set_used(struct gw_bpf *b, uint32_t lpm, uint32_t nets)
+int gw_bpf_set_used(const struct gw_bpf *b)
 {
     int fd = bpf_map__fd(b->skel->maps.self);
     struct gw_t_self self;
     uint32_t zero = 0;
 
-    b->lpm_used = lpm;
-    b->nets_used = nets;
     if (bpf_map_lookup_elem(fd, &zero, &self))
         return gw_bpf_fail(b, "self");
-    self.lpm_used = lpm;
-    self.nets_used = nets;
+    self.lpm_used = b->lpm_used;
+    self.nets_used = b->nets_used;
+    self.services_used = b->services_used;
+    self.instances_here = b->instances_here;
     return put(b, fd, &zero, &self);
+}
+
+static int set_used(struct gw_bpf *b, uint32_t lpm, uint32_t nets)
+{
+    b->lpm_used = lpm;
+    b->nets_used = nets;
+    return gw_bpf_set_used(b);
 }
 
 static int set_lpm_used(struct gw_bpf *b, uint32_t used)
@@ -313,7 +319,8 @@ static int sync(struct gw_bpf *b)
     gw_log(b->log, GW_LOG_INFO, GW_CAT_PLANE, "synced",
            "removed what nobody wants any more: %d peers, %d stations, %d prefixes, %d networks",
            peers, stations, hashed + lpm, nets);
-    return lpm || nets ? set_used(b, b->lpm_used - (uint32_t)lpm, own_nets(b)) : GW_OK;
+    gw_bpf_serve_sync(b);
+    return set_used(b, b->lpm_used - (uint32_t)lpm, own_nets(b));
 }
 
 int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
@@ -340,6 +347,11 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
         return net_set(b, in);
     case GW_INTENT_NET_DEL:
         return net_del(b, in);
+    case GW_INTENT_SERVICE_SET:
+    case GW_INTENT_SERVICE_DEL:
+    case GW_INTENT_INSTANCE_SET:
+    case GW_INTENT_INSTANCE_DEL:
+        return gw_bpf_serve_apply(b, in);
     case GW_INTENT_SYNC:
         return sync(b);
     }

@@ -57,7 +57,7 @@ static int route(void *user, const struct gw_addr *dst, uint32_t len, struct gw_
 static struct gw_native *make(const struct gw_alloc *al)
 {
     static const struct gw_native_ops ops = {.route = route};
-    const struct gw_native_if ifs[] = {{AP, 1500, true}, {CORE, 1500, false}};
+    const struct gw_native_if ifs[] = {{AP, 1500, GW_T_ACCESS}, {CORE, 1500, GW_T_CORE}};
 
     return gw_native_new(
         &(struct gw_native_conf){.addr = addr(ME), .nifs = 2, .ifs = ifs, .seed = 1}, &ops, NULL,

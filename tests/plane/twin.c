@@ -402,7 +402,7 @@ int set_up(void **state)
         return -1;
     make_links();
     snprintf(T.pins, sizeof T.pins, "/sys/fs/bpf/gw-test-%d", getpid());
-    struct gw_native_if nifs[] = {{T.ap, 1500, true}, {T.core, 1500, false}};
+    struct gw_native_if nifs[] = {{T.ap, 1500, GW_T_ACCESS}, {T.core, 1500, GW_T_CORE}};
     T.native =
         gw_native_new(&(struct gw_native_conf){.addr = c.addr, .nifs = 2, .ifs = nifs, .seed = 1},
                       &ops, NULL, &gw_alloc_libc);

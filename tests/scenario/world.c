@@ -64,7 +64,7 @@ static void configure(struct sim_node *n)
     struct gw_config *c = &n->cfg[0];
 
     c->nifs = 3;
-    c->limits = (struct gw_cfg_limits){1000, 1000, 8, 1000, 0, 0, 0};
+    c->limits = (struct gw_cfg_limits){1000, 1000, 8, 1000, 1000, 0, 0, 0};
     c->mobility = w_mobility;
     c->heartbeat = (struct gw_cfg_heartbeat){0};
     n->commit_ns = 0;

@@ -78,6 +78,26 @@ struct {
     __uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
+/* What does not fit on a program's stack; one for each, so that they may follow each other on a
+ * CPU. */
+enum { GW_WORK_TC, GW_WORK_XDP, GW_WORK_COUNT };
+struct gw_work {
+    struct gw_pkt pkt;
+    struct gw_headers headers;
+    struct bpf_fib_lookup fib;
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, GW_WORK_COUNT);
+    __type(key, __u32);
+    __type(value, struct gw_work);
+} work SEC(".maps");
+
+GW_INLINE struct gw_work *gw_tbl_work(__u32 of)
+{
+    return bpf_map_lookup_elem(&work, &of);
+}
+
 GW_INLINE struct gw_t_self *gw_tbl_self(void)
 {
     __u32 zero = 0;
@@ -124,6 +144,8 @@ GW_INLINE struct gw_t_peer *gw_tbl_peer(void *t, const struct gw_t_addr *a)
     (void)t;
     return bpf_map_lookup_elem(&peers, a);
 }
+
+#include "plane/bpf/serve.h"
 
 GW_INLINE void gw_count(__u32 reason, __u32 octets)
 {

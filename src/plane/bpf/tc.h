@@ -42,7 +42,7 @@ GW_INLINE void gw_tc_error(struct __sk_buff *skb, struct gw_t_self *me, const st
 GW_INLINE int gw_tc_fib(struct __sk_buff *skb, const struct gw_pkt *p, struct gw_verdict *v,
                         struct bpf_fib_lookup *f)
 {
-    f->family = GW_AF_INET6;
+    *f = (struct bpf_fib_lookup){.family = GW_AF_INET6};
     f->tot_len = (__u16)gw_fib_len(v);
     f->ifindex = v->encap ? 1 : p->ifindex; /* the outer packet originates here: loopback */
     GW_COPY(f->ipv6_src, &p->ip.src, sizeof f->ipv6_src);
@@ -75,15 +75,15 @@ GW_INLINE int gw_tc_edit(struct __sk_buff *skb, const struct gw_verdict *v,
 }
 
 /* Carries the verdict out. */
-GW_INLINE int gw_tc_finish(struct __sk_buff *skb, struct gw_t_self *me, const struct gw_pkt *p,
-                           struct gw_verdict *v, const struct bpf_fib_lookup *f, __u64 now)
+GW_INLINE int gw_tc_finish(struct __sk_buff *skb, struct gw_t_self *me, struct gw_work *w,
+                           struct gw_verdict *v, __u64 now)
 {
-    struct gw_headers h = {};
+    const struct gw_pkt *p = &w->pkt;
     struct bpf_redir_neigh nh = {.nh_family = GW_AF_INET6};
 
     if (v->action == GW_PATH_SEND || (v->action == GW_PATH_PASS && v->decap)) {
-        gw_prepare(me, p, v, &h);
-        if (gw_tc_edit(skb, v, &h))
+        gw_prepare(me, p, v, &w->headers);
+        if (gw_tc_edit(skb, v, &w->headers))
             gw_drop(v, GW_R_NO_ROOM);
     }
     if (v->action == GW_PATH_DROP && v->icmp_type)
@@ -95,8 +95,8 @@ GW_INLINE int gw_tc_finish(struct __sk_buff *skb, struct gw_t_self *me, const st
         return TC_ACT_OK;
     if (v->deliver)
         return (int)bpf_redirect(v->deliver->station.ifindex, 0);
-    GW_COPY(nh.ipv6_nh, f->ipv6_dst, sizeof nh.ipv6_nh);
-    return (int)bpf_redirect_neigh(f->ifindex, &nh, sizeof nh, 0);
+    GW_COPY(nh.ipv6_nh, w->fib.ipv6_dst, sizeof nh.ipv6_nh);
+    return (int)bpf_redirect_neigh(w->fib.ifindex, &nh, sizeof nh, 0);
 }
 
 SEC("tc")
@@ -104,22 +104,25 @@ int gw_tc(struct __sk_buff *skb)
 {
     struct gw_t_iface *iface = gw_tbl_iface(0, skb->ifindex);
     struct gw_t_self *me = gw_tbl_self();
-    struct bpf_fib_lookup fib = {};
+    struct gw_work *w = gw_tbl_work(GW_WORK_TC);
     struct gw_verdict v = {};
     __u64 now = bpf_ktime_get_ns();
 
-    if (!iface || !me || skb->vlan_present || skb->len < GW_ETH_LEN)
+    if (!iface || !me || !w || skb->vlan_present || skb->len < GW_ETH_LEN)
         return TC_ACT_OK;
     if (skb->data_end - skb->data < GW_HEADERS_MAX)
         bpf_skb_pull_data(skb, skb->len < GW_HEADERS_MAX ? skb->len : GW_HEADERS_MAX);
-    struct gw_pkt p = {
-        .ifindex = skb->ifindex, .len = skb->len - GW_ETH_LEN, .gso_size = skb->gso_size};
-    gw_classify(0, me, iface, &p, (void *)(long)skb->data, (void *)(long)skb->data_end, &v);
+    struct gw_pkt *p = &w->pkt;
+    p->ifindex = skb->ifindex;
+    p->len = skb->len - GW_ETH_LEN;
+    p->gso_size = skb->gso_size;
+    p->now_ns = now;
+    gw_classify(0, me, iface, p, (void *)(long)skb->data, (void *)(long)skb->data_end, &v);
     if (v.report)
-        gw_report_station(iface, &p, now);
+        gw_report_station(iface, p, now);
     if (v.action == GW_PATH_SEND && !v.deliver)
-        gw_tc_fib(skb, &p, &v, &fib);
-    return gw_tc_finish(skb, me, &p, &v, &fib, now);
+        gw_tc_fib(skb, p, &v, &w->fib);
+    return gw_tc_finish(skb, me, w, &v, now);
 }
 
 #endif

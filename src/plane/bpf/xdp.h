@@ -17,7 +17,7 @@ GW_INLINE __u32 gw_xdp_target(struct xdp_md *ctx, const struct gw_pkt *p,
     if (v->deliver) {
         target = v->deliver->station.ifindex;
     } else {
-        f->family = 10;
+        *f = (struct bpf_fib_lookup){.family = 10};
         f->tot_len = (__u16)gw_fib_len(v);
         f->ifindex = v->encap ? 1 : p->ifindex;
         GW_COPY(f->ipv6_src, &p->ip.src, sizeof f->ipv6_src);
@@ -52,21 +52,21 @@ GW_INLINE int gw_xdp_edit(struct xdp_md *ctx, const struct gw_verdict *v,
     return 0;
 }
 
-GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, const struct gw_pkt *p,
+GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, struct gw_work *w,
                           struct gw_verdict *v, __u64 now)
 {
-    struct bpf_fib_lookup fib = {};
-    struct gw_headers h = {};
-    __u32 target = gw_xdp_target(ctx, p, v, &fib);
+    const struct gw_pkt *p = &w->pkt;
+    struct gw_headers *h = &w->headers;
+    __u32 target = gw_xdp_target(ctx, p, v, &w->fib);
 
     if (!target)
         return XDP_PASS;
-    gw_prepare(me, p, v, &h);
+    gw_prepare(me, p, v, h);
     if (!v->deliver) {
-        GW_COPY(h.eth.dst, fib.dmac, sizeof h.eth.dst);
-        GW_COPY(h.eth.src, fib.smac, sizeof h.eth.src);
+        GW_COPY(h->eth.dst, w->fib.dmac, sizeof h->eth.dst);
+        GW_COPY(h->eth.src, w->fib.smac, sizeof h->eth.src);
     }
-    if (gw_xdp_edit(ctx, v, &h))
+    if (gw_xdp_edit(ctx, v, h))
         gw_drop(v, GW_R_NO_ROOM);
     gw_settle(p, v, now);
     return v->action == GW_PATH_SEND ? (int)bpf_redirect(target, 0) : XDP_DROP;
@@ -78,20 +78,25 @@ int gw_xdp(struct xdp_md *ctx)
     __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
     struct gw_t_iface *iface = gw_tbl_iface(0, ctx->ingress_ifindex);
     struct gw_t_self *me = gw_tbl_self();
+    struct gw_work *w = gw_tbl_work(GW_WORK_XDP);
     struct gw_verdict v = {};
     __u64 now = bpf_ktime_get_ns();
 
-    if (!iface || !me || end - data < GW_ETH_LEN)
+    if (!iface || !me || !w || end - data < GW_ETH_LEN)
         return XDP_PASS;
-    struct gw_pkt p = {.ifindex = ctx->ingress_ifindex, .len = (__u32)(end - data) - GW_ETH_LEN};
-    gw_classify(0, me, iface, &p, data, end, &v);
+    struct gw_pkt *p = &w->pkt;
+    p->ifindex = ctx->ingress_ifindex;
+    p->len = (__u32)(end - data) - GW_ETH_LEN;
+    p->gso_size = 0;
+    p->now_ns = now;
+    gw_classify(0, me, iface, p, data, end, &v);
     if (v.report)
-        gw_report_station(iface, &p, now);
+        gw_report_station(iface, p, now);
     if (v.action == GW_PATH_SEND)
-        return gw_xdp_send(ctx, me, &p, &v, now);
+        return gw_xdp_send(ctx, me, w, &v, now);
     if (v.action == GW_PATH_PASS || v.icmp_type)
         return XDP_PASS;
-    gw_settle(&p, &v, now);
+    gw_settle(p, &v, now);
     return XDP_DROP;
 }
 

@@ -1,0 +1,40 @@
+/* native_serve.h: the tables of services (serve_tables.h) without a kernel, for native.c. The flow
+ * table gives away its least recently used entry when it is full, as the BPF map does (which is
+ * only nearly so exact).
+ */
+#ifndef GW_PLANE_NATIVE_SERVE_H
+#define GW_PLANE_NATIVE_SERVE_H
+
+#include "base/table.h"
+#include "plane/serve_entries.h"
+
+struct gw_ns_flow;
+struct gw_native_serve {
+    const struct gw_alloc *al;
+    struct gw_table services, instances, flows; /* owned */
+    size_t flows_max;
+    struct gw_ns_flow *newest, *oldest;
+    struct gw_ns_service *of[GW_SERVICES_MAX]; /* by id */
+    uint64_t evicted;
+};
+
+void gw_ns_init(struct gw_native_serve *s, const struct gw_alloc *al, size_t flows, uint64_t seed);
+/* Services, instances and flows go; stale: only those of other generations. */
+void gw_ns_clear(struct gw_native_serve *s, bool stale, uint32_t generation);
+void gw_ns_free(struct gw_native_serve *s);
+
+/* The intents about services; 0, GW_EINVAL, GW_EFULL, GW_ENOMEM. */
+int gw_ns_apply(struct gw_native_serve *s, const struct gw_intent *in, uint32_t generation);
+size_t gw_ns_here(const struct gw_native_serve *s); /* instances of kind HERE */
+
+struct gw_t_cs *gw_ns_cs(const struct gw_native_serve *s, const struct gw_t_cs_key *key);
+struct gw_t_instance *gw_ns_instance(const struct gw_native_serve *s, const struct gw_t_addr *csci);
+struct gw_t_flow *gw_ns_flow(struct gw_native_serve *s, const struct gw_t_flow_key *key);
+struct gw_t_flow *gw_ns_flow_add(struct gw_native_serve *s, const struct gw_t_flow_key *key,
+                                 const struct gw_t_flow *v);
+void gw_ns_flow_del(struct gw_native_serve *s, const struct gw_t_flow_key *key);
+/* The tables of a service's choice; false: no such service. */
+bool gw_ns_steer(const struct gw_native_serve *s, uint32_t id, struct gw_steer_tables *t);
+void gw_ns_in_flight(const struct gw_native_serve *s, uint32_t candidate, int by);
+
+#endif

@@ -1,0 +1,91 @@
+/* serve_tables.h: the data-plane tables of services, beside those of tables.h (whose rules hold)
+ * and steer_tables.h, which has what a choice is made from.
+ *
+ *   services     CS-ID, protocol, port → service          (control plane writes)   ingress
+ *   flows        what belongs together → instance         (packet path writes)     ingress; LRU
+ *   instances    CSCI-ID → where it is, and whether       (control plane writes)   ingress, egress
+ *   steer        service → what its choices are made from (steer_tables.h)         ingress
+ *
+ * `flows` is the binding table of the Dyncast architecture, figure 3. Its entries name the instance
+ * by its CSCI-ID and nothing else, so that they mean the same after a restart, when other instances
+ * come and go, and at another ingress.
+ */
+#ifndef GW_PLANE_SERVE_TABLES_H
+#define GW_PLANE_SERVE_TABLES_H
+
+#include "plane/steer_tables.h"
+
+struct gw_t_cs_key {
+    struct gw_t_addr cs_id;
+    __u16 port; /* network order; 0: every */
+    __u8 proto; /* 0: every */
+    __u8 _pad;
+};
+
+enum gw_t_affinity {
+    GW_T_BY_FLOW = 1, /* source, protocol and both ports */
+    GW_T_BY_3TUPLE,   /* source and protocol: RTP's audio and video go together */
+    GW_T_BY_CLIENT,   /* source */
+};
+enum gw_t_cs_flag {
+    GW_T_CS_RESELECT =
+        1u << 0, /* flows of a dead instance go to another one; else they are reset */
+};
+struct gw_t_cs {
+    __u64 timeout_ns; /* of a flow without packets */
+    __u32 id;         /* of its entries in the tables of steer_tables.h; stable while it lives */
+    __u32 affinity;   /* enum gw_t_affinity */
+    __u32 flags;      /* enum gw_t_cs_flag */
+    __u32 generation;
+};
+
+struct gw_t_flow_key {
+    struct gw_t_addr src;
+    struct gw_t_addr cs_id;
+    __u16 sport, dport; /* network order; 0 where affinity does not look at them */
+    __u8 proto;
+    __u8 _pad[3];
+};
+enum gw_t_flow_flag {
+    GW_T_FLOW_OPEN = 1u << 0, /* counted as in flight at its candidate */
+    GW_T_FLOW_TOLD =
+        1u << 1, /* came from another node (mapping, handover), not from a choice here */
+};
+struct gw_t_flow {
+    struct gw_t_addr csci_id;
+    __u64 begun_ns, last_ns; /* CLOCK_MONOTONIC */
+    __u64 packets;
+    __u32 cs;     /* id of the service */
+    __u32 flags;  /* enum gw_t_flow_flag */
+    __u32 reason; /* enum gw_steer_reason, for `godwit why` */
+    __u32 _pad;
+};
+
+enum gw_t_instance_kind {
+    GW_T_INSTANCE_AWAY, /* packets are tunnelled to its CSCI-ID, which its egress or itself has */
+    GW_T_INSTANCE_HERE, /* this node is its egress: they are taken out and routed to `via` */
+};
+enum gw_t_instance_state { GW_T_INSTANCE_UP, GW_T_INSTANCE_DRAINING, GW_T_INSTANCE_DEAD };
+struct gw_t_instance {
+    __u32 kind;              /* enum gw_t_instance_kind */
+    __u32 state;             /* enum gw_t_instance_state; of new flows steer_tables.h decides */
+    struct gw_t_addr egress; /* AWAY: the peer whose path MTU and permission count */
+    struct gw_t_addr via;    /* HERE: its address on this node's link */
+    struct gw_t_addr cs_id;  /* HERE: what it serves */
+    __u32 candidate;         /* its index in `candidates`, or GW_T_NO_CANDIDATE */
+    __u32 generation;
+    struct gw_t_use use; /* packets to it */
+};
+#define GW_T_NO_CANDIDATE 0xffffffffu
+
+#define GW_SERVICES_MAX 64
+/* What a service's choices are made from; by its id. */
+struct gw_t_steer {
+    struct gw_t_service service;
+    struct gw_t_service_use use;
+    struct gw_t_candidate candidate[GW_STEER_CANDIDATES];
+    struct gw_t_candidate_use candidate_use[GW_STEER_CANDIDATES];
+    __u8 ring[(GW_STEER_RING + 7) / 8 * 8];
+};
+
+#endif
