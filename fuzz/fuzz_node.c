@@ -370,7 +370,7 @@ static void records(struct fz_world *w, struct gw_rd *r)
         if (value != NULL)
             fz_demand(gw_store_put(w->store, key, c % 6 == 5 ? 2 : 3, value, len) == 0);
     }
-    fz_demand(gw_store_commit(w->store, &why) == 0);
+    fz_demand(gw_store_commit(w->store, GW_NEVER, &why) == 0);
     w->spoilt = true;
     fz_restart(w);
 }

@@ -352,7 +352,7 @@ static void drain(struct fz_world *w)
         carry_out(w, &actions);
     }
     w->ndone = 0;
-    fz_demand(gw_store_commit(w->store, &why) == 0);
+    fz_demand(gw_store_commit(w->store, GW_NEVER, &why) == 0);
     check(w);
 }
 
