@@ -112,27 +112,15 @@ static void configure_peers(struct fz_world *w, const struct variant *v)
 
 static void configure_times(struct gw_config *c, const struct variant *v, uint8_t options)
 {
-    c->timers = (struct gw_cfg_timers){.lifetime = GW_SEC(60),
-                                       .refresh = GW_SEC(20),
-                                       .initial_ack = GW_SEC(1),
-                                       .max_ack = GW_SEC(32),
-                                       .replay_window = GW_SEC(7),
-                                       .ra_interval = GW_SEC(60),
-                                       .transit = GW_SEC(2),
-                                       .detach_guard = GW_SEC(3),
-                                       .valid_lifetime_s = 7200,
-                                       .preferred_lifetime_s = 3600,
-                                       .router_lifetime_s = 1800,
-                                       .max_update_rate = 3};
-    c->revocation = (struct gw_cfg_revocation){1, GW_SEC(1), GW_SEC(2), GW_SEC(60)};
-    c->notification = (struct gw_cfg_notification){1, GW_SEC(1)};
-    c->pmip = (struct gw_cfg_pmip){.sequence = v->sequence,
-                                   .local_routing = (options & 1) != 0,
-                                   .min_before_delete = GW_SEC(10),
-                                   .max_before_assign = GW_MSEC(1500),
-                                   .timestamp_validity = GW_MSEC(300)};
-    if ((options & 2) != 0)
-        c->heartbeat = (struct gw_cfg_heartbeat){GW_SEC(600), 3};
+    gw_config_defaults(c);
+    c->timers.lifetime = GW_SEC(60);
+    c->timers.refresh = GW_SEC(20);
+    c->timers.detach_guard = GW_SEC(3);
+    c->mobility.relay_timeout = GW_SEC(2);
+    c->revocation.hold = GW_SEC(60);
+    c->pmip.sequence = v->sequence;
+    c->pmip.local_routing = (options & 1) != 0;
+    c->heartbeat.interval = (options & 2) != 0 ? GW_SEC(600) : GW_SEC(0);
     c->daemon.durability = (options & 4) != 0 ? GW_DURABLE_EACH : GW_DURABLE_BATCH;
     /* Small ones, so that they are reached. */
     c->limits = (options & 8) != 0 ? (struct gw_cfg_limits){2, 3, 1, 4, 4, 50, 30, 10}
@@ -168,14 +156,11 @@ static void configure(struct fz_world *w, const struct variant *v, uint8_t optio
         .ifs = w->ifs,
         .npools = (v->roles & (GW_ROLE_MAAR | GW_ROLE_LMA)) != 0,
         .pools = &w->pool,
-        .access_mtu = 1460,
-        .core_mtu = 1500,
         .npeers = FZ_PEERS,
         .peers = w->peers,
         .npolicy = 1,
         .policy = w->policy,
         .mobility = {.cmd_mode = v->mode,
-                     .relay_timeout = GW_SEC(2),
                      .dereg = v->dereg,
                      .evict = (options & 64) != 0 ? GW_EVICT_IDLE : GW_EVICT_OLDEST,
                      .nlocal = v->locals,

@@ -3,15 +3,12 @@
  */
 #include "sim.h"
 
-#include <stdlib.h>
-
 /* Packets that mobile nodes are to send at least, so that there is something to judge. */
 #define PACKETS 4500
 
 struct draw {
     struct gw_prng r;
     struct sim_schedule *s;
-    size_t size;
     uint64_t packets; /* planned */
 };
 
@@ -42,16 +39,11 @@ static uint32_t any_station(struct draw *d)
 
 static struct sim_op *add(struct draw *d, int64_t at, enum sim_op_kind kind)
 {
-    struct sim_schedule *s = d->s;
+    struct sim_op *o = sim_schedule_add(d->s);
 
-    if (s->nops == d->size) {
-        d->size = d->size > 0 ? 2 * d->size : 256;
-        s->op = realloc(s->op, d->size * sizeof *s->op);
-        if (s->op == NULL)
-            abort();
-    }
-    s->op[s->nops] = (struct sim_op){.at = at / 1000 * 1000, .kind = kind};
-    return &s->op[s->nops++];
+    o->at = at / 1000 * 1000;
+    o->kind = kind;
+    return o;
 }
 
 /* -- what mobile nodes do -----------------------------------------------------------------------
@@ -306,7 +298,7 @@ static void enemy_op(struct draw *d, int64_t at)
 
 void sim_draw_faults(struct sim_schedule *s, struct gw_prng *r, size_t n)
 {
-    struct draw d = {.r = *r, .s = s, .size = s->nops};
+    struct draw d = {.r = *r, .s = s};
 
     while (n-- > 0) {
         int64_t at = between(&d, 0, s->span);

@@ -11,6 +11,7 @@
  * Exit status: 0, 2 usage, 10 an invariant broken, 11 no convergence, 128 + n killed by signal n,
  * else what a sanitizer ends with.
  */
+#include "arguments.h"
 #include "bench.h"
 #include "many.h"
 #include "scale.h"
@@ -53,8 +54,7 @@ static uint64_t number(const char *option, const char *text)
 
     if (end != text && *end == 0 && *text != '-')
         return v;
-    (void)fprintf(stderr, "godwit-sim: --%s takes a number, not \"%s\"\n", option, text);
-    exit(2);
+    sim_refuse(NULL, option, text, "a number");
 }
 
 static unsigned kind(const char *text)
@@ -64,8 +64,7 @@ static unsigned kind(const char *text)
     for (unsigned i = 0; i < 3; i++)
         if (strcmp(text, names[i]) == 0)
             return i + 1;
-    (void)fprintf(stderr, "godwit-sim: --kind is dmm, pmip or mixed, not \"%s\"\n", text);
-    exit(2);
+    sim_refuse(NULL, "kind", text, "dmm, pmip or mixed");
 }
 
 static void parse(int argc, char **argv, struct options *o)

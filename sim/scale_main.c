@@ -3,6 +3,7 @@
  *
  * Exit status: 0, 2 usage or input, 11 mobile nodes are not served as they should be.
  */
+#include "arguments.h"
 #include "scale.h"
 
 #include <getopt.h>
@@ -41,12 +42,6 @@ static void usage(FILE *f)
         f);
 }
 
-_Noreturn static void refuse(const char *option, const char *text, const char *wanted)
-{
-    (void)fprintf(stderr, "godwit-sim scale: --%s takes %s, not \"%s\"\n", option, wanted, text);
-    exit(2);
-}
-
 /* A decimal number times `unit`, at most 1e9 of them. */
 static int64_t amount(const char *option, const char *text, double unit)
 {
@@ -54,7 +49,7 @@ static int64_t amount(const char *option, const char *text, double unit)
     double v = strtod(text, &end);
 
     if (end == text || *end != 0 || !(v >= 0) || v > 1e9)
-        refuse(option, text, "a number");
+        sim_refuse("scale", option, text, "a number");
     return (int64_t)(v * unit + 0.5);
 }
 
@@ -76,7 +71,7 @@ static void numbers(const char *option, const char *text, uint64_t least, uint64
     char wanted[96];
     (void)snprintf(wanted, sizeof wanted, "up to %d numbers from %" PRIu64 " to %" PRIu64, LIST_MAX,
                    least, most);
-    refuse(option, text, wanted);
+    sim_refuse("scale", option, text, wanted);
 }
 
 static void modes(const char *text, struct arguments *a)
@@ -91,7 +86,7 @@ static void modes(const char *text, struct arguments *a)
         while (m < SCALE_MODES && strcmp(word, scale_mode_name((enum scale_mode)m)) != 0)
             m++;
         if (m == SCALE_MODES || a->nmodes == SCALE_MODES)
-            refuse("modes", text, "proxy, relay, locator and pmip");
+            sim_refuse("scale", "modes", text, "proxy, relay, locator and pmip");
         a->modes[a->nmodes++] = m;
     }
 }
@@ -102,7 +97,7 @@ static void speeds(const char *text, struct sim_waypoints *w)
     double slow = strtod(text, &end), fast = *end == '-' ? strtod(end + 1, &end) : -1;
 
     if (*end != 0 || !(slow >= 0.1) || !(fast >= slow) || fast > 1000)
-        refuse("speed", text, "MIN-MAX in m/s, from 0.1 to 1000");
+        sim_refuse("scale", "speed", text, "MIN-MAX in m/s, from 0.1 to 1000");
     w->slow = (int32_t)(slow * 100);
     w->fast = (int32_t)(fast * 100);
 }

@@ -248,29 +248,12 @@ static void values(const struct scale *sc, struct gw_config *c)
                                                         GW_CMD_PROXY};
     uint32_t all = (uint32_t)sc->nmns + 16;
 
-    c->access_mtu = 1460;
-    c->core_mtu = 1500;
+    gw_config_defaults(c);
+    c->heartbeat.interval = GW_SEC(0); /* none: doc/scale.md */
     c->limits = (struct gw_cfg_limits){
         .stations = all, .bindings = 2 * all, .previous_maars = 8, .pending = 8 * all};
-    c->timers = (struct gw_cfg_timers){.lifetime = GW_SEC(600),
-                                       .refresh = GW_SEC(60),
-                                       .initial_ack = GW_SEC(1),
-                                       .max_ack = GW_SEC(32),
-                                       .replay_window = GW_SEC(7),
-                                       .ra_interval = GW_SEC(60),
-                                       .transit = GW_SEC(2),
-                                       .detach_guard = GW_SEC(5),
-                                       .valid_lifetime_s = 7200,
-                                       .preferred_lifetime_s = 3600,
-                                       .router_lifetime_s = 1800,
-                                       .max_update_rate = 3};
-    c->mobility = (struct gw_cfg_mobility){
-        .cmd_mode = modes[sc->mode], .relay_timeout = GW_MSEC(500), .idle_release = {sc->o->idle}};
-    c->revocation = (struct gw_cfg_revocation){1, GW_SEC(1), GW_SEC(2), GW_SEC(300)};
-    c->notification = (struct gw_cfg_notification){1, GW_SEC(1)};
-    c->pmip.min_before_delete = GW_SEC(10);
-    c->pmip.max_before_assign = GW_MSEC(1500);
-    c->pmip.timestamp_validity = GW_MSEC(300);
+    c->mobility.cmd_mode = modes[sc->mode];
+    c->mobility.idle_release.ns = sc->o->idle;
     c->daemon.durability = GW_DURABLE_NONE;
 }
 

@@ -236,17 +236,6 @@ static bool time_of(const char *w, int64_t *out)
     return true;
 }
 
-static struct sim_op *add(struct sim_schedule *s)
-{
-    struct sim_op *more = realloc(s->op, (s->nops + 1) * sizeof *more);
-
-    if (more == NULL)
-        abort();
-    s->op = more;
-    s->op[s->nops] = (struct sim_op){0};
-    return &s->op[s->nops++];
-}
-
 /* false: *bad is the word that is not understood. */
 static bool line(struct sim_schedule *s, char *text, const char **bad)
 {
@@ -264,7 +253,7 @@ static bool line(struct sim_schedule *s, char *text, const char **bad)
                 return false;
         return true;
     }
-    o = add(s);
+    o = sim_schedule_add(s);
     if (!time_of(w, &o->at) || (s->nops > 1 && o->at < o[-1].at))
         return false;
     *bad = w = strtok_r(NULL, " \n", &save);
@@ -309,6 +298,18 @@ size_t sim_schedule_nodes(const struct sim_schedule *s)
     return (size_t)s->maars + (s->kind == SIM_MIXED ? 2 : 1);
 }
 
+struct sim_op *sim_schedule_add(struct sim_schedule *s)
+{
+    if (s->nops == s->size) {
+        s->size = s->size > 0 ? 2 * s->size : 64;
+        s->op = realloc(s->op, s->size * sizeof *s->op);
+        if (s->op == NULL)
+            abort();
+    }
+    s->op[s->nops] = (struct sim_op){0};
+    return &s->op[s->nops++];
+}
+
 struct sim_schedule *sim_schedule_copy(const struct sim_schedule *s)
 {
     struct sim_schedule *c = malloc(sizeof *c);
@@ -316,7 +317,8 @@ struct sim_schedule *sim_schedule_copy(const struct sim_schedule *s)
     if (c == NULL)
         abort();
     *c = *s;
-    c->op = malloc((s->nops + 1) * sizeof *c->op);
+    c->size = s->nops + 1;
+    c->op = malloc(c->size * sizeof *c->op);
     if (c->op == NULL)
         abort();
     if (s->nops > 0)

@@ -90,7 +90,7 @@ struct sim_schedule {
     int64_t relay; /* mobility/relay-timeout; 0: 2 s */
     uint64_t seed; /* of what links do to single packets, and of ties */
     struct sim_op *op;
-    size_t nops;
+    size_t nops, size; /* in use; that there is room for */
 };
 
 /* How many nodes the domain has. */
@@ -105,6 +105,8 @@ struct sim_mix {
     unsigned kind; /* enum sim_kind and 1; 0: any */
 };
 struct sim_schedule *sim_draw(uint64_t seed, const struct sim_mix *mix);
+/* One more operation, all zero, at the end; good until the next. */
+struct sim_op *sim_schedule_add(struct sim_schedule *s);
 void sim_schedule_sort(struct sim_schedule *s); /* by time, then in an order of its own */
 struct sim_schedule *sim_schedule_copy(const struct sim_schedule *s);
 void sim_schedule_free(struct sim_schedule *s);

@@ -5,6 +5,7 @@
  *
  * A policy that reads no report is run for one interval only and written for all.
  */
+#include "arguments.h"
 #include "steer.h"
 
 #include <getopt.h>
@@ -38,12 +39,6 @@ static void usage(FILE *f)
         f);
 }
 
-static _Noreturn void refuse(const char *option, const char *text, const char *wants)
-{
-    (void)fprintf(stderr, "godwit-sim steer: --%s takes %s, not \"%s\"\n", option, wants, text);
-    exit(2);
-}
-
 static uint32_t number(const char *option, const char *text, uint32_t low, uint32_t high)
 {
     char *end, wants[64];
@@ -52,7 +47,7 @@ static uint32_t number(const char *option, const char *text, uint32_t low, uint3
     if (end != text && *end == 0 && *text != '-' && v >= low && v <= high)
         return (uint32_t)v;
     (void)snprintf(wants, sizeof wants, "a number from %" PRIu32 " to %" PRIu32, low, high);
-    refuse(option, text, wants);
+    sim_refuse("steer", option, text, wants);
 }
 
 /* 0.9 or 1 or 1.25, of 1000. */
@@ -63,13 +58,13 @@ static uint32_t load(const char *text)
     uint32_t v;
 
     if (end == text || *text == '-' || whole > 9)
-        refuse("loads", text, "numbers such as 0.9");
+        sim_refuse("steer", "loads", text, "numbers such as 0.9");
     v = (uint32_t)whole * 1000;
     if (*end == '.')
         for (end++; *end >= '0' && *end <= '9' && unit > 1; end++)
             v += (uint32_t)(unit /= 10) * (uint32_t)(*end - '0');
     if (*end != 0 || v < 10)
-        refuse("loads", text, "numbers such as 0.9");
+        sim_refuse("steer", "loads", text, "numbers such as 0.9");
     return v;
 }
 
@@ -85,7 +80,7 @@ static uint32_t policy(const char *text)
     if (strcmp(text, "oracle") == 0)
         return STEER_ORACLE;
     if (!gw_steer_policy_read(text, &p))
-        refuse("policies", text, "names of policies (--help)");
+        sim_refuse("steer", "policies", text, "names of policies (--help)");
     return p;
 }
 
@@ -103,11 +98,11 @@ static void read_list(struct list *l, const char *option, char *text,
     l->n = 0;
     for (char *one = strtok_r(text, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
         if (l->n == LIST_MAX)
-            refuse(option, one, "at most 64 values");
+            sim_refuse("steer", option, one, "at most 64 values");
         l->v[l->n++] = read(one);
     }
     if (l->n == 0)
-        refuse(option, "", "a list");
+        sim_refuse("steer", option, "", "a list");
 }
 
 static void read_policies(struct options *o, char *text)
@@ -130,7 +125,7 @@ static void read_seeds(struct options *o, const char *text)
         end = end == second ? (char *)(uintptr_t) "x" : end;
     }
     if (end == text || *end != 0 || o->last_seed < o->first_seed)
-        refuse("seeds", text, "a seed or a range as 1-5");
+        sim_refuse("steer", "seeds", text, "a seed or a range as 1-5");
 }
 
 static void set(struct options *o, int c, const char *name, char *text)
@@ -221,7 +216,7 @@ static void parse(int argc, char **argv, struct options *o)
     for (int c; (c = getopt_long(argc, argv, "h", list, &index)) != -1;)
         set(o, c, list[index].name, optarg);
     if (optind < argc)
-        refuse("help", argv[optind], "no further arguments");
+        sim_refuse("steer", "help", argv[optind], "no further arguments");
     if (o->conf.span <= o->conf.warmup)
         o->conf.warmup = o->conf.span / 10;
 }

@@ -11,8 +11,6 @@
 
 #include "sim.h"
 
-#include <stdlib.h>
-
 #define CARRIAGE    25              /* stations */
 #define LINE        10u             /* MAARs */
 #define DWELL_LEAST INT64_C(700000) /* us that a carriage stays at a MAAR */
@@ -25,7 +23,6 @@
 struct yard {
     struct gw_prng r;
     struct sim_schedule *s;
-    size_t size;
 };
 
 static int64_t below(struct yard *y, int64_t n)
@@ -35,18 +32,10 @@ static int64_t below(struct yard *y, int64_t n)
 
 static void add(struct yard *y, int64_t at_us, struct sim_op o)
 {
-    struct sim_schedule *s = y->s;
-
-    if (at_us * 1000 >= s->span)
+    if (at_us * 1000 >= y->s->span)
         return;
-    if (s->nops == y->size) {
-        y->size = y->size == 0 ? 1024 : 2 * y->size;
-        s->op = realloc(s->op, y->size * sizeof *s->op);
-        if (s->op == NULL)
-            abort();
-    }
     o.at = at_us * 1000;
-    s->op[s->nops++] = o;
+    *sim_schedule_add(y->s) = o;
 }
 
 /* Everybody of a carriage follows it to a MAAR, each in its own moment, which is the same at every

@@ -270,8 +270,7 @@ void drive_free(struct drive *x)
     gw_store_close(x->d.store);
     uv_loop_close(&x->d.loop);
     gw_config_free(x->d.conf);
-    free(x->d.queue.buf);
-    free(x->d.done);
+    gwd_driver_free(&x->d);
     free(x->sent.buf);
     free(x);
 }

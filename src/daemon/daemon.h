@@ -164,7 +164,8 @@ bool gwd_accounting_same(const struct gw_config *a, const struct gw_config *b);
 
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);
-void gwd_carry_out(struct gwd *d); /* whatever the node wants done */
+void gwd_carry_out(struct gwd *d);   /* whatever the node wants done */
+void gwd_driver_free(struct gwd *d); /* the memory of driver.c and batch.c */
 
 /* batch.c */
 void gwd_send_mh(struct gwd *d, const struct gw_action *act);

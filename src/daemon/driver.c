@@ -140,3 +140,9 @@ int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now)
     gwd_carry_out(d);
     return err;
 }
+
+void gwd_driver_free(struct gwd *d)
+{
+    free(d->done);
+    free(d->queue.buf);
+}

@@ -300,6 +300,5 @@ void gwd_stop(struct gwd *d)
     gw_node_free(d->node);
     gwd_attach_free(d);
     free(d->ifs);
-    free(d->done);
-    free(d->queue.buf);
+    gwd_driver_free(d);
 }

@@ -1,7 +1,33 @@
-/* config.c: what needs no file to be done with a configuration: free it. Where configurations come
- * from is src/conf.
+/* config.c: what needs no file to be done with a configuration: the defaults of times, and to free
+ * it. Where configurations come from is src/conf.
  */
 #include "node/config.h"
+
+void gw_config_defaults(struct gw_config *c)
+{
+    c->access_mtu = 1460;
+    c->core_mtu = 1500;
+    c->timers = (struct gw_cfg_timers){.lifetime = GW_SEC(600),
+                                       .refresh = GW_SEC(60),
+                                       .initial_ack = GW_SEC(1),
+                                       .max_ack = GW_SEC(32),
+                                       .replay_window = GW_SEC(7),
+                                       .ra_interval = GW_SEC(60),
+                                       .transit = GW_SEC(2),
+                                       .detach_guard = GW_SEC(5),
+                                       .valid_lifetime_s = 7200,
+                                       .preferred_lifetime_s = 3600,
+                                       .router_lifetime_s = 1800,
+                                       .max_update_rate = 3};
+    c->mobility.relay_timeout = GW_MSEC(500);
+    c->pmip.min_before_delete = GW_SEC(10);
+    c->pmip.max_before_assign = GW_MSEC(1500);
+    c->pmip.timestamp_validity = GW_MSEC(300);
+    c->heartbeat = (struct gw_cfg_heartbeat){.interval = GW_SEC(60), .missing_allowed = 3};
+    c->revocation = (struct gw_cfg_revocation){
+        .max_retries = 1, .initial_delay = GW_SEC(1), .max_delay = GW_SEC(2), .hold = GW_SEC(300)};
+    c->notification = (struct gw_cfg_notification){.max_retries = 1, .min_delay = GW_SEC(1)};
+}
 
 void gw_config_free(struct gw_config *c)
 {

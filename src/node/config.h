@@ -219,6 +219,10 @@ struct gw_config {
 /* c: one of src/conf, allocated like its arena; NULL is fine. Wipes the keys. */
 void gw_config_free(struct gw_config *c);
 
+/* Times, MTUs and how often something is repeated, as src/conf/godwit.yang has them by default: for
+ * a configuration that is made without its text. The rest of c stays. */
+void gw_config_defaults(struct gw_config *c);
+
 /* The DLIF addresses of an anchor that configures none: a function of its address, so that every
  * node can tell them for a peer. */
 void gw_dlif_default(const struct gw_addr *node, struct gw_addr *ll, struct gw_lladdr *mac);

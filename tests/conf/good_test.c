@@ -111,6 +111,31 @@ static void test_default_numbers(void **state)
     gw_config_free(c);
 }
 
+/* Those that need no text are the model's. */
+static void test_defaults_without_text(void **state)
+{
+    struct gw_config *c = load("minimal"), d = {0};
+
+    (void)state;
+    gw_config_defaults(&d);
+    assert_int_equal(d.access_mtu, c->access_mtu);
+    assert_int_equal(d.core_mtu, c->core_mtu);
+    assert_memory_equal(&d.timers, &c->timers, sizeof d.timers);
+    assert_int_equal(d.mobility.relay_timeout.ns, c->mobility.relay_timeout.ns);
+    assert_int_equal(d.pmip.min_before_delete.ns, c->pmip.min_before_delete.ns);
+    assert_int_equal(d.pmip.max_before_assign.ns, c->pmip.max_before_assign.ns);
+    assert_int_equal(d.pmip.timestamp_validity.ns, c->pmip.timestamp_validity.ns);
+    assert_int_equal(d.heartbeat.interval.ns, c->heartbeat.interval.ns);
+    assert_int_equal(d.heartbeat.missing_allowed, c->heartbeat.missing_allowed);
+    assert_int_equal(d.revocation.max_retries, c->revocation.max_retries);
+    assert_int_equal(d.revocation.initial_delay.ns, c->revocation.initial_delay.ns);
+    assert_int_equal(d.revocation.max_delay.ns, c->revocation.max_delay.ns);
+    assert_int_equal(d.revocation.hold.ns, c->revocation.hold.ns);
+    assert_int_equal(d.notification.max_retries, c->notification.max_retries);
+    assert_int_equal(d.notification.min_delay.ns, c->notification.min_delay.ns);
+    gw_config_free(c);
+}
+
 static void test_default_daemon(void **state)
 {
     struct gw_config *c = load("minimal");
@@ -465,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_minimal),
         cmocka_unit_test(test_default_numbers),
+        cmocka_unit_test(test_defaults_without_text),
         cmocka_unit_test(test_default_daemon),
         cmocka_unit_test(test_default_dlif),
         cmocka_unit_test(test_full_lists),

@@ -4,38 +4,24 @@
 
 #include <string.h>
 
-#include "base/prng.h"
-#include "plane/steer.h"
+#include "steer_set.h"
 
 enum { MS = 1000000, N = 16, DRAWS = 4000 };
 
+static struct steer_set S;
 static struct {
-    struct gw_t_service service;
-    struct gw_t_service_use service_use;
-    struct gw_t_candidate candidate[GW_STEER_CANDIDATES];
-    struct gw_t_candidate_use use[GW_STEER_CANDIDATES];
-    uint8_t ring[GW_STEER_RING];
-    struct gw_prng prng;
     uint64_t now;
     uint32_t hits[GW_STEER_CANDIDATES];
 } T;
 
-static struct gw_steer_tables tables(void)
-{
-    return (struct gw_steer_tables){.service = &T.service,
-                                    .service_use = &T.service_use,
-                                    .candidate = T.candidate,
-                                    .use = T.use,
-                                    .ring = T.ring};
-}
-
 /* n equal instances with fresh reports: 8 slots, half full, 10 ms of service, 1 ms away. */
 static void world(enum gw_steer_policy policy, uint32_t n)
 {
+    memset(&S, 0, sizeof S);
     memset(&T, 0, sizeof T);
-    gw_prng_seed(&T.prng, 5);
+    gw_prng_seed(&S.prng, 5);
     T.now = 10000ull * MS;
-    T.service = (struct gw_t_service){.policy = policy,
+    S.service = (struct gw_t_service){.policy = policy,
                                       .count = n,
                                       .width = GW_STEER_WIDTH,
                                       .hot = GW_STEER_FULL,
@@ -47,7 +33,7 @@ static void world(enum gw_steer_policy policy, uint32_t n)
                                       .lasting = GW_STEER_FULL,
                                       .error_limit = 100};
     for (uint32_t i = 0; i < n; i++)
-        T.candidate[i] = (struct gw_t_candidate){.reported_ns = T.now,
+        S.candidate[i] = (struct gw_t_candidate){.reported_ns = T.now,
                                                  .state = GW_STEER_UP,
                                                  .path_us = 1000,
                                                  .service_us = 10000,
@@ -55,20 +41,17 @@ static void world(enum gw_steer_policy policy, uint32_t n)
                                                  .slots = 8,
                                                  .weight = 1,
                                                  .csci_id.w = {1, 2, 3, i + 1}};
-    struct gw_steer_tables t = tables();
-    gw_steer_weigh(&t);
-    gw_steer_fill_ring(&t);
+    steer_compute(&S);
 }
 
 static struct gw_t_answer choose(void)
 {
-    struct gw_steer_tables t = tables();
-    struct gw_steer_in d = {.now_ns = T.now, .random = gw_prng_u64(&T.prng)};
+    struct gw_steer_tables t = steer_tables(&S);
+    struct gw_steer_in d = steer_flow(&S, T.now);
     struct gw_t_answer a = {0};
 
-    d.flow = (uint32_t)gw_prng_u64(&T.prng);
     assert_true(gw_steer_choose(&t, &d, &a));
-    assert_true(a.index < T.service.count);
+    assert_true(a.index < S.service.count);
     return a;
 }
 
@@ -104,13 +87,13 @@ static void prequal_takes_the_soonest_of_those_sampled(void **state)
 {
     (void)state;
     world(GW_STEER_PREQUAL, GW_STEER_WIDTH); /* all are sampled */
-    T.candidate[3].service_us = 9000;
+    S.candidate[3].service_us = 9000;
     always(3, GW_STEER_SOONEST);
-    T.candidate[5].path_us = 1; /* nearer, but not by as much as the other is quicker */
-    T.candidate[5].service_us = 9100;
+    S.candidate[5].path_us = 1; /* nearer, but not by as much as the other is quicker */
+    S.candidate[5].service_us = 9100;
     always(5, GW_STEER_SOONEST);
-    T.candidate[5].load = 9 * GW_STEER_FLOW; /* flows wait there now */
-    T.service.hot = 2 * GW_STEER_FULL;
+    S.candidate[5].load = 9 * GW_STEER_FLOW; /* flows wait there now */
+    S.service.hot = 2 * GW_STEER_FULL;
     always(3, GW_STEER_SOONEST);
 }
 
@@ -138,12 +121,12 @@ static void hot_ones_are_left_to_the_last(void **state)
 {
     (void)state;
     world(GW_STEER_PREQUAL, 4);
-    T.candidate[1].service_us = 1000;
-    T.candidate[1].load = 8 * GW_STEER_FLOW + 1;
-    T.candidate[2].service_us = 9000;
+    S.candidate[1].service_us = 1000;
+    S.candidate[1].load = 8 * GW_STEER_FLOW + 1;
+    S.candidate[2].service_us = 9000;
     always(2, GW_STEER_SOONEST); /* 1 would answer sooner, but is hot */
     for (uint32_t i = 0; i < 4; i++)
-        T.candidate[i].load = (12 + i) * GW_STEER_FLOW;
+        S.candidate[i].load = (12 + i) * GW_STEER_FLOW;
     always(0, GW_STEER_ALL_HOT);
 }
 
@@ -151,16 +134,16 @@ static void own_flows_count_at_once(void **state)
 {
     (void)state;
     world(GW_STEER_PREQUAL, GW_STEER_WIDTH);
-    T.service.blur = GW_STEER_FULL;
+    S.service.blur = GW_STEER_FULL;
     for (int k = 0; k < 8 * GW_STEER_WIDTH; k++) /* no report comes meanwhile */
-        gw_steer_begin_flow(&T.use[choose().index]);
+        gw_steer_begin_flow(&S.use[choose().index]);
     for (uint32_t i = 0; i < GW_STEER_WIDTH; i++) {
-        assert_int_equal(T.use[i].own, 8);
-        assert_int_equal(T.use[i].chosen, 8);
+        assert_int_equal(S.use[i].own, 8);
+        assert_int_equal(S.use[i].chosen, 8);
     }
     for (int k = 0; k < 9; k++)
-        gw_steer_end_flow(&T.use[6]); /* one too many: forgotten before */
-    assert_int_equal(T.use[6].own, 0);
+        gw_steer_end_flow(&S.use[6]); /* one too many: forgotten before */
+    assert_int_equal(S.use[6].own, 0);
     always(6, GW_STEER_SOONEST);
 }
 
@@ -168,14 +151,14 @@ static void own_flows_in_a_report_are_not_counted_twice(void **state)
 {
     (void)state;
     world(GW_STEER_PREQUAL, 2);
-    T.service.others = 0;
-    T.candidate[0].load = 6 * GW_STEER_FLOW;
-    T.candidate[0].own_then = 6;
-    T.use[0].own = 3; /* half of them have ended since */
-    T.candidate[1].load = 4 * GW_STEER_FLOW;
-    T.service.hot = 0; /* so that fill decides */
+    S.service.others = 0;
+    S.candidate[0].load = 6 * GW_STEER_FLOW;
+    S.candidate[0].own_then = 6;
+    S.use[0].own = 3; /* half of them have ended since */
+    S.candidate[1].load = 4 * GW_STEER_FLOW;
+    S.service.hot = 0; /* so that fill decides */
     always(0, GW_STEER_ALL_HOT);
-    T.use[0].own = 6;
+    S.use[0].own = 6;
     always(1, GW_STEER_ALL_HOT);
 }
 
@@ -185,7 +168,7 @@ static void old_reports_tend_to_the_average(void **state)
 
     (void)state;
     world(GW_STEER_PREQUAL, 1);
-    T.candidate[0].load = 0;
+    S.candidate[0].load = 0;
     fresh = choose();
     T.now += 10ull * MS; /* settle_ms: half way to 4 of 8 */
     old = choose();
@@ -193,7 +176,7 @@ static void old_reports_tend_to_the_average(void **state)
     assert_in_range(old.score[0].fill, GW_STEER_FULL / 4 - 32, GW_STEER_FULL / 4 + 32);
     T.now += 900ull * MS;
     assert_in_range(choose().score[0].fill, GW_STEER_FULL / 2 - 16, GW_STEER_FULL / 2);
-    T.candidate[0].load = 8 * GW_STEER_FLOW;
+    S.candidate[0].load = 8 * GW_STEER_FLOW;
     assert_in_range(choose().score[0].fill, GW_STEER_FULL / 2, GW_STEER_FULL / 2 + 16);
 }
 
@@ -201,12 +184,12 @@ static void a_silent_instance_is_hot(void **state)
 {
     (void)state;
     world(GW_STEER_PREQUAL, 3);
-    T.candidate[1].service_us = 1000;
-    T.candidate[1].reported_ns -= 1001ull * MS;
-    T.candidate[2].service_us = 9999;
+    S.candidate[1].service_us = 1000;
+    S.candidate[1].reported_ns -= 1001ull * MS;
+    S.candidate[2].service_us = 9999;
     always(2, GW_STEER_SOONEST);
-    T.candidate[0].reported_ns = T.candidate[2].reported_ns = 0; /* nobody says anything */
-    T.use[0].own = T.use[2].own = 1;
+    S.candidate[0].reported_ns = S.candidate[2].reported_ns = 0; /* nobody says anything */
+    S.use[0].own = S.use[2].own = 1;
     always(1, GW_STEER_ALL_HOT); /* by own flows alone */
 }
 
@@ -214,11 +197,11 @@ static void only_what_lasts_of_a_speed_counts(void **state)
 {
     (void)state;
     world(GW_STEER_PREQUAL, 1);
-    T.candidate[0].service_us = 2000;
+    S.candidate[0].service_us = 2000;
     assert_int_equal(choose().score[0].completion_us, 3000);
-    T.service.lasting = GW_STEER_FULL / 2;
+    S.service.lasting = GW_STEER_FULL / 2;
     assert_int_equal(choose().score[0].completion_us, 1000 + 6000);
-    T.service.lasting = 0;
+    S.service.lasting = 0;
     assert_int_equal(choose().score[0].completion_us, 1000 + 10000);
 }
 
@@ -228,9 +211,9 @@ static void waiting_begins_before_full(void **state)
 
     (void)state;
     world(GW_STEER_PREQUAL, 1);
-    T.service.blur = GW_STEER_FULL / 4;
+    S.service.blur = GW_STEER_FULL / 4;
     for (uint32_t load = 0; load < 20 * GW_STEER_FLOW; load += 4) {
-        T.candidate[0].load = load;
+        S.candidate[0].load = load;
         uint32_t now = choose().score[0].completion_us;
         assert_true(now >= before);
         if (load + GW_STEER_FLOW <= 6 * GW_STEER_FLOW)
@@ -250,26 +233,26 @@ static void scanning_policies_take_the_least(void **state)
 {
     (void)state;
     world(GW_STEER_NEAREST, N);
-    T.candidate[7].path_us = 999;
+    S.candidate[7].path_us = 999;
     always(7, GW_STEER_BY_POLICY);
 
     world(GW_STEER_LEAST_LOADED, N);
-    T.candidate[8].load = 3 * GW_STEER_FLOW; /* fewer flows, but of less */
-    T.candidate[8].slots = 4;
-    T.candidate[9].load = 4 * GW_STEER_FLOW - 1;
-    T.use[9].own = 100; /* the report alone */
+    S.candidate[8].load = 3 * GW_STEER_FLOW; /* fewer flows, but of less */
+    S.candidate[8].slots = 4;
+    S.candidate[9].load = 4 * GW_STEER_FLOW - 1;
+    S.use[9].own = 100; /* the report alone */
     always(9, GW_STEER_BY_POLICY);
 
     world(GW_STEER_LEAST_CONN, N);
     for (uint32_t i = 0; i < N; i++)
-        T.use[i].own = i == 10 ? 1 : 2;
-    T.candidate[10].load = 100 * GW_STEER_FLOW; /* own flows alone */
+        S.use[i].own = i == 10 ? 1 : 2;
+    S.candidate[10].load = 100 * GW_STEER_FLOW; /* own flows alone */
     always(10, GW_STEER_BY_POLICY);
 
     world(GW_STEER_ARGMIN, N);
-    T.candidate[11].service_us = 9999;
-    T.candidate[12].service_us = 5000;
-    T.candidate[12].load = 16 * GW_STEER_FLOW;
+    S.candidate[11].service_us = 9999;
+    S.candidate[12].service_us = 5000;
+    S.candidate[12].load = 16 * GW_STEER_FLOW;
     always(11, GW_STEER_BY_POLICY);
 }
 
@@ -299,16 +282,16 @@ static void weights_are_kept(void **state)
     (void)state;
     world(GW_STEER_WEIGHTED, N);
     for (uint32_t i = 0; i < N; i++)
-        T.candidate[i].weight = i;
-    struct gw_steer_tables t = tables();
+        S.candidate[i].weight = i;
+    struct gw_steer_tables t = steer_tables(&S);
     gw_steer_weigh(&t);
-    assert_int_equal(T.service.weights, N * (N - 1) / 2);
+    assert_int_equal(S.service.weights, N * (N - 1) / 2);
     draw();
     for (uint32_t i = 0; i < N; i++) /* far closer than chance would have it */
-        assert_in_range(T.hits[i] + 3, DRAWS * i / T.service.weights,
-                        DRAWS * i / T.service.weights + 6);
+        assert_in_range(T.hits[i] + 3, DRAWS * i / S.service.weights,
+                        DRAWS * i / S.service.weights + 6);
     for (uint32_t i = 0; i < N; i++)
-        T.candidate[i].weight = 0;
+        S.candidate[i].weight = 0;
     gw_steer_weigh(&t);
     draw(); /* no weights: at random */
     even(0, N, 25);
@@ -318,11 +301,11 @@ static void two_choices_take_the_less_loaded(void **state)
 {
     (void)state;
     world(GW_STEER_TWO_CHOICES, 2);
-    T.candidate[1].load--;
+    S.candidate[1].load--;
     always(1, GW_STEER_BY_POLICY);
     world(GW_STEER_TWO_CHOICES, N);
     for (uint32_t i = 0; i < N; i++)
-        T.candidate[i].load = i * GW_STEER_FLOW;
+        S.candidate[i].load = i * GW_STEER_FLOW;
     draw();
     assert_true(T.hits[0] > DRAWS * 3 / 2 / N); /* nearly twice its share */
     assert_true(T.hits[N - 1] < DRAWS / 4 / N);
@@ -336,16 +319,16 @@ static void hashing_spreads_and_stays(void **state)
     (void)state;
     world(GW_STEER_HASH, N);
     for (uint32_t i = 0; i < GW_STEER_RING; i++)
-        T.hits[T.ring[i]]++;
+        T.hits[S.ring[i]]++;
     for (uint32_t i = 0; i < N; i++)
         assert_in_range(T.hits[i], GW_STEER_RING / N, GW_STEER_RING / N + 1);
-    memcpy(before, T.ring, sizeof before);
-    T.candidate[4].state = GW_STEER_DOWN;
-    struct gw_steer_tables t = tables();
+    memcpy(before, S.ring, sizeof before);
+    S.candidate[4].state = GW_STEER_DOWN;
+    struct gw_steer_tables t = steer_tables(&S);
     gw_steer_fill_ring(&t);
     for (uint32_t i = 0; i < GW_STEER_RING; i++) {
-        assert_int_not_equal(T.ring[i], 4);
-        moved += before[i] != 4 && T.ring[i] != before[i];
+        assert_int_not_equal(S.ring[i], 4);
+        moved += before[i] != 4 && S.ring[i] != before[i];
         slots += before[i] != 4;
     }
     assert_true(moved < slots / 8); /* few of those that need not */
@@ -357,12 +340,12 @@ static void a_flow_hash_decides_alone(void **state)
 
     (void)state;
     world(GW_STEER_HASH, N);
-    struct gw_steer_tables t = tables();
+    struct gw_steer_tables t = steer_tables(&S);
     for (uint32_t flow = 0; flow < 100; flow++) {
         struct gw_steer_in d = {.now_ns = 1, .random = 2, .flow = flow * 77777};
         assert_true(gw_steer_choose(&t, &d, &first));
-        d.now_ns = d.random = gw_prng_u64(&T.prng);
-        T.candidate[first.index].load += 1000;
+        d.now_ns = d.random = gw_prng_u64(&S.prng);
+        S.candidate[first.index].load += 1000;
         assert_true(gw_steer_choose(&t, &d, &a));
         assert_int_equal(a.index, first.index);
     }
@@ -376,12 +359,12 @@ static void nobody_takes_one_that_is_not_usable(void **state)
     (void)state;
     for (uint32_t p = 0; p < GW_STEER_POLICY_COUNT; p++) {
         world((enum gw_steer_policy)p, N);
-        T.candidate[2].state = GW_STEER_DOWN;
-        T.candidate[5].state = GW_STEER_DRAINING;
-        T.candidate[6].errors = 101; /* fails at once, so it looks quick and idle */
+        S.candidate[2].state = GW_STEER_DOWN;
+        S.candidate[5].state = GW_STEER_DRAINING;
+        S.candidate[6].errors = 101; /* fails at once, so it looks quick and idle */
         for (uint32_t i = 2; i <= 6; i++) {
-            T.candidate[i].load = 0;
-            T.candidate[i].service_us = i == 3 || i == 4 ? 10000 : 1;
+            S.candidate[i].load = 0;
+            S.candidate[i].service_us = i == 3 || i == 4 ? 10000 : 1;
         }
         draw();
         assert_int_equal(T.hits[2] + T.hits[5] + T.hits[6], 0);
@@ -395,8 +378,8 @@ static void a_neighbour_does_not_inherit(void **state)
     (void)state;
     for (uint32_t p = 0; p < GW_STEER_POLICY_COUNT; p++) {
         world((enum gw_steer_policy)p, N);
-        T.candidate[7].state = GW_STEER_DOWN;
-        T.candidate[8].state = GW_STEER_DOWN;
+        S.candidate[7].state = GW_STEER_DOWN;
+        S.candidate[8].state = GW_STEER_DOWN;
         draw();
         assert_int_equal(T.hits[7] + T.hits[8], 0);
         if (p == GW_STEER_RANDOM || p == GW_STEER_ROUND_ROBIN || p == GW_STEER_WEIGHTED ||
@@ -411,15 +394,15 @@ static void the_last_resort(void **state)
     for (uint32_t p = 0; p < GW_STEER_POLICY_COUNT; p++) {
         struct gw_t_answer a = {0};
         world((enum gw_steer_policy)p, N);
-        struct gw_steer_tables t = tables();
+        struct gw_steer_tables t = steer_tables(&S);
         for (uint32_t i = 0; i < N; i++)
-            T.candidate[i].errors = 500 + (i == 9 ? 0 : 1);
+            S.candidate[i].errors = 500 + (i == 9 ? 0 : 1);
         always(9, GW_STEER_LAST_RESORT);
         for (uint32_t i = 0; i < N; i++)
-            T.candidate[i].state = i == 9 ? GW_STEER_DRAINING : GW_STEER_DOWN;
+            S.candidate[i].state = i == 9 ? GW_STEER_DRAINING : GW_STEER_DOWN;
         assert_false(gw_steer_choose(&t, &(struct gw_steer_in){.now_ns = T.now}, &a));
         assert_int_equal(a.reason, GW_STEER_NOBODY);
-        T.service.count = 0;
+        S.service.count = 0;
         assert_false(gw_steer_choose(&t, &(struct gw_steer_in){.now_ns = T.now}, &a));
     }
 }
@@ -433,23 +416,23 @@ static void refresh_says_what_is_common(void **state)
 
     (void)state;
     world(GW_STEER_PREQUAL, 4);
-    struct gw_steer_tables t = tables();
+    struct gw_steer_tables t = steer_tables(&S);
     for (uint32_t i = 0; i < 4; i++) {
-        T.candidate[i].load = (i + 1) * 2 * GW_STEER_FLOW;
-        T.candidate[i].service_us = (i + 1) * 1000;
+        S.candidate[i].load = (i + 1) * 2 * GW_STEER_FLOW;
+        S.candidate[i].service_us = (i + 1) * 1000;
     }
-    T.candidate[0].own_then = T.use[0].own = 1;
-    T.candidate[2].reported_ns = 0; /* says nothing */
+    S.candidate[0].own_then = S.use[0].own = 1;
+    S.candidate[2].reported_ns = 0; /* says nothing */
     gw_steer_refresh(&t, T.now, &rule);
-    assert_int_equal(T.service.others, (1 + 4 + 8) * GW_STEER_FULL / 24);
-    assert_int_equal(T.service.typical_us, (1000 + 2000 + 4000) / 3);
-    assert_int_equal(T.service.settle_ms, T.service.typical_us / 2000);
-    assert_int_equal(T.service.hot, GW_STEER_FULL); /* the highest of three */
+    assert_int_equal(S.service.others, (1 + 4 + 8) * GW_STEER_FULL / 24);
+    assert_int_equal(S.service.typical_us, (1000 + 2000 + 4000) / 3);
+    assert_int_equal(S.service.settle_ms, S.service.typical_us / 2000);
+    assert_int_equal(S.service.hot, GW_STEER_FULL); /* the highest of three */
     rule.quantile = 0;
     rule.settle_ms = 77;
     gw_steer_refresh(&t, T.now, &rule);
-    assert_int_equal(T.service.hot, GW_STEER_FULL / 4);
-    assert_int_equal(T.service.settle_ms, 77);
+    assert_int_equal(S.service.hot, GW_STEER_FULL / 4);
+    assert_int_equal(S.service.settle_ms, 77);
 }
 
 static void width_shrinks_as_reports_get_rare(void **state)
@@ -459,15 +442,15 @@ static void width_shrinks_as_reports_get_rare(void **state)
 
     (void)state;
     world(GW_STEER_PREQUAL, N); /* 4 flows of 10 ms each: 0.4 a millisecond and instance */
-    struct gw_steer_tables t = tables();
+    struct gw_steer_tables t = steer_tables(&S);
     for (rule.interval_ms = 1; rule.interval_ms < 100; rule.interval_ms++) {
         gw_steer_refresh(&t, T.now, &rule);
-        assert_true(T.service.width <= before);
-        before = T.service.width;
+        assert_true(S.service.width <= before);
+        before = S.service.width;
         if (rule.interval_ms == 1)
-            assert_int_equal(T.service.width, 8);
+            assert_int_equal(S.service.width, 8);
         if (rule.interval_ms == 3) /* 1.2 flows while a report holds */
-            assert_int_equal(T.service.width, 3);
+            assert_int_equal(S.service.width, 3);
     }
     assert_int_equal(before, 2);
 }

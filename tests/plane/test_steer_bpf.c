@@ -8,40 +8,34 @@
 #include <bpf/bpf.h>
 #include <linux/pkt_cls.h>
 
-#include "base/prng.h"
 #include "gw_steer.skel.h"
-#include "plane/steer.h"
+#include "steer_set.h"
 
 enum { TABLES = 150, CHOICES = 12, BASE = 100 };
 
+static struct steer_set S;
 static struct {
     struct gw_steer *skel;
-    struct gw_t_service service;
-    struct gw_t_service_use service_use;
-    struct gw_t_candidate candidate[GW_STEER_CANDIDATES];
-    struct gw_t_candidate_use use[GW_STEER_CANDIDATES];
-    uint8_t ring[GW_STEER_RING];
-    struct gw_prng prng;
     uint32_t reasons[GW_STEER_REASON_COUNT];
 } T;
 
 static uint32_t below(uint32_t n)
 {
-    return (uint32_t)gw_prng_below(&T.prng, n);
+    return (uint32_t)gw_prng_below(&S.prng, n);
 }
 
 /* Mostly what is usual, now and then anything. */
 static uint32_t value(uint32_t usual)
 {
-    return below(40) == 0 ? (uint32_t)gw_prng_u64(&T.prng) : below(usual);
+    return below(40) == 0 ? (uint32_t)gw_prng_u64(&S.prng) : below(usual);
 }
 
 static void draw_candidate(uint32_t i, uint64_t now)
 {
     uint32_t bad = below(10);
 
-    T.candidate[i] = (struct gw_t_candidate){
-        .reported_ns = below(20) == 0 ? 0 : now + 50000000 - gw_prng_below(&T.prng, 1ull << 31),
+    S.candidate[i] = (struct gw_t_candidate){
+        .reported_ns = below(20) == 0 ? 0 : now + 50000000 - gw_prng_below(&S.prng, 1ull << 31),
         .state = bad == 0 ? below(4) : GW_STEER_UP,
         .path_us = value(20000),
         .service_us = value(1000000),
@@ -52,15 +46,15 @@ static void draw_candidate(uint32_t i, uint64_t now)
         .weight = below(1000),
         .csci_id.w = {i, i, i, i},
     };
-    T.use[i] = (struct gw_t_candidate_use){.own = value(10), .chosen = value(100)};
+    S.use[i] = (struct gw_t_candidate_use){.own = value(10), .chosen = value(100)};
 }
 
 static uint64_t draw_tables(enum gw_steer_policy policy)
 {
     static const uint32_t counts[] = {0, 1, 2, 3, 7, 8, 9, 24, 100, 255, 256};
-    uint64_t now = (1ull << 33) + gw_prng_below(&T.prng, 1ull << 40);
+    uint64_t now = (1ull << 33) + gw_prng_below(&S.prng, 1ull << 40);
 
-    T.service = (struct gw_t_service){.policy = policy,
+    S.service = (struct gw_t_service){.policy = policy,
                                       .base = BASE,
                                       .count = counts[below(sizeof counts / sizeof *counts)],
                                       .width = value(10),
@@ -72,8 +66,8 @@ static uint64_t draw_tables(enum gw_steer_policy policy)
                                       .typical_us = value(1000000),
                                       .lasting = value(GW_STEER_FULL),
                                       .error_limit = value(100)};
-    T.service_use.turn = gw_prng_u64(&T.prng);
-    for (uint32_t i = 0; i < T.service.count; i++)
+    S.service_use.turn = gw_prng_u64(&S.prng);
+    for (uint32_t i = 0; i < S.service.count; i++)
         draw_candidate(i, now);
     return now;
 }
@@ -85,15 +79,15 @@ static void put(const struct bpf_map *map, uint32_t at, const void *v)
 
 static void put_tables(void)
 {
-    put(T.skel->maps.services, 0, &T.service);
-    put(T.skel->maps.service_use, 0, &T.service_use);
-    for (uint32_t i = 0; i < T.service.count; i++) {
-        put(T.skel->maps.candidates, BASE + i, &T.candidate[i]);
-        put(T.skel->maps.candidate_use, BASE + i, &T.use[i]);
+    put(T.skel->maps.services, 0, &S.service);
+    put(T.skel->maps.service_use, 0, &S.service_use);
+    for (uint32_t i = 0; i < S.service.count; i++) {
+        put(T.skel->maps.candidates, BASE + i, &S.candidate[i]);
+        put(T.skel->maps.candidate_use, BASE + i, &S.use[i]);
     }
-    if (T.service.policy == GW_STEER_HASH)
+    if (S.service.policy == GW_STEER_HASH)
         for (uint32_t i = 0; i < GW_STEER_RING; i++)
-            put(T.skel->maps.ring, i, &T.ring[i]);
+            put(T.skel->maps.ring, i, &S.ring[i]);
 }
 
 /* What the kernel chose; false: nobody. */
@@ -113,15 +107,10 @@ static bool kernel(const struct gw_steer_in *in, struct gw_t_answer *a)
 
 static void same_choice(uint64_t now)
 {
-    struct gw_steer_tables t = {.service = &T.service,
-                                .service_use = &T.service_use,
-                                .candidate = T.candidate,
-                                .use = T.use,
-                                .ring = T.ring};
-    struct gw_steer_in d = {.now_ns = now, .random = gw_prng_u64(&T.prng)};
+    struct gw_steer_tables t = steer_tables(&S);
+    struct gw_steer_in d = steer_flow(&S, now);
     struct gw_t_answer there = {0}, here = {0};
 
-    d.flow = (uint32_t)gw_prng_u64(&T.prng);
     bool found = gw_steer_choose(&t, &d, &here);
     assert_int_equal(kernel(&d, &there), found);
     assert_memory_equal(&there, &here, sizeof here);
@@ -129,11 +118,11 @@ static void same_choice(uint64_t now)
     T.reasons[here.reason]++;
     if (!found)
         return;
-    gw_steer_begin_flow(&T.use[here.index]);
+    gw_steer_begin_flow(&S.use[here.index]);
     struct gw_t_candidate_use u;
     uint32_t at = BASE + here.index;
     assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(T.skel->maps.candidate_use), &at, &u), 0);
-    assert_memory_equal(&u, &T.use[here.index], sizeof u);
+    assert_memory_equal(&u, &S.use[here.index], sizeof u);
 }
 
 static void kernel_and_arrays_choose_alike(void **state)
@@ -141,17 +130,14 @@ static void kernel_and_arrays_choose_alike(void **state)
     (void)state;
     for (uint32_t n = 0; n < TABLES; n++) {
         uint64_t now = draw_tables((enum gw_steer_policy)(n % (GW_STEER_POLICY_COUNT + 1)));
-        struct gw_steer_tables t = {
-            .service = &T.service, .candidate = T.candidate, .use = T.use, .ring = T.ring};
-        gw_steer_weigh(&t);
-        gw_steer_fill_ring(&t);
+        steer_compute(&S);
         put_tables();
         for (int k = 0; k < CHOICES; k++)
             same_choice(now + (uint64_t)k * 1000000);
         struct gw_t_service_use u;
         uint32_t zero = 0;
         assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(T.skel->maps.service_use), &zero, &u), 0);
-        assert_int_equal(u.turn, T.service_use.turn);
+        assert_int_equal(u.turn, S.service_use.turn);
     }
     for (int r = 0; r < GW_STEER_REASON_COUNT; r++) /* nothing was left untried */
         assert_true(T.reasons[r] > 0);
@@ -161,7 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kernel_and_arrays_choose_alike)};
 
-    gw_prng_seed(&T.prng, 8);
+    gw_prng_seed(&S.prng, 8);
     T.skel = gw_steer__open_and_load();
     if (T.skel == NULL)
         return 1;

@@ -182,8 +182,7 @@ static struct env *env_make(void)
 static void env_free(struct env *e)
 {
     gw_store_close(e->d.store);
-    free(e->d.queue.buf);
-    free(e->d.done);
+    gwd_driver_free(&e->d);
 }
 
 static void play(struct env *e, const struct gw_action *script, size_t n)
