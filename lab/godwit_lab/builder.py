@@ -64,7 +64,8 @@ class Builder:
             namespace = self.names[node.name]
             if node.forwards:
                 netns.sysctl(namespace, {"net.ipv6.conf.all.forwarding": 1})
-            netns.batch(namespace, [f"addr add {node.address}/128 dev lo nodad"])
+            netns.batch(namespace, [f"addr add {a}/128 dev lo nodad"
+                                    for a in (node.address, *node.anycast)])
 
     def _link(self, index, link):
         a, b = link.ends
@@ -98,18 +99,23 @@ class Builder:
                    for p in maar.godwit.get("mobility", {}).get("local-prefixes", []))
 
     def _routes(self):
-        """Static: to every node's address and every anchor's pool; what is left of an anchor's own
-        pool (prefixes nobody has) ends there."""
+        """Static: to every node's address and what else it has (an anchor's pools), of which what is
+        left (prefixes nobody has) ends there. A client asks its router for everything."""
         for node in self.topology.nodes.values():
-            lines = [f"route add unreachable {p} metric 4096" for p in node.pools]
+            lines = [f"route add unreachable {p} metric 4096" for p in (*node.pools, *node.routed)]
+            if node.roles == ("client",):
+                router, index, end = self.topology.neighbours(node.name)[0]
+                lines.append(f"route add default via {link_local(index, 1 - end)} dev {router} "
+                             f"src {node.address}")
             for target, (index, end) in self.topology.next_hops(node.name).items():
                 link = self.topology.links[index]
                 where = (f"via {link_local(index, 1 - end)} dev {link.ends[1 - end]} "
                          f"src {node.address}")
                 other = self.topology.nodes[target]
-                if self._hidden(other, node):
+                if self._hidden(other, node) or node.roles == ("client",):
                     continue
-                lines += [f"route add {p} {where}" for p in (f"{other.address}/128", *other.pools)]
+                lines += [f"route add {p} {where}"
+                          for p in (f"{other.address}/128", *other.pools, *other.routed)]
             netns.batch(self.names[node.name], lines)
 
     def _air(self):

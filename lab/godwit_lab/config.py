@@ -3,6 +3,8 @@
 import itertools
 import secrets
 
+from .topology import CATS
+
 SPI = 256
 
 
@@ -33,11 +35,21 @@ def _peer(node, key):
     }
 
 
+def _side(node, peer):
+    """Of the interface to a neighbour; None: it is none of Godwit's. An egress routes what its servers
+    send as any router does."""
+    if peer.roles == ("client",):
+        return "client"
+    return None if peer.roles == ("server",) and set(CATS) & set(node.roles) else "core"
+
+
 def _interfaces(topology, node):
     access = [{"name": ap.name, "side": "access", "hook": ap.hook}
               for ap in topology.access_points.values() if ap.at == node.name]
-    core = [{"name": peer, "side": "core", "hook": node.hook} for peer, _, _ in topology.neighbours(node.name)]
-    return access + core
+    beside = [{"name": peer, "side": side, "hook": node.hook}
+              for peer, _, _ in topology.neighbours(node.name)
+              if (side := _side(node, topology.nodes[peer]))]
+    return access + beside
 
 
 def node_config(topology, node, keys, run_dir, pin_dir):

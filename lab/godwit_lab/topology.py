@@ -1,7 +1,8 @@
 """The topology file: reading, checking, and the routes that follow from it.
 
-A topology names nodes (routers, CMD, MAARs, LMAs, MAGs, servers), the links between them with delay, rate and
-loss, access points, and mobile nodes. It says nothing of namespaces or processes.
+A topology names nodes (routers, CMD, MAARs, LMAs, MAGs, forwarders and metric agents of CATS, servers,
+clients), the links between them with delay, rate and loss, access points, and mobile nodes. It says nothing of
+namespaces or processes.
 """
 
 import ipaddress
@@ -12,8 +13,10 @@ from dataclasses import dataclass, field
 import yaml
 
 HOOKS = ("auto", "tc", "xdp")
-DAEMON_ROLES = ("cmd", "maar", "lma", "mag")  # a node may have several of these
-ROLES = ("router", "server", *DAEMON_ROLES)
+CATS = ("d-router", "d-forwarder", "path-selector", "metric-agent")
+DAEMON_ROLES = ("cmd", "maar", "lma", "mag", *CATS)  # a node may have several of these
+HOSTS = ("server", "client")  # a client's way is its first link
+ROLES = ("router", *HOSTS, *DAEMON_ROLES)
 ANCHORS = {"maar", "lma"}  # have pools
 ACCESS = {"maar", "mag"}  # have access points
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,11}\Z")
@@ -31,6 +34,8 @@ class Node:
     pools: list = field(default_factory=list)
     hook: str = "auto"
     godwit: dict = field(default_factory=dict)
+    routed: list = field(default_factory=list)  # prefixes that the underlay brings to it
+    anycast: list = field(default_factory=list)  # addresses that others have too: nobody routes them
 
     @property
     def daemon(self):
@@ -38,7 +43,7 @@ class Node:
 
     @property
     def forwards(self):
-        return self.roles not in (("server",), ("cmd",))
+        return self.roles not in (*((h,) for h in HOSTS), ("cmd",))
 
 
 @dataclass
@@ -185,17 +190,19 @@ def _roles(value, where):
 
 def _node(name, entry):
     where = f"nodes: {name}"
-    _known(entry, where, ("role", "address"), ("pools", "hook", "godwit"))
+    _known(entry, where, ("role", "address"), ("pools", "hook", "godwit", "routed", "anycast"))
     roles = _roles(entry["role"], where)
     try:
         address = str(ipaddress.IPv6Address(entry["address"]))
-        pools = [str(ipaddress.IPv6Network(p)) for p in entry.get("pools", [])]
+        pools, routed = ([str(ipaddress.IPv6Network(p)) for p in entry.get(key, [])]
+                         for key in ("pools", "routed"))
+        anycast = [str(ipaddress.IPv6Address(a)) for a in entry.get("anycast", [])]
     except ValueError as err:
         raise TopologyError(f"{where}: {err}") from err
     if bool(pools) != bool(ANCHORS & set(roles)):
         raise TopologyError(f"{where}: pools: a maar and an lma have some, nobody else has")
     return Node(_name(name, where), roles, address, pools, _hook(entry, "auto", where),
-                entry.get("godwit") or {})
+                entry.get("godwit") or {}, routed, anycast)
 
 
 def _link(index, entry, nodes):
