@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/decode.h"
+#include "node/config.h"
 
 enum option_bit {                      /* options that only some commands have */
                   OPT_SOCKET = 1 << 0, /* and --node */
@@ -94,7 +95,7 @@ static bool take_hold(struct gw_cli *cli, const char *text)
 
     cli->has_hold = true;
     cli->hold = strtol(text, &end, 10);
-    return end != text && *end == '\0' && cli->hold >= 0 && cli->hold <= 31536000;
+    return end != text && *end == '\0' && cli->hold >= 0 && cli->hold <= GW_HOLD_MAX_S;
 }
 
 enum {
@@ -160,7 +161,7 @@ static enum verdict take_option(struct gw_cli *cli, int c, unsigned *used, int a
         *used |= OPT_HOLD;
         if (take_hold(cli, optarg))
             break;
-        (void)fputs("godwit: --hold takes whole seconds from 0 to 31536000\n", stderr);
+        (void)fprintf(stderr, "godwit: --hold takes whole seconds from 0 to %d\n", GW_HOLD_MAX_S);
         return WRONG;
     case LONG_HIDE:
         cli->hide_secrets = true;

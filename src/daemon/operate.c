@@ -73,8 +73,8 @@ json_t *gwd_operate(struct gwd *d, const json_t *req)
     if (mnid != NULL && !read_mnid(mnid, &ll, &id))
         return gwd_answer_error("%s: an MN-ID has 1 to %d octets", cmd, UINT8_MAX);
     if (hold != NULL && (!json_is_integer(hold) || json_integer_value(hold) < 0 ||
-                         json_integer_value(hold) > 31536000))
-        return gwd_answer_error("%s: hold is a number of seconds from 0 to 31536000", cmd);
+                         json_integer_value(hold) > GW_HOLD_MAX_S))
+        return gwd_answer_error("%s: hold is a number of seconds from 0 to %d", cmd, GW_HOLD_MAX_S);
     o.mnid = mnid != NULL ? &id : NULL;
     o.peer = peer != NULL ? &peer->addr : NULL;
     if (hold != NULL)

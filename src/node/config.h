@@ -107,6 +107,7 @@ struct gw_cfg_heartbeat {     /* RFC 5847 */
     uint32_t missing_allowed; /* MISSING_HEARTBEATS_ALLOWED */
 };
 
+#define GW_HOLD_MAX_S 31536000    /* that a node is kept out for */
 struct gw_cfg_revocation {        /* RFC 5846 §11 */
     uint32_t max_retries;         /* BRIMaxRetriesNumber */
     struct gw_time initial_delay; /* InitMINDelayBRIs */

@@ -144,6 +144,18 @@ int gw_hold_end(struct gw_holds *hs, const struct gw_mnid *mn)
     return 0;
 }
 
+/* Until then; no longer than any hold: the clock was ahead when it began, or the record is spoilt.
+ */
+static struct gw_time left(const struct gw_lm *lm, int64_t until_wall_ns)
+{
+    const struct gw_time most = GW_SEC(GW_HOLD_MAX_S);
+
+    if (until_wall_ns <= lm->now.wall_ns)
+        return GW_SEC(0);
+    uint64_t ns = (uint64_t)until_wall_ns - (uint64_t)lm->now.wall_ns;
+    return ns < (uint64_t)most.ns ? (struct gw_time){(int64_t)ns} : most;
+}
+
 /* One that has ended meanwhile ends with the first deadline: its record goes then. */
 int gw_hold_restore(struct gw_holds *hs, const void *value, size_t len)
 {
@@ -162,9 +174,8 @@ int gw_hold_restore(struct gw_holds *hs, const void *value, size_t len)
     if (h == NULL)
         return err;
     h->until_wall_ns = until;
-    int64_t left = until - hs->lm->now.wall_ns;
-    err = gw_timer_set(hs->lm->timers, &h->timer,
-                       gw_time_add(hs->lm->now.mono, (struct gw_time){left > 0 ? left : 0}));
+    err =
+        gw_timer_set(hs->lm->timers, &h->timer, gw_time_add(hs->lm->now.mono, left(hs->lm, until)));
     if (err != 0)
         discard(h);
     return err;
