@@ -274,6 +274,9 @@ static void act(struct fz_world *w, const struct gw_action *a)
     case GW_ACT_PARAM_PROBLEM:
         fz_demand(a->problem.pointer < a->problem.len);
         break;
+    case GW_ACT_SEND_STAMP:
+        fz_demand(a->stamp.len != 0);
+        break;
     }
 }
 

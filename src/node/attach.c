@@ -238,6 +238,9 @@ int gw_attach_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_RESTORE:
     case GW_IN_START:
     case GW_IN_STOP:
+    case GW_IN_STAMP:
+    case GW_IN_REPORT:
+    case GW_IN_MISS:
         break;
     }
     return GW_EINVAL;

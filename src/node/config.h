@@ -7,6 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "fn/metric/path.h"
+#include "fn/metric/report.h"
+#include "fn/metric/score.h"
+#include "plane/intent.h"
 #include "wire/auth.h"
 #include "wire/mh.h"
 #include "wire/radius.h"
@@ -16,7 +20,16 @@ enum gw_role {
     GW_ROLE_CMD = 1u << 1,
     GW_ROLE_LMA = 1u << 2,
     GW_ROLE_MAG = 1u << 3,
+    /* CATS (RFC 10053) */
+    GW_ROLE_D_ROUTER = 1u << 4,      /* forwarder with C-PS and C-TC: ingress and egress */
+    GW_ROLE_D_FORWARDER = 1u << 5,   /* C-TC only: asks its D-Router on a miss; egress too */
+    GW_ROLE_METRIC_AGENT = 1u << 6,  /* C-SMA of its own, at the instances' host */
+    GW_ROLE_PATH_SELECTOR = 1u << 7, /* C-PS of its own: answers and pushes */
 };
+#define GW_ROLES_STEERING ((unsigned)(GW_ROLE_D_ROUTER | GW_ROLE_D_FORWARDER))
+#define GW_ROLES_CATS                                                           \
+    ((unsigned)(GW_ROLE_D_ROUTER | GW_ROLE_D_FORWARDER | GW_ROLE_METRIC_AGENT | \
+                GW_ROLE_PATH_SELECTOR))
 /* Those that have stations, and those that have tunnels. */
 #define GW_ROLES_ACCESS     ((unsigned)(GW_ROLE_MAAR | GW_ROLE_MAG))
 #define GW_ROLES_FORWARDING ((unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA | GW_ROLE_MAG))
@@ -167,6 +180,76 @@ struct gw_cfg_timers {
     uint32_t max_update_rate; /* PBUs per second and binding, RFC 6275 MAX_UPDATE_RATE */
 };
 
+/* -- CATS ---------------------------------------------------------------------------------------
+ */
+
+/* Who chooses (RFC 10053): each ingress; the path selector, whose shares an ingress draws from; the
+ * ingress where it has fresh reports, else the path selector's shares. */
+enum gw_steer_model { GW_MODEL_DISTRIBUTED, GW_MODEL_CENTRALISED, GW_MODEL_HYBRID };
+enum gw_delivery {
+    GW_DELIVERY_DIRECT, /* the egress decapsulates; the instance owns the CS-ID on its loopback */
+    GW_DELIVERY_TUNNEL, /* the instance's host owns the CSCI-ID and decapsulates */
+};
+struct gw_cfg_service {
+    const char *name;
+    struct gw_service_key key;
+    enum gw_affinity affinity;
+    struct gw_time affinity_timeout;
+    bool reselect; /* flows of a dead instance go to another; else ICMPv6 ends them */
+    enum gw_delivery delivery;
+    uint32_t policy;                                 /* enum gw_steer_policy */
+    struct gw_steer_rule rule;                       /* interval_ms as that of the reports */
+    uint32_t max_age_ms, blur, error_limit, lasting; /* as in struct gw_t_service */
+};
+
+enum gw_health { GW_HEALTH_NONE, GW_HEALTH_TCP, GW_HEALTH_HTTP, GW_HEALTH_REPORT };
+struct gw_cfg_health {
+    enum gw_health kind; /* REPORT: it must report at least every `interval` itself */
+    uint16_t port;
+    const char *path; /* HTTP; 2xx and 3xx are healthy */
+    struct gw_time interval, timeout;
+    uint32_t fall, rise; /* checks in a row */
+};
+struct gw_cfg_scrape { /* a Prometheus endpoint of the instance; port 0: none */
+    uint16_t port;
+    const char *path;
+    struct gw_time interval;
+    const char *name[GW_METRIC_KINDS]; /* of the time series, with {label="value"} or without */
+};
+/* An instance that this node or agent speaks for. */
+struct gw_cfg_instance {
+    const char *name;
+    size_t service; /* index in `services` */
+    struct gw_addr csci_id;
+    struct gw_addr address; /* of its host: where it is delivered to, checked and scraped */
+    bool registers;         /* it is there from when it registers itself until its lease ends */
+    char token[65];         /* the credential for that; "" : none can */
+    struct gw_time lease;
+    uint32_t slots, weight; /* what it serves at once; share */
+    struct gw_cfg_health health;
+    struct gw_cfg_scrape scrape;
+};
+
+struct gw_cfg_steering {
+    enum gw_steer_model model;
+    struct gw_addr selector; /* the path selector; zero: none */
+    struct gw_addr d_router; /* D-Forwarder: whom it asks */
+    struct gw_addr egress;   /* metric-agent: the forwarder its instances are behind */
+    struct gw_report_rules report;
+    struct gw_time sample; /* between two looks at host and instances */
+    struct gw_metric_rules scores;
+    struct gw_time pace, digest; /* of the flood; its retransmission is timers.initial_ack */
+    struct gw_time lifetime;     /* of a record: gone when its origin is silent for so long */
+    struct gw_path_config stamp; /* interval 0: paths are not measured */
+    uint16_t stamp_port;
+    bool host_metrics; /* CPU, memory, pressure of the host count for its instances */
+    struct {           /* HTTP registration by instances; port 0: none */
+        struct gw_addr addr;
+        uint16_t port;
+    } http;
+    const char *agent_socket; /* Unix socket of the same; NULL: none */
+};
+
 enum gw_on_stop { GW_STOP_LEAVE, GW_STOP_REMOVE };
 /* When an acknowledgement leaves: at once; when the record survives the process; when it survives
  * a power failure. */
@@ -204,6 +287,11 @@ struct gw_config {
     struct gw_cfg_attachment attachment;
     struct gw_cfg_limits limits;
     struct gw_cfg_timers timers;
+    size_t nservices;
+    struct gw_cfg_service *services;
+    size_t ninstances;
+    struct gw_cfg_instance *instances;
+    struct gw_cfg_steering steering;
     struct {
         const char *control_socket; /* Unix socket of `godwit` */
         const char *state_dir;      /* LMDB */

@@ -285,6 +285,9 @@ static int access_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_RESTORE:
     case GW_IN_START:
     case GW_IN_STOP:
+    case GW_IN_STAMP:
+    case GW_IN_REPORT:
+    case GW_IN_MISS:
         break;
     }
     return GW_EINVAL;
@@ -315,6 +318,10 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_FIRST_PKT:
     case GW_IN_USE:
         break;
+    case GW_IN_STAMP:
+    case GW_IN_REPORT:
+    case GW_IN_MISS:
+        return GW_EINVAL; /* no function here takes them */
     }
     unsigned may = in->kind == GW_IN_PLANE_DONE ? GW_ROLES_FORWARDING : GW_ROLES_ACCESS;
     if (!n->started || (n->cfg->roles & may) == 0)

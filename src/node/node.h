@@ -46,7 +46,28 @@ enum gw_input_kind {
     GW_IN_RESTORE,    /* before GW_IN_START: one record of the store */
     GW_IN_START,      /* all records given: say every intent, then GW_INTENT_SYNC; resume */
     GW_IN_STOP,       /* the daemon is about to leave */
+    GW_IN_STAMP,      /* a packet of STAMP (UDP) */
+    GW_IN_REPORT,     /* what is known of an instance that this node speaks for */
+    GW_IN_MISS,       /* D-Router: a flow of a D-Forwarder has been chosen for */
 };
+/* What host, instance and checks say of an instance (C-SMA); the node makes scores of it, and
+ * decides what is told to others. */
+struct gw_sample {
+    size_t instance;        /* index in the configuration */
+    struct gw_addr csci_id; /* its, as the sender knows it: after a reload indices may be others */
+    enum gw_instance_state state;
+    uint32_t slots;           /* 0: as configured */
+    struct gw_metric_raw raw; /* L0 */
+};
+/* A flow that this D-Router chose an instance for, and whose D-Forwarder is to be told (MAPPING).
+ */
+struct gw_miss {
+    struct gw_addr from; /* the D-Forwarder */
+    struct gw_service_key service;
+    struct gw_flow_id flow;
+    struct gw_addr csci_id, egress;
+};
+
 struct gw_input {
     enum gw_input_kind kind;
     union {
@@ -91,6 +112,20 @@ struct gw_input {
             const void *key, *value;
             size_t key_len, value_len;
         } restore;
+        struct {
+            struct gw_addr from;
+            uint16_t port; /* of the sender */
+            uint8_t hop_limit;
+            bool reflect; /* it came to the reflector's port: a probe; else an answer */
+            /* No packet: the kernel of `from` says that nobody listens there (ICMPv6 port
+             * unreachable). The machine lives, and so does its packet path. */
+            bool refused;
+            uint64_t received; /* NTP time */
+            const uint8_t *data;
+            size_t len;
+        } stamp;
+        struct gw_sample sample; /* GW_IN_REPORT */
+        struct gw_miss miss;
     };
 };
 
@@ -102,6 +137,7 @@ enum gw_action_kind {
     GW_ACT_STORE_DEL,
     GW_ACT_USE,           /* read from the packet path when `use` last carried a packet */
     GW_ACT_PARAM_PROBLEM, /* ICMPv6 Parameter Problem code 0 about an MH (RFC 6275 §9.2) */
+    GW_ACT_SEND_STAMP,    /* from this node's address, hop limit 255 */
 };
 struct gw_action {
     enum gw_action_kind kind;
@@ -129,6 +165,13 @@ struct gw_action {
             const uint8_t *data; /* the offending MH */
             size_t len;
         } problem;
+        struct {
+            struct gw_addr to;
+            uint16_t port;
+            bool reflect; /* from the reflector's port; else from the sender's */
+            const uint8_t *data;
+            size_t len;
+        } stamp;
     };
 };
 
@@ -180,6 +223,11 @@ enum gw_show {
     GW_SHOW_HANDOVERS,
     GW_SHOW_OPERATIONS,
     GW_SHOW_REVOKED, /* who is kept out, and for how long */
+    GW_SHOW_SERVICES,
+    GW_SHOW_INSTANCES,  /* of all services, from wherever they are told */
+    GW_SHOW_METRICS,    /* L0, L1 and L2 of those that this node speaks for */
+    GW_SHOW_CANDIDATES, /* as the choice sees them; the driver adds what the packet path counts */
+    GW_SHOW_PATHS,
 };
 /* Emits one array member per row (objects; the caller has begun the array), or for counters one
  * object of numbers. */

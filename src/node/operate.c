@@ -138,6 +138,10 @@ static uint8_t obey(struct gw_node *n, struct gw_peer *p, enum gw_role as, struc
     case GW_ROLE_LMA:
         return gw_lma_revoked_by(&n->lma, &p->cfg->addr, r);
     case GW_ROLE_CMD:
+    case GW_ROLE_D_ROUTER:
+    case GW_ROLE_D_FORWARDER:
+    case GW_ROLE_METRIC_AGENT:
+    case GW_ROLE_PATH_SELECTOR:
         break;
     }
     return GW_BRA_FUNCTION_UNSUPPORTED; /* a MAAR de-registers a mobile node */

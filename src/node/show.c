@@ -409,5 +409,11 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
     case GW_SHOW_REVOKED:
         gw_holds_show(&n->operations.holds, e, now.mono.ns + n->wall_ns);
         break;
+    case GW_SHOW_SERVICES:
+    case GW_SHOW_INSTANCES:
+    case GW_SHOW_METRICS:
+    case GW_SHOW_CANDIDATES:
+    case GW_SHOW_PATHS:
+        break;
     }
 }

@@ -51,6 +51,12 @@ struct gw_service_key {
     uint8_t proto;
     uint16_t port;
 };
+/* What belongs together, as the affinity of its service has it: what that does not look at is 0. */
+struct gw_flow_id {
+    struct gw_addr src;
+    uint8_t proto;
+    uint16_t sport, dport;
+};
 enum gw_affinity { GW_AFFINITY_FLOW = 1, GW_AFFINITY_3TUPLE, GW_AFFINITY_CLIENT };
 enum gw_instance_state { GW_INSTANCE_UP, GW_INSTANCE_DRAINING, GW_INSTANCE_DEAD };
 
