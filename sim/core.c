@@ -130,6 +130,7 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
     if (to >= s->nnodes)
         return;
     sim_judge_octets(s, &s->node[from], a, data, len);
+    sim_judge_sent(s, &s->node[to], data, len);
     sim_count_message(s, from, to, a, data, len);
     struct sim_seen *seen = &s->seen[s->nseen++ % (sizeof s->seen / sizeof *s->seen)];
     seen->at = s->now;

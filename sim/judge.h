@@ -20,6 +20,8 @@ void sim_judge_frame(struct sim *s, const struct sim_node *n, bool core, const s
 /* A Mobility Header message comes to a node. made_up: its sender has never said that. */
 void sim_judge_message(struct sim *s, struct sim_node *n, const struct gw_mh_addrs *a,
                        const uint8_t *data, size_t len, bool made_up);
+/* One leaves for a node: from its sender, not a copy of what it has sent. */
+void sim_judge_sent(struct sim *s, const struct sim_node *to, const uint8_t *data, size_t len);
 /* What a node says to a station. */
 void sim_judge_nd(struct sim *s, const struct sim_node *n, const struct gw_lladdr *src,
                   const struct gw_lladdr *dst, const uint8_t *data, size_t len);

@@ -154,10 +154,9 @@ static int nd(struct gw_node *n, const struct gw_input *in)
         return GW_EFORMAT;
     case GW_ACCESS_SEEN:
     case GW_ACCESS_ANSWERED:
-        gw_attach_alive(n, &st);
         if (gw_access_collision(&n->access, &st))
             gw_mag_collision(&n->mag, &st);
-        return 0;
+        return gw_attach_alive(n, &st);
     case GW_ACCESS_RS_UNKNOWN:
         by = GW_SEEN_RS;
         break;

@@ -238,7 +238,7 @@ static int start(struct gw_node *n)
         gw_cmd_resume(&n->cmd);
     }
     (void)gw_heartbeat_start(n);
-    gw_attach_ask(n); /* whoever came meanwhile, was refused or has been forgotten */
+    gw_attach_ask_soon(n); /* whoever came meanwhile, was refused or has been forgotten */
     if ((n->cfg->roles & GW_ROLE_LMA) != 0)
         gw_lma_resume(&n->lma);
     n->started = true;
@@ -329,6 +329,11 @@ static int input(struct gw_node *n, const struct gw_input *in)
     return access_input(n, in);
 }
 
+static bool shows_station(const struct gw_input *in)
+{
+    return in->kind == GW_IN_ND || in->kind == GW_IN_ATTACH;
+}
+
 int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)
 {
     gw_clock_set(n, now);
@@ -336,9 +341,13 @@ int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now no
     int err = gw_queue_reserve(&n->queue);
     if (err != 0) {
         n->lm.count[GW_CNT_NO_MEMORY]++;
+        if (n->started && shows_station(in))
+            gw_attach_missed(n);
         return err;
     }
     err = input(n, in);
+    if (err == GW_ENOMEM && shows_station(in))
+        gw_attach_missed(n);
     gw_signal_drain(n);
     return err;
 }
@@ -347,6 +356,8 @@ struct gw_time gw_node_deadline(const struct gw_node *n)
 {
     struct gw_time next = gw_timers_next(&n->timers);
 
+    if (n->ask_at.ns != 0 && gw_time_before(n->ask_at, next))
+        next = n->ask_at;
     if (n->starved) {
         struct gw_time later = gw_time_add(n->lm.now.mono, STARVED);
         return gw_time_before(next, later) ? later : next;
@@ -365,6 +376,8 @@ void gw_node_expire(struct gw_node *n, struct gw_now now)
             n->starved = true;
             return;
         }
+        if (n->ask_at.ns != 0 && !gw_time_before(now.mono, n->ask_at))
+            gw_attach_ask(n);
         if (gw_timers_run(&n->timers, now.mono, 1, n) == 0)
             return;
         gw_signal_drain(n);

@@ -116,7 +116,8 @@ struct gw_node {
     uint64_t last_mesgid; /* sent */
     uint64_t born;        /* NTP time of the start: older messages may have been seen before it */
     bool started;
-    bool starved; /* a deadline could not be handled for want of memory */
+    bool starved;          /* a deadline could not be handled for want of memory */
+    struct gw_time ask_at; /* when the stations on all access links are asked; 0: they are not */
     struct gw_loop *loop, *loop_last;
     struct gw_mh in, out;
     uint32_t restarts;                /* own Restart Counter (RFC 5847 §3.2); 0: not known yet */
@@ -186,12 +187,16 @@ int gw_attach_input(struct gw_node *n, const struct gw_input *in);
 int gw_attach(struct gw_node *n, const struct gw_station_key *st, const struct gw_mnid *mnid,
               struct gw_time seen);
 int gw_detach(struct gw_node *n, const struct gw_station_key *st);
-void gw_attach_alive(struct gw_node *n, const struct gw_station_key *st);
+int gw_attach_alive(struct gw_node *n, const struct gw_station_key *st); /* 0 or GW_ENOMEM */
 /* Is it anybody's still, and not believed gone? */
 bool gw_attach_holds(const struct gw_node *n, const struct gw_station_key *st);
 void gw_attach_review(struct gw_node *n); /* after a reload */
-/* Has the stations on all access links, also those that nobody knows, show themselves. */
+/* Has the stations on all access links, also those that nobody knows, show themselves: when
+ * ask_at comes, which these set. */
 void gw_attach_ask(struct gw_node *n);
+void gw_attach_ask_soon(struct gw_node *n);
+/* Memory was missing for a station that showed itself: it may say nothing more for long. */
+void gw_attach_missed(struct gw_node *n);
 void gw_attach_resume(struct gw_node *n); /* after restoring; the policy may be another too */
 
 /* peer.c */

@@ -66,19 +66,20 @@ int gw_detach(struct gw_node *n, const struct gw_station_key *st)
 
 /* One of them serves it, and the policy gives it to the other as well, which has lost it (its CMD
  * or LMA has had it elsewhere for a moment): no frame of it is reported. */
-static void give_to_other(struct gw_node *n, const struct gw_station_key *st)
+static int give_to_other(struct gw_node *n, const struct gw_station_key *st)
 {
     const struct gw_maar_mn *maar = gw_table_get(&n->maar.by_station, st);
     const struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
 
     if ((maar == NULL) == (mag == NULL))
-        return;
+        return 0;
     struct gw_mnid name = maar != NULL ? maar->b.mnid : mag->b.mnid;
     unsigned how = gw_lm_anchoring(n->cfg, &name, &st->lladdr);
     if (mag == NULL && (how & GW_ANCHORING_LMA) != 0)
-        (void)gw_mag_attach(&n->mag, st, &name, maar->seen);
+        return gw_mag_attach(&n->mag, st, &name, maar->seen);
     if (maar == NULL && (how & (GW_ANCHORING_HERE | GW_ANCHORING_NONE)) != 0)
-        (void)gw_maar_attach(&n->maar, st, &name, mag->seen);
+        return gw_maar_attach(&n->maar, st, &name, mag->seen);
+    return 0;
 }
 
 static bool serves_both_ways(const struct gw_node *n)
@@ -86,12 +87,16 @@ static bool serves_both_ways(const struct gw_node *n)
     return (n->cfg->roles & GW_ROLE_MAAR) != 0 && (n->cfg->roles & GW_ROLE_MAG) != 0;
 }
 
-void gw_attach_alive(struct gw_node *n, const struct gw_station_key *st)
+int gw_attach_alive(struct gw_node *n, const struct gw_station_key *st)
 {
-    (void)gw_maar_alive(&n->maar, st);
+    int err = gw_maar_alive(&n->maar, st);
+
     (void)gw_mag_alive(&n->mag, st);
-    if (serves_both_ways(n))
-        give_to_other(n, st);
+    if (serves_both_ways(n)) {
+        int e = give_to_other(n, st);
+        err = err != 0 ? err : e;
+    }
+    return err == GW_ENOMEM ? err : 0;
 }
 
 /* A station that one of them serves and that the policy now gives to the other as well: the packet
@@ -102,15 +107,34 @@ static void give_to_both(struct gw_node *n)
     const struct gw_mag_mn *mag;
 
     for (size_t i = 0; (maar = gw_table_next(&n->maar.by_station, &i)) != NULL;)
-        give_to_other(n, &maar->station);
+        (void)give_to_other(n, &maar->station);
     for (size_t i = 0; (mag = gw_table_next(&n->mag.by_station, &i)) != NULL;)
-        give_to_other(n, &mag->station);
+        (void)give_to_other(n, &mag->station);
+}
+
+static void ask_after(struct gw_node *n, struct gw_time delay)
+{
+    struct gw_time at = gw_time_add(n->lm.now.mono, delay);
+
+    if ((n->cfg->roles & GW_ROLES_ACCESS) != 0 && gw_time_before(n->ask_at, at))
+        n->ask_at = at;
+}
+
+void gw_attach_ask_soon(struct gw_node *n)
+{
+    ask_after(n, GW_LM_REPORT_AGAIN);
+}
+
+void gw_attach_missed(struct gw_node *n)
+{
+    ask_after(n, n->cfg->timers.initial_ack);
 }
 
 void gw_attach_ask(struct gw_node *n)
 {
     const struct gw_config *c = n->cfg;
 
+    n->ask_at = (struct gw_time){0};
     for (uint32_t i = 0; i < c->nifs && (c->roles & GW_ROLES_ACCESS) != 0; i++)
         if (c->ifs[i].side == GW_IF_ACCESS)
             gw_access_query(&n->access, i, &c->dlif.link_local, &c->dlif.lladdr);
@@ -124,7 +148,7 @@ void gw_attach_review(struct gw_node *n)
         gw_mag_review(&n->mag);
     if (serves_both_ways(n))
         give_to_both(n);
-    gw_attach_ask(n); /* whoever was not allowed before has no router to speak to */
+    gw_attach_ask_soon(n); /* whoever was not allowed before has no router to speak to */
 }
 
 /* A MAAR's part looks at the policy as it goes. */

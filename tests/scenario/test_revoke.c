@@ -331,7 +331,9 @@ static void lma_node(void **state)
     w_free(w);
 }
 
-/* Without an answer the session goes after the repetitions (§6.3), or at the latest then. */
+/* Without an answer the session carries nothing after the repetitions (§6.3), but its prefix may
+ * still be advertised at the MAG: until its lifetime is over, also across a restart, it is nobody
+ * else's. */
 static void lma_alone(void **state)
 {
     (void)state;
@@ -345,11 +347,17 @@ static void lma_alone(void **state)
     w_run(w, GW_SEC(3));
     assert_int_equal(r_said.bri, 2);
     r_check(w, 0, 1, 0);
-    assert_null(r_session(w, 1));
+    assert_true(gw_lma_session(r_session(w, 1))->leaving);
+    assert_int_equal(w_prefixes(w, 0), 0);
+    w_crash(w, 0);
+    w_boot(w, 0);
     w_boot(w, 1); /* its registration is refused, and it lets go */
-    w_run(w, GW_SEC(2));
+    w_run(w, GW_SEC(30));
     assert_int_equal(r_at_mag(w, 1, 1)->state, GW_MAG_REFUSED);
     assert_int_equal(w_prefixes(w, 1), 0);
+    assert_true(gw_lma_session(r_session(w, 1))->leaving);
+    w_run(w, GW_SEC(31));
+    assert_null(r_session(w, 1));
     w_free(w);
 }
 

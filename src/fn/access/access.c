@@ -115,6 +115,9 @@ static void round_due(struct gw_timer *t, void *user)
     access_ra_round(st);
     if (st->rounds > 0)
         st->rounds--;
+    if (st->rounds == 0 && st->leaving) /* it may have come back and heard that, not knowing why */
+        gw_access_ask_again(st->access, &st->key, &st->entry->dlif.link_local,
+                            &st->entry->dlif.lladdr);
     if (st->rounds == 0)
         forget_gone(st);
     if (st->n > 0)
@@ -287,6 +290,18 @@ static int restart_rounds(struct gw_access_station *st)
     return err;
 }
 
+/* Without memory for the new list: what is in it is not withdrawn any more, at least. */
+static void keep_listed(struct gw_access_station *st, enum gw_access_owner owner,
+                        const struct gw_access_dlif *d, size_t n)
+{
+    for (size_t i = 0; i < st->n; i++) {
+        if (st->entry[i].owner != owner || !listed(&st->entry[i].dlif, d, n))
+            continue;
+        st->entry[i].gone = false;
+        st->leaving = false;
+    }
+}
+
 static int station_change(struct gw_access_station *st, enum gw_access_owner owner,
                           const struct gw_access_dlif *dlifs, size_t n)
 {
@@ -294,8 +309,10 @@ static int station_change(struct gw_access_station *st, enum gw_access_owner own
     struct list l;
     int err = list_make(&l, st, owner, dlifs, n);
 
-    if (err != 0)
+    if (err != 0) {
+        keep_listed(st, owner, dlifs, n);
         return err;
+    }
     err = restart_rounds(st);
     if (err != 0) {
         gw_free(al, l.entry, l.size);

@@ -89,8 +89,9 @@ enum gw_access_owner { GW_ACCESS_MAAR, GW_ACCESS_MAG };
  * before, one RA per anchor leaves at once, again after about 1 s and 4 s (RAs get lost), then
  * every ra_interval with jitter. Prefixes no longer listed are withdrawn in those three rounds
  * (lifetimes 0), so n = 0 takes everything back from a station that is still here. The same list
- * again is silent. Returns the number of RAs sent now, GW_EFULL, GW_ENOMEM (nothing changed),
- * GW_EINVAL (a link-layer address without octets, more than GW_ND_RIOS). */
+ * again is silent. Returns the number of RAs sent now, GW_EFULL, GW_ENOMEM (nothing changed, but
+ * what is listed is not withdrawn any more), GW_EINVAL (a link-layer address without octets, more
+ * than GW_ND_RIOS). */
 int gw_access_set_station(struct gw_access *a, const struct gw_station_key *key,
                           enum gw_access_owner owner, const struct gw_access_dlif *dlifs, size_t n);
 /* The station is still here and gets nothing from its owner any more: its prefixes, and routers
@@ -120,7 +121,7 @@ void gw_access_query(struct gw_access *a, uint32_t iface, const struct gw_addr *
                      const struct gw_lladdr *lladdr);
 
 /* The same of a station that was refused a while ago, so that it comes again if it is still there.
- */
+ * One that all is withdrawn from is asked so at the end of the three rounds. */
 void gw_access_ask_again(struct gw_access *a, const struct gw_station_key *key,
                          const struct gw_addr *link_local, const struct gw_lladdr *lladdr);
 

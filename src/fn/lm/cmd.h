@@ -68,14 +68,15 @@ void gw_cmd_revoke(struct gw_cmd_mn *mn);
 /* How a MAAR took it: gone, or (again) to be told to let go. May free the binding. */
 void gw_cmd_revoked(struct gw_cmd *c, const struct gw_mnid *id, const struct gw_addr *maar,
                     bool gone);
-/* A MAAR is to have nothing of the mobile node any more; gone: it has let go of all already. */
+/* A MAAR is to have nothing of the mobile node any more. gone: it has let go already, of all that
+ * it had at `since` at least. */
 enum gw_cmd_expelled {
     GW_CMD_UNTOUCHED,
     GW_CMD_ENDED,    /* it served the node; mn may be freed */
     GW_CMD_LOST_ONE, /* *lost was anchored there: the serving MAAR is to be told */
 };
 enum gw_cmd_expelled gw_cmd_expel(struct gw_cmd_mn *mn, const struct gw_addr *maar, bool gone,
-                                  struct gw_prefix *lost);
+                                  struct gw_time since, struct gw_prefix *lost);
 
 /* Within the CMD (cmd.c, cmd_mode.c, cmd_anchor.c). */
 struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b);

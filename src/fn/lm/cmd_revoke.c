@@ -71,7 +71,7 @@ static void end_served(struct gw_cmd_mn *mn, bool gone)
 }
 
 enum gw_cmd_expelled gw_cmd_expel(struct gw_cmd_mn *mn, const struct gw_addr *maar, bool gone,
-                                  struct gw_prefix *lost)
+                                  struct gw_time since, struct gw_prefix *lost)
 {
     struct gw_anchor *a = gw_anchor_of(&mn->b, maar);
 
@@ -86,7 +86,7 @@ enum gw_cmd_expelled gw_cmd_expel(struct gw_cmd_mn *mn, const struct gw_addr *ma
     gw_exchange_stop(&a->ex);
     a->state = GW_ANCHOR_RELEASING;
     mn->b.seq++;
-    if (gone)
+    if (gone && !gw_exchange_sent(&a->ex, since)) /* a notice made it an anchor once more */
         gw_anchor_del(&mn->cmd->bs, a);
     else
         gw_cmd_tell(mn, a);

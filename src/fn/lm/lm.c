@@ -14,8 +14,6 @@ bool gw_lm_room(struct gw_lm *lm, uint32_t n)
 }
 
 #define SECOND_MS 1000
-/* Longer than GW_REPORT_AGAIN_NS, which is of the packet path. */
-#define REFUSAL_LAST_MOMENT GW_MSEC(250)
 
 /* RFC 6275 MAX_UPDATE_RATE, per binding and peer. Then the end of the second is *until. */
 static bool over_rate(struct gw_exchange *x, const struct gw_lm *lm, struct gw_time *until)
@@ -118,6 +116,13 @@ int gw_exchange_start(struct gw_exchange *x, struct gw_lm *lm, uint16_t seq,
     if (err != 0)
         gw_exchange_stop(x);
     return err;
+}
+
+bool gw_exchange_sent(const struct gw_exchange *x, struct gw_time since)
+{
+    uint32_t from = (uint32_t)(since.ns / GW_MSEC(1).ns);
+
+    return x->in_window != 0 && (int32_t)(x->window + SECOND_MS - from) >= 0;
 }
 
 void gw_exchange_stop(struct gw_exchange *x)
@@ -348,7 +353,7 @@ bool gw_lm_add_previous(struct gw_mh *m, const struct gw_lm_previous *p)
 bool gw_lm_refusal_ends(const struct gw_lm *lm, const struct gw_timer *guard)
 {
     return gw_time_before(gw_timer_at(lm->timers, guard),
-                          gw_time_add(lm->now.mono, REFUSAL_LAST_MOMENT));
+                          gw_time_add(lm->now.mono, GW_LM_REPORT_AGAIN));
 }
 
 uint16_t gw_lm_lifetime_units(struct gw_time t)

@@ -24,6 +24,10 @@
 /* What a MAAR leaves between the packet path's part and what it says of it. */
 #define GW_LM_PACE GW_MSEC(1)
 
+/* After this, what reports frames of strangers reports the same one again: it is longer than the
+ * packet path's GW_REPORT_AGAIN_NS. */
+#define GW_LM_REPORT_AGAIN GW_MSEC(250)
+
 struct gw_lm_ops {
     /* Adds Mesg-ID and authentication and sends, in the role `as`. 0, or GW_ENOMEM, GW_ENOENT (no
      * such peer), GW_ESHORT: as if the network had lost it. m is scratch of the caller and is
@@ -88,6 +92,8 @@ bool gw_lm_room(struct gw_lm *lm, uint32_t n);
 int gw_exchange_start(struct gw_exchange *x, struct gw_lm *lm, uint16_t seq,
                       void (*transmit)(void *owner), void *owner, struct gw_time delay);
 void gw_exchange_stop(struct gw_exchange *x);
+/* May it have sent a message at `since` or later? Certainly not, when false. */
+bool gw_exchange_sent(const struct gw_exchange *x, struct gw_time since);
 /* Is this the answer that is awaited? */
 bool gw_exchange_matches(const struct gw_exchange *x, uint16_t seq);
 

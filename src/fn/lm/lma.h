@@ -73,8 +73,10 @@ struct gw_lma_session {
     struct gw_lma *lma;
     struct gw_timer expiry;
     struct gw_time expires;
+    struct gw_time lapses; /* leaving: when it would have expired */
     bool leaving;      /* de-registered; kept for MinDelayBeforeBCEDelete, without its traffic */
-    bool revoked;      /* leaving, by this node's word; kept until the MAG has answered */
+    bool revoked;      /* leaving, by this node's word; kept until the MAG has answered or, if it
+                        * does not, has no lifetime left in which it may believe in it */
     bool acknowledged; /* the mobile node's MAG has been told of it */
     bool programmed;   /* the packet path has confirmed what was said last */
     struct gw_await plane;
@@ -102,11 +104,13 @@ void gw_lma_resume(struct gw_lma *l);
 void gw_lma_revoke(struct gw_lma_session *s);
 /* Tells the MAG that the mobile node has left of it (RFC 5846 §3.4.1.2). */
 void gw_lma_tell_left(struct gw_lma_session *s);
-/* The MAG has answered, or will not: sessions of the mobile node there go now. */
-void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag);
+/* The MAG has answered: sessions of the mobile node there go now if it has let go of them (gone),
+ * else when they would have expired, as their prefixes may be in use until then. */
+void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag,
+                    bool gone);
 /* Ends those of a chain that are at this MAG and not newer than binding `newest`
- * (gw_binding_since); false: there are none. */
-bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag, uint32_t newest);
+ * (gw_binding_since), now or later as above; false: there are none. */
+bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag, uint32_t newest, bool gone);
 /* A BRI of a MAG that names a mobile node (RFC 5846 §8.2); the BRA's status. */
 uint8_t gw_lma_revoked_by(struct gw_lma *l, const struct gw_addr *mag, struct gw_revocation *r);
 

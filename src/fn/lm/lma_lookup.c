@@ -62,8 +62,7 @@ static enum gw_lma_verdict unknown_prefixes(const struct gw_lma *l, const struct
                                             struct gw_lma_session **s)
 {
     for (struct gw_binding *b = gw_binding_get(&l->bs, &q->id); b != NULL; b = b->next)
-        if (q->lifetime != 0 && same_interface(q, gw_lma_session(b)) &&
-            !gw_lma_session(b)->leaving) {
+        if (q->lifetime != 0 && same_interface(q, gw_lma_session(b))) {
             *s = gw_lma_session(b);
             return GW_LMA_MISMATCH;
         }

@@ -10,8 +10,8 @@ void gw_lma_revoke(struct gw_lma_session *s)
     const struct gw_cfg_revocation *r = &s->lma->lm->cfg->revocation;
     struct gw_time most = {r->max_delay.ns * ((int64_t)r->max_retries + 2)};
 
-    gw_lma_retire(s, most, false);
     s->revoked = true;
+    gw_lma_retire(s, most, false);
 }
 
 /* What the MAG answers changes nothing; when it is not told, it learns when it extends. */
@@ -37,16 +37,27 @@ void gw_lma_tell_left(struct gw_lma_session *s)
     (void)gw_orders_give(lm->orders, &ask);
 }
 
-void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag)
+/* A MAG that does not answer goes on advertising the prefixes to their node, until its lifetime is
+ * over: nobody else may have them. */
+static struct gw_time left(const struct gw_lma_session *s, bool gone)
+{
+    struct gw_time now = s->lma->lm->now.mono;
+
+    return gone || gw_time_before(s->lapses, now) ? (struct gw_time){0}
+                                                  : gw_time_sub(s->lapses, now);
+}
+
+void gw_lma_revoked(struct gw_lma *l, const struct gw_mnid *mn, const struct gw_addr *mag,
+                    bool gone)
 {
     for (struct gw_binding *b = gw_binding_get(&l->bs, mn); b != NULL; b = b->next) {
         struct gw_lma_session *s = gw_lma_session(b);
         if (s->revoked && gw_addr_eq(&b->serving, mag))
-            (void)gw_lma_arm(s, (struct gw_time){0}); /* moving a timer needs no memory */
+            (void)gw_lma_arm(s, left(s, gone)); /* moving a timer needs no memory */
     }
 }
 
-bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag, uint32_t newest)
+bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag, uint32_t newest, bool gone)
 {
     bool any = false;
 
@@ -54,7 +65,9 @@ bool gw_lma_expel(struct gw_binding *first, const struct gw_addr *mag, uint32_t 
         struct gw_lma_session *s = gw_lma_session(b);
         if (s->leaving || !gw_addr_eq(&b->serving, mag) || gw_binding_since(b, newest))
             continue;
+        s->revoked = !gone && s->wait == NULL; /* else another MAG takes it over */
         gw_lma_retire(s, (struct gw_time){0}, true);
+        (void)gw_lma_arm(s, left(s, !s->revoked)); /* moving a timer needs no memory */
         any = true;
     }
     return any;

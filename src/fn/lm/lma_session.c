@@ -308,6 +308,7 @@ void gw_lma_retire(struct gw_lma_session *s, struct gw_time span, bool wait)
         free_wait(s);
     lm->count[GW_CNT_REVOKED]++;
     s->leaving = true;
+    s->lapses = s->expires;
     if (s->b.attached != 0 && s->b.attached < now) /* a PBU that is under way is too late */
         s->b.attached = now;
     gw_lma_unprogram(s);

@@ -5,6 +5,9 @@
 
 #define VERSION 1
 #define KEY_LEN 18
+/* Behind the binding; 0: in force. */
+#define LEAVING 1
+#define REVOKED 2 /* and the MAG has not said that it has let go */
 
 static void record_key(const struct gw_binding *b, uint8_t key[static KEY_LEN])
 {
@@ -22,7 +25,7 @@ void gw_lma_put(struct gw_lma_session *s)
     record_key(&s->b, key);
     gw_wr_u8(&w, VERSION);
     gw_binding_write(&w, &s->b);
-    gw_wr_u8(&w, s->leaving);
+    gw_wr_u8(&w, s->revoked ? REVOKED : s->leaving ? LEAVING : 0);
     if (!w.bad)
         lm->ops->put(lm->user, key, sizeof key, value, gw_wr_len(&w));
 }
@@ -62,7 +65,9 @@ int gw_lma_restore(struct gw_lma *l, const void *value, size_t len)
     s->lma = l;
     s->acknowledged = true;
     err = gw_binding_read(&r, &l->bs, b);
-    s->leaving = gw_rd_u8(&r) != 0;
+    uint8_t how = gw_rd_u8(&r);
+    s->leaving = how != 0;
+    s->revoked = how == REVOKED;
     if (err == 0 && (r.bad || gw_rd_left(&r) != 0 || b->anchors == NULL))
         err = GW_EFORMAT;
     if (err == 0)
@@ -89,7 +94,7 @@ void gw_lma_resume(struct gw_lma *l)
     for (size_t i = 0; (b = gw_table_next(&l->bs.by_mnid, &i)) != NULL;)
         for (; b != NULL; b = b->next) {
             struct gw_lma_session *s = gw_lma_session(b);
-            (void)gw_lma_arm(s, s->leaving ? l->lm->cfg->pmip.min_before_delete
-                                           : gw_lm_lifetime_span(b->lifetime));
+            (void)gw_lma_arm(s, s->leaving && !s->revoked ? l->lm->cfg->pmip.min_before_delete
+                                                          : gw_lm_lifetime_span(b->lifetime));
         }
 }

@@ -259,7 +259,7 @@ void gw_mn_advertise(struct gw_maar_mn *mn)
     int sent = gw_access_set_station(mn->maar->access, &mn->station, GW_ACCESS_MAAR, d, n);
     if (sent > 0)
         gw_handover_step(gw_mn_row(mn), GW_HO_RA_SENT, mn->maar->lm->now.mono);
-    mn->unsaid = sent < 0; /* the next refresh tries again */
+    mn->unsaid = sent < 0; /* the next sign of life, or the next refresh, tries again */
     if (sent < 0)
         gw_log(mn->maar->lm->log, GW_LOG_WARN, GW_CAT_ACCESS, "ra-failed",
                "a station cannot be advertised to: %s", gw_err_name(sent));
@@ -441,6 +441,8 @@ static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
     if (mn->state == GW_MN_REGISTERING)
         mn->b.attached = mn->event; /* the next transmission says so */
     stay(mn);
+    if (mn->unsaid && gw_mn_served(mn) && mn->on_link)
+        gw_mn_advertise(mn);
     return 0;
 }
 
@@ -561,18 +563,18 @@ void gw_maar_link_down(struct gw_maar *m, uint32_t iface)
             gw_mn_believe_gone(mn);
 }
 
-bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st)
+int gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st)
 {
     struct gw_maar_mn *mn = gw_table_get(&m->by_station, st);
 
     if (mn == NULL)
-        return false;
+        return GW_ENOENT;
     if (mn->outdated)
-        return gw_mn_begin(mn, &mn->station, m->lm->now.mono) == 0;
+        return gw_mn_begin(mn, &mn->station, m->lm->now.mono);
     mn->seen = m->lm->now.mono; /* no attachment event: a frame may have been under way for long */
     if (mn->state != GW_MN_REFUSED)
         stay(mn);
-    return true;
+    return 0;
 }
 
 int gw_maar_first_packet(struct gw_maar *m, const struct gw_prefix *p, bool uplink,

@@ -104,8 +104,9 @@ int gw_maar_attach(struct gw_maar *m, const struct gw_station_key *st, const str
 /* Starts the guard; 0 or GW_ENOENT. */
 int gw_maar_detach(struct gw_maar *m, const struct gw_station_key *st);
 void gw_maar_link_down(struct gw_maar *m, uint32_t iface);
-/* A sign of life of a station; true when it is known. */
-bool gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st);
+/* A sign of life of a station; 0, GW_ENOENT (it is not known), or why an attachment that it shows
+ * could not be acted on. */
+int gw_maar_alive(struct gw_maar *m, const struct gw_station_key *st);
 
 /* Messages from a peer that may be a CMD. 0 or why it was refused. */
 int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_mh *mh);

@@ -130,6 +130,7 @@ static void advertise(struct gw_mag_mn *mn)
         d[n++] = (struct gw_access_dlif){
             .link_local = a->link_local, .lladdr = gw_anchor_lladdr(a), .prefix = a->prefix};
     int sent = gw_access_set_station(mn->mag->access, &mn->station, GW_ACCESS_MAG, d, n);
+    mn->unsaid = sent < 0; /* the next sign of life, or the next extension, tries again */
     if (sent > 0)
         gw_handover_step(gw_mag_row(mn), GW_HO_RA_SENT, mn->mag->lm->now.mono);
     else if (sent < 0)
@@ -308,6 +309,8 @@ static int came_back(struct gw_mag_mn *mn)
 {
     mn->seen = mn->mag->lm->now.mono;
     stay(mn);
+    if (mn->unsaid && mn->state == GW_MAG_SERVING && mn->on_link)
+        advertise(mn);
     return 0;
 }
 

@@ -54,6 +54,7 @@ struct gw_mag_mn {
     uint8_t tries;   /* answers that asked for another try, since the attachment */
     bool doubted;    /* the LMA says that the node is elsewhere */
     bool programmed; /* the packet path has confirmed what was said last */
+    bool unsaid;     /* its router could not be advertised */
     struct gw_await plane;
     uint64_t row;     /* of the handover in progress */
     unsigned seen_by; /* this attachment: 1 << enum gw_seen_by */

@@ -128,7 +128,7 @@ static void extend_due(struct gw_timer *t, void *user)
     }
     if (missing(mn))
         return;
-    if (!mn->programmed && mn->plane.tag == 0)
+    if ((!mn->programmed && mn->plane.tag == 0) || mn->unsaid)
         gw_mag_serve(mn, false); /* the packet path refused: a table may have room */
     uint8_t hi = mn->doubted ? GW_HI_UNKNOWN : GW_HI_REREGISTRATION;
     if (gw_mag_register(mn, hi, (struct gw_time){0}) != 0)

@@ -56,7 +56,7 @@ static void apply(struct gw_operation *op, const struct gw_order *o, bool gone, 
         if (o->ask.as == GW_ROLE_CMD)
             gw_cmd_revoked(os->cmd, o->ask.mn, &o->ask.to, gone);
         else
-            gw_lma_revoked(os->lma, o->ask.mn, &o->ask.to);
+            gw_lma_revoked(os->lma, o->ask.mn, &o->ask.to, gone);
         break;
     case GW_OP_REVOKE_PEER:
         if (!o->ask.global)
@@ -246,7 +246,7 @@ static void revoke_at_lma(struct gw_operation *op, struct gw_binding *first,
                                    .p = h.prefix,
                                    .np = h.n};
         if (!gw_operation_order(op, &ask))
-            gw_lma_revoked(op->all->lma, id, &h.serving);
+            gw_lma_revoked(op->all->lma, id, &h.serving, false);
     }
 }
 

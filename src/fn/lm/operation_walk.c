@@ -62,7 +62,7 @@ static enum visit visit_cmd(struct gw_operation *op, struct gw_cmd_mn *mn)
         return NO_ROOM;
     if (served)
         hold(op, &mn->b.mnid);
-    if (gw_cmd_expel(mn, &op->peer, op->walk.gone, &lost) == GW_CMD_LOST_ONE &&
+    if (gw_cmd_expel(mn, &op->peer, op->walk.gone, op->began, &lost) == GW_CMD_LOST_ONE &&
         !gw_addr_is_zero(&mn->b.serving))
         tell_serving(op, mn, &lost);
     return CHANGED;
@@ -98,7 +98,7 @@ static enum visit visit(struct gw_operation *op, struct gw_binding *b)
     case GW_OP_CMD:
         return visit_cmd(op, gw_cmd_mn(b));
     case GW_OP_LMA:
-        changed = gw_lma_expel(b, &op->peer, op->walk.newest);
+        changed = gw_lma_expel(b, &op->peer, op->walk.newest, op->walk.gone);
         if (changed)
             hold(op, &b->mnid);
         break;

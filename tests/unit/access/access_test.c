@@ -418,7 +418,9 @@ static void withdrawn_in_three_rounds(void **state)
     gw_access_del_station(&r->a, &rig_key, GW_ACCESS_MAAR);
     assert_int_equal(rig_rs(r, &rig_mn), GW_ACCESS_RS_UNKNOWN);
     assert_int_equal(gw_access_probe(&r->a, &rig_key), GW_ENOENT);
+    assert_int_equal(r->queries, 0);
     rig_run(r, GW_SEC(10));
+    assert_int_equal(r->queries, 1); /* it may have come back, and has just lost its routers */
     assert_int_equal(r->n, 6);
     for (size_t i = 0; i < r->n; i++) {
         assert_int_equal(r->frame[i].nd.router_lifetime_s, 0);
@@ -432,6 +434,27 @@ static void withdrawn_in_three_rounds(void **state)
     assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1), 1);
     assert_int_not_equal(r->frame[0].nd.router_lifetime_s, 0);
     assert_int_equal(rig_rs(r, &rig_mn), GW_ACCESS_SEEN); /* too soon after the last */
+    rig_free(r);
+}
+
+/* A prefix that is being withdrawn is the station's again, and there is no memory to say so. */
+static void not_withdrawn_without_memory(void **state)
+{
+    struct rig *r = rig_new(-1);
+    struct gw_access_dlif d[] = {rig_dlif(2, false), rig_dlif(1, true)};
+
+    (void)state;
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2);
+    gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 1);
+    r->credit = 0;
+    assert_int_equal(gw_access_set_station(&r->a, &rig_key, GW_ACCESS_MAAR, d, 2), GW_ENOMEM);
+    rig_clear(r);
+    rig_run(r, GW_SEC(2));
+    assert_int_equal(r->n, 2);
+    for (size_t i = 0; i < r->n; i++) {
+        assert_int_equal(r->frame[i].nd.router_lifetime_s, 1800);
+        assert_int_equal(r->frame[i].nd.pio[0].valid_s, 7200);
+    }
     rig_free(r);
 }
 
@@ -483,6 +506,7 @@ int access_send_tests(void)
         cmocka_unit_test(owners_are_apart),
         cmocka_unit_test(the_last_owner_takes_the_station),
         cmocka_unit_test(withdrawn_in_three_rounds),
+        cmocka_unit_test(not_withdrawn_without_memory),
         cmocka_unit_test(survives_failing_memory),
     };
     return cmocka_run_group_tests_name("access: unasked", tests, NULL, NULL);

@@ -40,8 +40,13 @@ static void take_frame(void *user, uint32_t iface, const struct gw_lladdr *src,
                        const struct gw_lladdr *dst, const uint8_t *data, size_t len)
 {
     struct rig *r = user;
-    struct frame *f = &r->frame[r->n < RIG_FRAMES ? r->n++ : RIG_FRAMES - 1];
 
+    if (len > 48 && data[6] == 0 && data[48] == 130) { /* Multicast Listener Query */
+        assert_true(gw_lladdr_eq(dst, &rig_mn));
+        r->queries++;
+        return;
+    }
+    struct frame *f = &r->frame[r->n < RIG_FRAMES ? r->n++ : RIG_FRAMES - 1];
     r->total++;
     assert_true(len <= sizeof f->data);
     f->iface = iface;

@@ -27,7 +27,8 @@ struct rig {
     struct gw_timers timers;
     struct gw_time now;
     struct gw_access a;
-    size_t n, total; /* frames in the drawer, and ever */
+    size_t n, total;  /* frames in the drawer, and ever */
+    unsigned queries; /* MLD */
     struct frame frame[RIG_FRAMES];
 };
 
