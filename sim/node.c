@@ -578,8 +578,9 @@ bool sim_node_boot(struct sim *s, struct sim_node *n)
     if (gw_store_open(&sim_disk_ops, disk, &s->pool.al, &n->store, &why) != 0)
         abort();
     make_plane(s, n);
-    n->node = gw_node_new(&n->cfg[n->cfg_now], &n->al, NULL, s->sched->seed * 31 + n->index,
-                          sim_node_now(s, n));
+    /* Another one at each start, as a process has. */
+    uint64_t seed = s->sched->seed * 31 + n->index + ((uint64_t)(n->boots - 1) << 32);
+    n->node = gw_node_new(&n->cfg[n->cfg_now], &n->al, NULL, seed, sim_node_now(s, n));
     if (n->node == NULL) {
         gw_store_close(n->store);
         n->store = NULL;

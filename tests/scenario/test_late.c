@@ -67,6 +67,7 @@ static void refused_with_a_forgotten_anchor(void **state)
     assert_int_equal(w_attach(w, 2, 1), 0); /* of which the CMD tells MAAR 1 again and again */
     w_run(w, GW_MSEC(1500));
     w->n[1].cfg->timers.initial_ack = GW_SEC(10);
+    w->n[1].pool.prefix = p1; /* all that it has to give */
     w_boot(w, 1);
     lose(w, 1, 0);
     assert_int_equal(w_attach(w, 1, 1), 0);
