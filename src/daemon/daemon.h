@@ -5,6 +5,7 @@
  *   start.c    the order in which things are opened and closed
  *   io.c       descriptors become node inputs
  *   attach.c   hostapd's stations become node inputs, accounting.c those of RADIUS
+ *   stamp.c    the sockets of STAMP
  *   policy.c   IPsec policies become a node input
  *   driver.c   node actions are carried out
  *   batch.c    messages wait for the records before them
@@ -65,6 +66,10 @@ struct gwd_done {
     X(nd_received, "nd-received")                       \
     X(nd_sent, "nd-sent")                               \
     X(nd_send_errors, "nd-send-errors")                 \
+    X(stamp_received, "stamp-received")                 \
+    X(stamp_refused, "stamp-refused")                   \
+    X(stamp_sent, "stamp-sent")                         \
+    X(stamp_send_errors, "stamp-send-errors")           \
     X(param_problems_sent, "param-problems-sent")       \
     X(param_problems_limited, "param-problems-limited") \
     X(intents, "intents")                               \
@@ -104,6 +109,7 @@ struct gwd {
     size_t nifs;
     struct gwd_if *ifs;
     struct gwd_fd mh, plane, netlink, deadline, xfrm;
+    struct gwd_fd reflector, prober; /* of STAMP */
     size_t nhostapd;
     struct gwd_hostapd *hostapd; /* attach.c */
     struct gwd_accounting *accounting;
@@ -161,6 +167,11 @@ void gwd_accounting_close(struct gwd *d);
 void gwd_accounting_free(struct gwd *d);
 void gwd_accounting_count(const struct gwd *d, struct gw_emit *e);
 bool gwd_accounting_same(const struct gw_config *a, const struct gw_config *b);
+
+/* stamp.c: 0, or GW_ESYS after a log line. */
+int gwd_stamp_open(struct gwd *d);
+void gwd_stamp_close(struct gwd *d);
+void gwd_stamp_send(struct gwd *d, const struct gw_action *act);
 
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);

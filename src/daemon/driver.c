@@ -112,7 +112,8 @@ static void carry_out(struct gwd *d, const struct gw_action *act)
     case GW_ACT_PARAM_PROBLEM:
         send_problem(d, act);
         break;
-    case GW_ACT_SEND_STAMP: /* there is no socket for it */
+    case GW_ACT_SEND_STAMP:
+        gwd_stamp_send(d, act);
         break;
     }
 }

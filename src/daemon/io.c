@@ -272,6 +272,8 @@ int gwd_io_open(struct gwd *d)
     if (err == 0)
         err = open_access(d);
     if (err == 0)
+        err = gwd_stamp_open(d);
+    if (err == 0)
         err = gwd_watch(d, &d->plane, gw_bpf_fd(d->bpf), false, plane_readable, d);
     if (err < 0)
         return err;
@@ -288,6 +290,7 @@ void gwd_io_close(struct gwd *d)
     for (size_t i = 0; i < d->nifs; i++)
         gwd_unwatch(&d->ifs[i].nd);
     gwd_unwatch(&d->plane);
+    gwd_stamp_close(d);
     gwd_unwatch(&d->deadline);
     gwd_unwatch(&d->netlink);
     gwd_unwatch(&d->mh);

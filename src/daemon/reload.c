@@ -52,6 +52,8 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
         refused(r, "/godwit/daemon/pin-directory", why);
     if (old->daemon.sandbox != c->daemon.sandbox)
         refused(r, "/godwit/daemon/sandbox", why);
+    if (old->steering.stamp_port != c->steering.stamp_port)
+        refused(r, "/godwit/steering/stamp/port", why);
     if (!gwd_attach_same(old, c))
         refused(r, "/godwit/attachment", why);
     if (gwd_policies_open(r->d, c) < 0)

@@ -20,6 +20,20 @@ static const struct {
     {"revoked", GW_SHOW_REVOKED},
 };
 
+static const struct {
+    enum gw_role role;
+    const char *name;
+} role_names[] = {
+    {GW_ROLE_MAAR, "maar"},
+    {GW_ROLE_CMD, "cmd"},
+    {GW_ROLE_LMA, "lma"},
+    {GW_ROLE_MAG, "mag"},
+    {GW_ROLE_D_ROUTER, "d-router"},
+    {GW_ROLE_D_FORWARDER, "d-forwarder"},
+    {GW_ROLE_METRIC_AGENT, "metric-agent"},
+    {GW_ROLE_PATH_SELECTOR, "path-selector"},
+};
+
 static const char *text_of(const json_t *req, const char *key)
 {
     const char *text = json_string_value(json_object_get(req, key));
@@ -160,14 +174,9 @@ static json_t *status(struct gwd *d)
     struct gwd_json j;
     struct gw_time up = gw_time_sub(gw_clock_mono(), d->started);
     char addr[GW_TEXT_MAX];
-    if (d->conf->roles & GW_ROLE_MAAR)
-        json_array_append_new(roles, json_string("maar"));
-    if (d->conf->roles & GW_ROLE_CMD)
-        json_array_append_new(roles, json_string("cmd"));
-    if (d->conf->roles & GW_ROLE_LMA)
-        json_array_append_new(roles, json_string("lma"));
-    if (d->conf->roles & GW_ROLE_MAG)
-        json_array_append_new(roles, json_string("mag"));
+    for (size_t i = 0; i < sizeof role_names / sizeof *role_names; i++)
+        if ((d->conf->roles & (unsigned)role_names[i].role) != 0)
+            json_array_append_new(roles, json_string(role_names[i].name));
     for (size_t i = 0; i < d->nifs; i++)
         json_object_set_new(hooks, d->ifs[i].name,
                             json_string(gw_bpf_hook(d->bpf, d->ifs[i].index)));

@@ -211,6 +211,7 @@ static void init_handles(struct gwd *d)
         d->signal[i].data = d;
     }
     d->mh.fd = d->plane.fd = d->netlink.fd = d->deadline.fd = d->xfrm.fd = d->icmp_fd = -1;
+    d->reflector.fd = d->prober.fd = -1;
 }
 
 /* Last of the start: no thread runs yet, and nothing is opened later that it forbids. A system

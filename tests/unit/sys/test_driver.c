@@ -113,6 +113,12 @@ int gw_mh_send(int fd, const struct gw_mh_addrs *addrs, const uint8_t *data, siz
     return 0;
 }
 
+void gwd_stamp_send(struct gwd *d, const struct gw_action *act)
+{
+    (void)d;
+    note("stamp%.*s ", (int)act->stamp.len, (const char *)act->stamp.data);
+}
+
 int gw_nd_send(int fd, const struct gw_lladdr *src, const struct gw_lladdr *dst,
                const uint8_t *packet, size_t len)
 {
