@@ -5,17 +5,10 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "conf/build.h"
 #include "conf/check.h"
 
-#define SECRET_FILE_MAX 512 /* octets: 128 digits and generous white space */
-
-struct build {
-    struct gw_config *c;
-    const struct gw_conf_source *src;
-    struct gw_conf_errors *err;
-};
-
-static void *get(struct build *b, size_t n, size_t size)
+void *gw_build_get(struct gw_build *b, size_t n, size_t size)
 {
     void *p = n > 0 ? gw_arena_get(&b->c->arena, n * size) : NULL;
 
@@ -24,10 +17,10 @@ static void *get(struct build *b, size_t n, size_t size)
     return p;
 }
 
-static const char *copy_of(struct build *b, const char *text)
+const char *gw_build_copy(struct gw_build *b, const char *text)
 {
     size_t size = text != NULL ? strlen(text) + 1 : 0;
-    char *copy = get(b, size, 1);
+    char *copy = gw_build_get(b, size, 1);
 
     return copy != NULL && text != NULL ? memcpy(copy, text, size) : NULL;
 }
@@ -46,38 +39,38 @@ static void prefix(const char *text, struct gw_prefix *out)
         (void)gw_parse_prefix(text, out); /* validated */
 }
 
-static void build_node(struct build *b, const struct lyd_node *node)
+static void build_node(struct gw_build *b, const struct lyd_node *node)
 {
-    b->c->name = copy_of(b, gw_conf_str(node, "name"));
+    b->c->name = gw_build_copy(b, gw_conf_str(node, "name"));
     b->c->roles = gw_conf_roles(node);
     (void)gw_conf_addr(node, "address", &b->c->addr);
     (void)gw_conf_addr(node, "cmd", &b->c->cmd);
     (void)gw_conf_addr(node, "lma", &b->c->lma);
 }
 
-static void build_interfaces(struct build *b, const struct lyd_node *n)
+static void build_interfaces(struct gw_build *b, const struct lyd_node *n)
 {
     size_t i = 0;
 
-    b->c->ifs = get(b, gw_conf_count(n), sizeof *b->c->ifs);
+    b->c->ifs = gw_build_get(b, gw_conf_count(n), sizeof *b->c->ifs);
     if (b->c->ifs == NULL)
         return;
     for (; n != NULL; n = gw_conf_next(n)) {
         b->c->ifs[i++] = (struct gw_cfg_if){
-            .name = copy_of(b, gw_conf_str(n, "name")),
+            .name = gw_build_copy(b, gw_conf_str(n, "name")),
             .side = (enum gw_if_side)gw_conf_enum(n, "side"),
             .hook = (enum gw_if_hook)gw_conf_enum(n, "hook"),
-            .ap = copy_of(b, gw_conf_str(n, "access-point")),
+            .ap = gw_build_copy(b, gw_conf_str(n, "access-point")),
         };
     }
     b->c->nifs = i;
 }
 
-static void build_pools(struct build *b, const struct lyd_node *n)
+static void build_pools(struct gw_build *b, const struct lyd_node *n)
 {
     size_t i = 0;
 
-    b->c->pools = get(b, gw_conf_count(n), sizeof *b->c->pools);
+    b->c->pools = gw_build_get(b, gw_conf_count(n), sizeof *b->c->pools);
     if (b->c->pools == NULL)
         return;
     for (; n != NULL; n = gw_conf_next(n), i++) {
@@ -87,103 +80,38 @@ static void build_pools(struct build *b, const struct lyd_node *n)
     b->c->npools = i;
 }
 
-/* ---- keys ---- */
-
-static int nibble(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* 16 to 64 octets as digits. */
-static bool unhex(const char *text, size_t len, struct gw_key *k)
-{
-    if (len % 2 != 0 || len < 32 || len > 2 * sizeof k->secret)
-        return false;
-    for (size_t i = 0; i < len; i += 2) {
-        int hi = nibble(text[i]), lo = nibble(text[i + 1]);
-        if (hi < 0 || lo < 0)
-            return false;
-        k->secret[i / 2] = (uint8_t)(hi << 4 | lo);
-    }
-    k->len = (uint8_t)(len / 2);
-    return true;
-}
-
-/* What a secret file holds, without the white space around it; NULL after a fault. */
-static const char *load_secret(struct build *b, const struct lyd_node *leaf,
-                               char text[static SECRET_FILE_MAX], size_t *len)
-{
-    const char *path = lyd_get_value(leaf), *why = "files cannot be read here", *from = text;
-
-    if (b->src->read_secret == NULL ||
-        b->src->read_secret(b->src->user, path, text, SECRET_FILE_MAX, len, &why) != 0) {
-        gw_conf_fault(b->err, leaf, "%s: %s, expected a file with a key", path, why);
-        return NULL;
-    }
-    for (; *len > 0 && strchr(" \t\r\n", *from) != NULL && *from != '\0'; from++)
-        (*len)--;
-    while (*len > 0 && from[*len - 1] != '\0' && strchr(" \t\r\n", from[*len - 1]) != NULL)
-        (*len)--;
-    return from;
-}
-
-static void read_secret(struct build *b, const struct lyd_node *leaf, struct gw_key *k)
-{
-    char text[SECRET_FILE_MAX];
-    size_t len = 0;
-    const char *from = load_secret(b, leaf, text, &len);
-
-    if (from != NULL && !unhex(from, len, k))
-        gw_conf_fault(b->err, leaf,
-                      "%s: bad key (not shown), expected 16 to 64 octets as an even "
-                      "number of hexadecimal digits and nothing else",
-                      lyd_get_value(leaf));
-    explicit_bzero(text, sizeof text);
-}
-
-static void build_key(struct build *b, const struct lyd_node *n, struct gw_key *k)
-{
-    const struct lyd_node *file = gw_conf_child(n, "secret-file");
-    const char *secret = gw_conf_str(n, "secret");
-
-    k->spi = gw_conf_u32(n, "spi");
-    k->alg = (enum gw_auth_alg)gw_conf_enum(n, "algorithm");
-    if (file != NULL)
-        read_secret(b, file, k);
-    else if (secret != NULL)
-        (void)unhex(secret, strlen(secret), k); /* validated */
-}
-
 /* ---- peers ---- */
 
-static void build_peer(struct build *b, const struct lyd_node *n, struct gw_cfg_peer *p)
+static void build_key(struct gw_build *b, const struct lyd_node *n, struct gw_key *k)
+{
+    k->spi = gw_conf_u32(n, "spi");
+    k->alg = (enum gw_auth_alg)gw_conf_enum(n, "algorithm");
+    k->len = gw_build_secret(b, n, k->secret);
+}
+
+static void build_peer(struct gw_build *b, const struct lyd_node *n, struct gw_cfg_peer *p)
 {
     const struct lyd_node *pool = gw_conf_child(n, "pools"), *key = gw_conf_child(n, "keys");
     const struct lyd_node *node = gw_conf_child(n, "nodes");
 
-    p->name = copy_of(b, gw_conf_str(n, "name"));
+    p->name = gw_build_copy(b, gw_conf_str(n, "name"));
     (void)gw_conf_addr(n, "address", &p->addr);
-    const char *bulk = gw_conf_str(n, "bulk-revocation");
     p->roles = gw_conf_roles(n);
     p->esp = strcmp(gw_conf_str(n, "protection"), "mac") != 0;
-    p->bulk = bulk != NULL && strcmp(bulk, "true") == 0;
-    p->pools = get(b, gw_conf_count(pool), sizeof *p->pools);
+    p->bulk = gw_conf_bool(n, "bulk-revocation");
+    p->pools = gw_build_get(b, gw_conf_count(pool), sizeof *p->pools);
     for (; p->pools != NULL && pool != NULL; pool = gw_conf_next(pool))
         prefix(lyd_get_value(pool), &p->pools[p->npools++]);
     for (; key != NULL && p->nkeys < GW_PEER_KEYS; key = gw_conf_next(key))
         build_key(b, key, &p->keys[p->nkeys++]);
-    p->nodes = get(b, gw_conf_count(node), sizeof *p->nodes);
+    p->nodes = gw_build_get(b, gw_conf_count(node), sizeof *p->nodes);
     for (; p->nodes != NULL && node != NULL; node = gw_conf_next(node))
-        p->nodes[p->nnodes++] = copy_of(b, lyd_get_value(node));
+        p->nodes[p->nnodes++] = gw_build_copy(b, lyd_get_value(node));
 }
 
-static void build_peers(struct build *b, const struct lyd_node *n)
+static void build_peers(struct gw_build *b, const struct lyd_node *n)
 {
-    b->c->peers = get(b, gw_conf_count(n), sizeof *b->c->peers);
+    b->c->peers = gw_build_get(b, gw_conf_count(n), sizeof *b->c->peers);
     if (b->c->peers == NULL)
         return;
     for (; n != NULL; n = gw_conf_next(n))
@@ -191,7 +119,7 @@ static void build_peers(struct build *b, const struct lyd_node *n)
 }
 
 /* The central anchor of that name, which the checks have found to be there. */
-static struct gw_addr lma_named(const struct build *b, const char *name)
+static struct gw_addr lma_named(const struct gw_build *b, const char *name)
 {
     for (size_t i = 0; i < b->c->npeers; i++)
         if (strcmp(b->c->peers[i].name, name) == 0)
@@ -199,7 +127,7 @@ static struct gw_addr lma_named(const struct build *b, const char *name)
     return b->c->lma;
 }
 
-static void build_anchors(struct build *b, const struct lyd_node *a, struct gw_cfg_policy *p)
+static void build_anchors(struct gw_build *b, const struct lyd_node *a, struct gw_cfg_policy *p)
 {
     if (a == NULL && (b->c->roles & GW_ROLE_MAAR) != 0) {
         p->anchoring = GW_ANCHORING_HERE;
@@ -220,11 +148,11 @@ static void build_anchors(struct build *b, const struct lyd_node *a, struct gw_c
     }
 }
 
-static void build_policy(struct build *b, const struct lyd_node *n)
+static void build_policy(struct gw_build *b, const struct lyd_node *n)
 {
     size_t i = 0;
 
-    b->c->policy = get(b, gw_conf_count(n), sizeof *b->c->policy);
+    b->c->policy = gw_build_get(b, gw_conf_count(n), sizeof *b->c->policy);
     if (b->c->policy == NULL)
         return;
     for (; n != NULL; n = gw_conf_next(n)) {
@@ -234,7 +162,7 @@ static void build_policy(struct build *b, const struct lyd_node *n)
                                                   : GW_MATCH_ANY;
         b->c->policy[i] = (struct gw_cfg_policy){
             .match = match,
-            .pattern = copy_of(b, lladdr_glob != NULL ? lladdr_glob : mnid_glob),
+            .pattern = gw_build_copy(b, lladdr_glob != NULL ? lladdr_glob : mnid_glob),
             .allow = strcmp(gw_conf_str(n, "action"), "allow") == 0,
             .prefixes = (uint8_t)gw_conf_u32(n, "prefixes"),
         };
@@ -245,7 +173,7 @@ static void build_policy(struct build *b, const struct lyd_node *n)
 
 /* ---- numbers ---- */
 
-static void build_numbers(struct build *b, const struct lyd_node *tree)
+static void build_numbers(struct gw_build *b, const struct lyd_node *tree)
 {
     const struct lyd_node *mtu = gw_conf_child(tree, "mtu");
     const struct lyd_node *l = gw_conf_child(tree, "limits");
@@ -257,6 +185,7 @@ static void build_numbers(struct build *b, const struct lyd_node *tree)
         .stations = gw_conf_u32(l, "stations"),
         .bindings = gw_conf_u32(l, "bindings"),
         .previous_maars = gw_conf_u32(l, "previous-maars"),
+        .flows = gw_conf_u32(l, "flows"),
         .pending = gw_conf_u32(l, "pending"),
         .peer_rate = gw_conf_u32(l, "peer-rate"),
         .station_rate = gw_conf_u32(l, "station-rate"),
@@ -269,7 +198,7 @@ static void build_numbers(struct build *b, const struct lyd_node *tree)
     };
 }
 
-static void build_timers(struct build *b, const struct lyd_node *t)
+static void build_timers(struct gw_build *b, const struct lyd_node *t)
 {
     b->c->timers = (struct gw_cfg_timers){
         .lifetime = gw_conf_time(t, "lifetime"),
@@ -289,7 +218,7 @@ static void build_timers(struct build *b, const struct lyd_node *t)
 
 /* ---- how the protocols work ---- */
 
-static void build_mobility(struct build *b, const struct lyd_node *m)
+static void build_mobility(struct gw_build *b, const struct lyd_node *m)
 {
     const struct lyd_node *local = gw_conf_child(m, "local-prefixes");
     struct gw_cfg_mobility *out = &b->c->mobility;
@@ -301,19 +230,18 @@ static void build_mobility(struct build *b, const struct lyd_node *m)
         .evict = (enum gw_evict)gw_conf_enum(m, "evict"),
         .idle_release = gw_conf_time(m, "idle-release"),
     };
-    out->local = get(b, gw_conf_count(local), sizeof *out->local);
+    out->local = gw_build_get(b, gw_conf_count(local), sizeof *out->local);
     for (; out->local != NULL && local != NULL; local = gw_conf_next(local))
         prefix(lyd_get_value(local), &out->local[out->nlocal++]);
 }
 
-static void build_pmip(struct build *b, const struct lyd_node *p)
+static void build_pmip(struct gw_build *b, const struct lyd_node *p)
 {
     const char *ordering = gw_conf_str(p, "ordering");
-    const char *local_routing = gw_conf_str(p, "local-routing");
 
     b->c->pmip = (struct gw_cfg_pmip){
         .sequence = ordering != NULL && strcmp(ordering, "sequence") == 0,
-        .local_routing = local_routing != NULL && strcmp(local_routing, "true") == 0,
+        .local_routing = gw_conf_bool(p, "local-routing"),
         .min_before_delete = gw_conf_time(p, "min-delay-before-delete"),
         .max_before_assign = gw_conf_time(p, "max-delay-before-assign"),
         .timestamp_validity = gw_conf_time(p, "timestamp-validity"),
@@ -322,7 +250,7 @@ static void build_pmip(struct build *b, const struct lyd_node *p)
     lladdr(p, "link-layer", &b->c->pmip.mag.lladdr);
 }
 
-static void build_heartbeat(struct build *b, const struct lyd_node *h)
+static void build_heartbeat(struct gw_build *b, const struct lyd_node *h)
 {
     b->c->heartbeat = (struct gw_cfg_heartbeat){
         .interval = gw_conf_time(h, "interval"),
@@ -330,7 +258,7 @@ static void build_heartbeat(struct build *b, const struct lyd_node *h)
     };
 }
 
-static void build_orders(struct build *b, const struct lyd_node *r, const struct lyd_node *n)
+static void build_orders(struct gw_build *b, const struct lyd_node *r, const struct lyd_node *n)
 {
     b->c->revocation = (struct gw_cfg_revocation){
         .max_retries = gw_conf_u32(r, "max-retries"),
@@ -344,12 +272,12 @@ static void build_orders(struct build *b, const struct lyd_node *r, const struct
     };
 }
 
-static void read_radius_secret(struct build *b, const struct lyd_node *leaf,
+static void read_radius_secret(struct gw_build *b, const struct lyd_node *leaf,
                                struct gw_radius_secret *s)
 {
-    char text[SECRET_FILE_MAX];
+    char text[GW_BUILD_SECRET_MAX];
     size_t len = 0;
-    const char *from = load_secret(b, leaf, text, &len);
+    const char *from = gw_build_secret_file(b, leaf, text, &len);
 
     if (from != NULL && (len == 0 || len > sizeof s->b)) {
         gw_conf_fault(b->err, leaf, "%s: bad secret (not shown), expected 1 to %zu octets of text",
@@ -361,18 +289,18 @@ static void read_radius_secret(struct build *b, const struct lyd_node *leaf,
     explicit_bzero(text, sizeof text);
 }
 
-static void build_nas(struct build *b, const struct lyd_node *n, struct gw_cfg_nas *nas)
+static void build_nas(struct gw_build *b, const struct lyd_node *n, struct gw_cfg_nas *nas)
 {
     const struct lyd_node *i = gw_conf_child(n, "interfaces");
 
     (void)gw_conf_addr(n, "address", &nas->addr);
     read_radius_secret(b, gw_conf_child(n, "secret-file"), &nas->secret);
-    nas->ifs = get(b, gw_conf_count(i), sizeof *nas->ifs);
+    nas->ifs = gw_build_get(b, gw_conf_count(i), sizeof *nas->ifs);
     for (; nas->ifs != NULL && i != NULL; i = gw_conf_next(i))
-        nas->ifs[nas->nifs++] = copy_of(b, lyd_get_value(i));
+        nas->ifs[nas->nifs++] = gw_build_copy(b, lyd_get_value(i));
 }
 
-static void build_radius(struct build *b, const struct lyd_node *r)
+static void build_radius(struct gw_build *b, const struct lyd_node *r)
 {
     const struct lyd_node *n = gw_conf_child(r, "nas");
     struct gw_cfg_attachment *out = &b->c->attachment;
@@ -381,39 +309,39 @@ static void build_radius(struct build *b, const struct lyd_node *r)
         return;
     (void)gw_conf_addr(r, "address", &out->radius.addr);
     out->radius.port = (uint16_t)gw_conf_u32(r, "port");
-    out->radius.nas = get(b, gw_conf_count(n), sizeof *out->radius.nas);
+    out->radius.nas = gw_build_get(b, gw_conf_count(n), sizeof *out->radius.nas);
     for (; out->radius.nas != NULL && n != NULL; n = gw_conf_next(n))
         build_nas(b, n, &out->radius.nas[out->radius.nnas++]);
 }
 
-static void build_attachment(struct build *b, const struct lyd_node *a)
+static void build_attachment(struct gw_build *b, const struct lyd_node *a)
 {
     const struct lyd_node *h = gw_conf_child(a, "hostapd");
     struct gw_cfg_attachment *out = &b->c->attachment;
 
     build_radius(b, gw_conf_child(a, "radius"));
 
-    out->hostapd = get(b, gw_conf_count(h), sizeof *out->hostapd);
+    out->hostapd = gw_build_get(b, gw_conf_count(h), sizeof *out->hostapd);
     for (; out->hostapd != NULL && h != NULL; h = gw_conf_next(h))
         out->hostapd[out->nhostapd++] = (struct gw_cfg_hostapd){
-            .iface = copy_of(b, gw_conf_str(h, "interface")),
-            .socket = copy_of(b, gw_conf_str(h, "socket")),
+            .iface = gw_build_copy(b, gw_conf_str(h, "interface")),
+            .socket = gw_build_copy(b, gw_conf_str(h, "socket")),
         };
 }
 
-static void build_daemon(struct build *b, const struct lyd_node *d)
+static void build_daemon(struct gw_build *b, const struct lyd_node *d)
 {
     const struct lyd_node *log = gw_conf_child(d, "log"), *l;
     enum gw_log_level all = (enum gw_log_level)gw_conf_enum(log, "level");
 
-    b->c->daemon.control_socket = copy_of(b, gw_conf_str(d, "control-socket"));
-    b->c->daemon.state_dir = copy_of(b, gw_conf_str(d, "state-directory"));
-    b->c->daemon.pin_dir = copy_of(b, gw_conf_str(d, "pin-directory"));
+    b->c->daemon.control_socket = gw_build_copy(b, gw_conf_str(d, "control-socket"));
+    b->c->daemon.state_dir = gw_build_copy(b, gw_conf_str(d, "state-directory"));
+    b->c->daemon.pin_dir = gw_build_copy(b, gw_conf_str(d, "pin-directory"));
     b->c->daemon.on_stop = (enum gw_on_stop)gw_conf_enum(d, "on-stop");
     b->c->daemon.durability = (enum gw_durability)gw_conf_enum(d, "durability");
     b->c->daemon.sandbox = (enum gw_sandbox)gw_conf_enum(d, "sandbox");
     b->c->daemon.log_rate = gw_conf_u32(log, "rate");
-    b->c->daemon.log_file = copy_of(b, gw_conf_str(log, "file"));
+    b->c->daemon.log_file = gw_build_copy(b, gw_conf_str(log, "file"));
     for (size_t i = 0; i < GW_CAT_COUNT; i++)
         b->c->daemon.log_level[i] = all;
     for (l = gw_conf_child(log, "levels"); l != NULL; l = gw_conf_next(l))
@@ -424,7 +352,7 @@ static void build_daemon(struct build *b, const struct lyd_node *d)
 struct gw_config *gw_conf_build(const struct lyd_node *tree, const struct gw_conf_source *src,
                                 struct gw_conf_errors *err)
 {
-    struct build b = {.src = src, .err = err};
+    struct gw_build b = {.src = src, .err = err};
 
     b.c = gw_new(&gw_alloc_libc, sizeof *b.c);
     if (b.c == NULL) {
@@ -432,7 +360,7 @@ struct gw_config *gw_conf_build(const struct lyd_node *tree, const struct gw_con
         return NULL;
     }
     gw_arena_init(&b.c->arena, &gw_alloc_libc);
-    b.c->file = copy_of(&b, src->name);
+    b.c->file = gw_build_copy(&b, src->name);
     build_node(&b, gw_conf_child(tree, "node"));
     build_interfaces(&b, gw_conf_child(tree, "interfaces"));
     build_pools(&b, gw_conf_child(tree, "pools"));
@@ -448,6 +376,7 @@ struct gw_config *gw_conf_build(const struct lyd_node *tree, const struct gw_con
     build_orders(&b, gw_conf_child(tree, "revocation"), gw_conf_child(tree, "update-notification"));
     build_attachment(&b, gw_conf_child(tree, "attachment"));
     build_daemon(&b, gw_conf_child(tree, "daemon"));
+    gw_build_steer(&b, tree);
     if (err->errors > 0 || err->nomem) {
         gw_config_free(b.c);
         return NULL;

@@ -239,7 +239,7 @@ static void check_policy(const struct lyd_node *tree, struct gw_conf_errors *err
     const struct lyd_node *rule = gw_conf_child(tree, "policy");
     struct gw_conf_path path;
 
-    if (rule == NULL)
+    if (rule == NULL && (gw_conf_roles(gw_conf_child(tree, "node")) & ~GW_ROLES_CATS) != 0)
         gw_conf_warn(err, gw_conf_line(tree), gw_conf_path_of(tree, &path),
                      "there is no policy: every mobile node is refused");
     for (; rule != NULL; rule = gw_conf_next(rule)) {
@@ -256,19 +256,19 @@ static void check_policy(const struct lyd_node *tree, struct gw_conf_errors *err
 /* One warning is enough for a file. */
 static void check_exposure(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
-    const struct lyd_node *peer = gw_conf_child(tree, "peers"), *key;
+    const struct lyd_node *n;
     struct gw_conf_path path;
 
-    for (; peer != NULL; peer = gw_conf_next(peer)) {
-        for (key = gw_conf_child(peer, "keys"); key != NULL; key = gw_conf_next(key)) {
-            const struct lyd_node *secret = gw_conf_child(key, "secret");
-            if (secret == NULL)
-                continue;
-            gw_conf_warn(err, gw_conf_line(secret), gw_conf_path_of(secret, &path),
+    LYD_TREE_DFS_BEGIN(tree, n)
+    {
+        if (gw_conf_is_secret(n->schema)) {
+            gw_conf_warn(err, gw_conf_line(n), gw_conf_path_of(n, &path),
                          "a key is in a file that others can read, expected mode 0600 or a "
-                         "secret-file");
+                         "%s-file",
+                         n->schema->name);
             return;
         }
+        LYD_TREE_DFS_END(tree, n)
     }
 }
 
@@ -301,9 +301,8 @@ static void check_attachment(const struct lyd_node *tree, struct gw_conf_errors 
             check_access(tree, i, err);
 }
 
-static void check_socket(const struct lyd_node *tree, struct gw_conf_errors *err)
+static void check_socket(const struct lyd_node *s, struct gw_conf_errors *err)
 {
-    const struct lyd_node *s = gw_conf_child(gw_conf_child(tree, "daemon"), "control-socket");
     size_t most = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 
     if (s != NULL && strlen(lyd_get_value(s)) > most)
@@ -327,7 +326,9 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
     check_timers(tree, err);
     check_protocol(tree, err);
     check_dlif(tree, err);
-    check_socket(tree, err);
+    check_socket(gw_conf_child(gw_conf_child(tree, "daemon"), "control-socket"), err);
+    check_socket(gw_conf_child(gw_conf_child(tree, "steering"), "agent-socket"), err);
+    gw_conf_check_steer(tree, complete, err);
     if (src->exposed)
         check_exposure(tree, err);
     if (complete) {

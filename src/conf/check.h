@@ -21,4 +21,10 @@ void gw_conf_check_roles(const struct lyd_node *tree, struct gw_conf_errors *err
 /* check_pools.c: pools of this node and of its peers. */
 void gw_conf_check_pools(const struct lyd_node *tree, struct gw_conf_errors *err);
 
+/* check_steer.c: services, instances, steering. complete: the tree is without errors. */
+void gw_conf_check_steer(const struct lyd_node *tree, bool complete, struct gw_conf_errors *err);
+/* The entry of `services` that an instance names, or NULL. */
+const struct lyd_node *gw_conf_service_of(const struct lyd_node *tree,
+                                          const struct lyd_node *instance);
+
 #endif

@@ -1,5 +1,5 @@
 /* check_pools.c: pools of this node and its peers. A prefix has one anchor, so no two pools of
- * the domain may overlap, and no node may live in what is given to mobile nodes.
+ * the domain may overlap, and no node or service may live in what is given to mobile nodes.
  */
 #include <stdlib.h>
 
@@ -116,20 +116,19 @@ static const struct pool *pool_of(const struct pools *ps, const struct gw_addr *
     return lo > 0 && gw_prefix_contains(&ps->list[lo - 1].prefix, a) ? &ps->list[lo - 1] : NULL;
 }
 
-static void check_outside(const struct pools *ps, const struct lyd_node *in,
+static void check_outside(const struct pools *ps, const struct lyd_node *in, const char *leaf,
                           struct gw_conf_errors *err)
 {
     const struct pool *pool;
     struct gw_conf_path p;
     struct gw_addr a;
 
-    if (!gw_conf_addr(in, "address", &a) || (pool = pool_of(ps, &a)) == NULL)
+    if (!gw_conf_addr(in, leaf, &a) || (pool = pool_of(ps, &a)) == NULL)
         return;
-    gw_conf_fault(err, gw_conf_child(in, "address"),
+    gw_conf_fault(err, gw_conf_child(in, leaf),
                   "%s is in the pool %s (line %u), expected an address that no mobile node can "
                   "get",
-                  gw_conf_str(in, "address"), gw_conf_path_of(pool->at, &p),
-                  gw_conf_line(pool->at));
+                  gw_conf_str(in, leaf), gw_conf_path_of(pool->at, &p), gw_conf_line(pool->at));
 }
 
 /* The first of the nodes whose address is in a prefix, or NULL. */
@@ -179,15 +178,19 @@ static void check_local(const struct pools *ps, const struct lyd_node *tree,
 void gw_conf_check_pools(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     struct pools ps = {0};
-    const struct lyd_node *peer, *l;
+    const struct lyd_node *n, *l;
 
     collect(&ps, tree, err);
     if (ps.n > 0)
         qsort(ps.list, ps.n, sizeof *ps.list, by_prefix);
     check_overlap(&ps, err);
-    check_outside(&ps, gw_conf_child(tree, "node"), err);
-    for (peer = gw_conf_child(tree, "peers"); peer != NULL; peer = gw_conf_next(peer))
-        check_outside(&ps, peer, err);
+    check_outside(&ps, gw_conf_child(tree, "node"), "address", err);
+    for (n = gw_conf_child(tree, "peers"); n != NULL; n = gw_conf_next(n))
+        check_outside(&ps, n, "address", err);
+    for (n = gw_conf_child(tree, "services"); n != NULL; n = gw_conf_next(n))
+        check_outside(&ps, n, "cs-id", err);
+    for (n = gw_conf_child(tree, "instances"); n != NULL; n = gw_conf_next(n))
+        check_outside(&ps, n, "csci-id", err);
     for (l = gw_conf_child(gw_conf_child(tree, "mobility"), "local-prefixes"); l != NULL;
          l = gw_conf_next(l))
         check_local(&ps, tree, l, err);

@@ -67,6 +67,7 @@ static void derive_paths(const struct lyd_node *tree, struct gw_conf_errors *err
     derive_path(daemon, "state-directory", name, err);
     derive_path(daemon, "pin-directory", name, err);
     derive_path(gw_conf_child(daemon, "log"), "file", name, err);
+    derive_path(gw_conf_child(tree, "steering"), "agent-socket", name, err);
 }
 
 static void derive_dlif(const struct gw_conf_model *m, const struct lyd_node *tree,
@@ -88,10 +89,10 @@ static void derive_dlif(const struct gw_conf_model *m, const struct lyd_node *tr
         err->nomem = true;
 }
 
-static void derive_secret_file(const struct lyd_node *key, const char *dir,
-                               struct gw_conf_errors *err)
+static void derive_file(const struct lyd_node *in, const char *leaf, const char *dir,
+                        struct gw_conf_errors *err)
 {
-    struct lyd_node *n = (struct lyd_node *)gw_conf_child(key, "secret-file");
+    struct lyd_node *n = (struct lyd_node *)gw_conf_child(in, leaf);
     char *text = NULL;
 
     if (n == NULL || lyd_get_value(n)[0] == '/')
@@ -102,22 +103,32 @@ static void derive_secret_file(const struct lyd_node *key, const char *dir,
     free(text);
 }
 
+/* Those that the files name may be relative. */
+static void derive_files(const struct lyd_node *tree, const char *dir, struct gw_conf_errors *err)
+{
+    const struct lyd_node *peer, *key, *nas, *x;
+
+    for (peer = gw_conf_child(tree, "peers"); peer != NULL; peer = gw_conf_next(peer)) {
+        for (key = gw_conf_child(peer, "keys"); key != NULL; key = gw_conf_next(key))
+            derive_file(key, "secret-file", dir, err);
+    }
+    nas = gw_conf_child(gw_conf_child(gw_conf_child(tree, "attachment"), "radius"), "nas");
+    for (; nas != NULL; nas = gw_conf_next(nas))
+        derive_file(nas, "secret-file", dir, err);
+    for (x = gw_conf_child(tree, "instances"); x != NULL; x = gw_conf_next(x))
+        derive_file(x, "token-file", dir, err);
+    derive_file(gw_conf_child(gw_conf_child(tree, "steering"), "stamp"), "secret-file", dir, err);
+}
+
 void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_node **tree,
                     struct gw_conf_errors *err)
 {
-    const struct lyd_node *peer, *key, *radius, *nas;
-
     if (lyd_new_implicit_module(tree, m->mod, 0, NULL) != LY_SUCCESS) {
         err->nomem = true;
         return;
     }
     derive_paths(*tree, err);
     derive_dlif(m, *tree, err);
-    for (peer = gw_conf_child(*tree, "peers"); peer != NULL; peer = gw_conf_next(peer)) {
-        for (key = gw_conf_child(peer, "keys"); key != NULL; key = gw_conf_next(key))
-            derive_secret_file(key, dir, err);
-    }
-    radius = gw_conf_child(gw_conf_child(*tree, "attachment"), "radius");
-    for (nas = gw_conf_child(radius, "nas"); nas != NULL; nas = gw_conf_next(nas))
-        derive_secret_file(nas, dir, err);
+    derive_files(*tree, dir, err);
+    gw_conf_derive_steer(m, *tree, err);
 }

@@ -81,7 +81,7 @@ bool gw_conf_is_prefix_type(const struct lysc_type *t)
 
 bool gw_conf_is_secret(const struct lysc_node *schema)
 {
-    return strcmp(schema->name, "secret") == 0;
+    return strcmp(schema->name, "secret") == 0 || strcmp(schema->name, "token") == 0;
 }
 
 bool gw_conf_is_positional(const struct lysc_node *list)

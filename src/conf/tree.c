@@ -136,6 +136,13 @@ uint32_t gw_conf_u32(const struct lyd_node *n, const char *name)
     }
 }
 
+bool gw_conf_bool(const struct lyd_node *n, const char *name)
+{
+    const char *text = gw_conf_str(n, name);
+
+    return text != NULL && strcmp(text, "true") == 0;
+}
+
 int gw_conf_enum_value(const struct lyd_node *leaf)
 {
     const struct lyd_value *v = &((const struct lyd_node_term *)leaf)->value;

@@ -31,6 +31,7 @@ size_t gw_conf_count(const struct lyd_node *first);
 /* Values of children that have a default or are mandatory: 0 or NULL when absent after all. */
 const char *gw_conf_str(const struct lyd_node *n, const char *name);
 uint32_t gw_conf_u32(const struct lyd_node *n, const char *name);
+bool gw_conf_bool(const struct lyd_node *n, const char *name);
 int gw_conf_enum(const struct lyd_node *n, const char *name);
 int gw_conf_enum_value(const struct lyd_node *leaf);
 struct gw_time gw_conf_time(const struct lyd_node *n, const char *name); /* seconds, 3 decimals */

@@ -40,6 +40,9 @@ void gw_config_free(struct gw_config *c)
         explicit_bzero(c->peers[i].keys, sizeof c->peers[i].keys);
     for (size_t i = 0; i < c->attachment.radius.nnas; i++)
         explicit_bzero(&c->attachment.radius.nas[i].secret, sizeof(struct gw_radius_secret));
+    for (size_t i = 0; i < c->ninstances; i++)
+        explicit_bzero(c->instances[i].token, sizeof c->instances[i].token);
+    explicit_bzero(&c->steering.stamp.key, sizeof c->steering.stamp.key);
     gw_arena_free(&c->arena);
     gw_free(al, c, sizeof *c);
 }

@@ -232,6 +232,63 @@ static void test_radius_secret(void **state)
     gw_config_free(c);
 }
 
+/* A forwarder with an instance whose credential is in a.key, and what that holds. */
+static void put_instance(const char *token, mode_t mode)
+{
+    put("node.yaml",
+        "godwit:\n"
+        "  node: {name: r1, roles: [d-router], address: \"2001:db8:f::1\"}\n"
+        "  interfaces: [{name: core0, side: core}]\n"
+        "  services: [{name: web, cs-id: \"2001:db8:5::1\", delivery: tunnel}]\n"
+        "  instances:\n"
+        "    - {name: web1, service: web, csci-id: \"2001:db8:51::1\", token-file: a.key}\n",
+        0644);
+    put("a.key", token, mode);
+}
+
+static void test_token(void **state)
+{
+    struct lines l;
+    struct gw_config *c = NULL;
+
+    (void)state;
+    put_instance("  0123456789abcdef\n", 0600);
+    assert_int_equal(load(&l, &c), 0);
+    assert_string_equal(l.warnings,
+                        ""); /* no key in it, and no mobile nodes to have a policy for */
+    assert_string_equal(c->instances[0].token, "0123456789abcdef");
+    gw_config_free(c);
+    put_instance("0123456789abcdef", 0604);
+    assert_refused(GW_EFORMAT, "node.yaml:6: /godwit/instances[name='web1']/token-file:");
+    assert_refused(GW_EFORMAT, "a.key: is open to others (its mode), expected mode 0600");
+    put_instance("0123456789abcde", 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad credential (not shown), expected 16 to 64 printable");
+    put_instance("0123456789abcdef 0123456789abcdef", 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad credential (not shown)");
+    put_instance("00010203040506070001020304050607000102030405060700010203040506070", 0600);
+    assert_refused(GW_EFORMAT, "a.key: bad credential (not shown)");
+}
+
+/* The key of STAMP, and credentials in the file itself. */
+static void test_exposed_steering(void **state)
+{
+    struct lines l;
+    struct gw_config *c = NULL;
+    char *text = read_text(TEST_DIR "/good/steering.yaml");
+    char *keys = strstr(text, "  services:"), *head = strstr(text, "  peers:");
+
+    (void)state;
+    memmove(head, keys, strlen(keys) + 1); /* without the keys of peers */
+    put("node.yaml", text, 0644);
+    assert_int_equal(load(&l, &c), 0);
+    assert_non_null(strstr(l.warnings,
+                           "/godwit/instances[name='web1']/token: warning: a key is in a "
+                           "file that others can read, expected mode 0600 or a "
+                           "token-file"));
+    gw_config_free(c);
+    free(text);
+}
+
 /* A file that refuses everybody is allowed, but hardly meant. */
 static void test_no_policy(void **state)
 {
@@ -285,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_bad_key_files), cmocka_unit_test(test_key_file_in_normal_form),
         cmocka_unit_test(test_exposed_key),   cmocka_unit_test(test_no_reader),
         cmocka_unit_test(test_no_policy),     cmocka_unit_test(test_radius_secret),
+        cmocka_unit_test(test_token),         cmocka_unit_test(test_exposed_steering),
     };
     return cmocka_run_group_tests_name("conf_files", tests, make_dir, remove_dir);
 }

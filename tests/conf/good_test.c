@@ -215,7 +215,7 @@ static void test_full_numbers(void **state)
     assert_int_equal(c->codec.profile, GW_PROFILE_AS_DRAWN);
     assert_int_equal(c->codec.opt_cats_client, 100);
     assert_int_equal(c->codec.opt_cats_addr, 0);
-    assert_memory_equal(&c->limits, (&(struct gw_cfg_limits){1, 2, 3, 0, 4, 20000, 600, 20000}),
+    assert_memory_equal(&c->limits, (&(struct gw_cfg_limits){1, 2, 3, 5, 4, 20000, 600, 20000}),
                         sizeof c->limits);
     assert_int_equal(c->timers.lifetime.ns, GW_SEC(8).ns);
     assert_int_equal(c->timers.refresh.ns, GW_MSEC(500).ns);
