@@ -11,7 +11,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { AP = 7, CORE = 8, CLIENT = 9, ROOM = 40, FRAME_MAX = 400, STEPS = 64, OUTER = 14, IP6 = 40 };
+enum {
+    AP = 7,
+    CORE = 8,
+    CLIENT = 9,
+    ROOM = 48,
+    MARK = 8,
+    FRAME_MAX = 400,
+    STEPS = 64,
+    OUTER = 14,
+    IP6 = 40
+};
 
 struct run {
     struct gw_rd in;
@@ -19,7 +29,7 @@ struct run {
     uint64_t frames;
 };
 
-static const struct gw_addr me = {.b = {0x20, 1, 0xd, 0xb8, [15] = 1}};
+static const struct gw_addr zero, me = {.b = {0x20, 1, 0xd, 0xb8, [15] = 1}};
 
 static void demand(bool holds)
 {
@@ -66,6 +76,7 @@ static struct gw_intent_service any_service(struct gw_rd *r)
                                       .affinity = (enum gw_affinity)(1 + c % 3),
                                       .timeout = GW_SEC(1 + (c >> 2 & 7)),
                                       .reselect = (c & 32) != 0,
+                                      .ask = (c & 0xc0) == 0xc0 ? any_addr(r) : zero,
                                       .policy = gw_rd_u8(r) % GW_STEER_POLICY_COUNT,
                                       .rule = {.quantile = 841, .width = gw_rd_u8(r)},
                                       .max_age_ms = gw_rd_u8(r),
@@ -81,6 +92,7 @@ static struct gw_intent_instance any_instance(struct gw_rd *r)
                                        .csci_id = any_addr(r),
                                        .state = (enum gw_instance_state)(c % 3),
                                        .here = (c & 4) != 0,
+                                       .delivery = (enum gw_delivery)(c >> 3 & 1),
                                        .egress = any_addr(r),
                                        .via = any_addr(r),
                                        .path_us = gw_rd_u8(r),
@@ -91,6 +103,15 @@ static struct gw_intent_instance any_instance(struct gw_rd *r)
                                        .weight = gw_rd_u8(r),
                                        .measured = GW_SEC(c >> 5),
                                        .now = GW_SEC(8)};
+}
+
+static struct gw_intent_flow any_flow(struct gw_rd *r)
+{
+    return (struct gw_intent_flow){
+        .service = any_key(r),
+        .key = {.client = any_addr(r), .cs_id = any_addr(r), .proto = gw_rd_u8(r)},
+        .csci_id = any_addr(r),
+        .now = GW_SEC(8)};
 }
 
 static void set(struct run *x, enum gw_intent_kind kind)
@@ -139,6 +160,10 @@ static void set(struct run *x, enum gw_intent_kind kind)
     case GW_INTENT_INSTANCE_DEL:
         in.instance = any_instance(r);
         break;
+    case GW_INTENT_FLOW_SET:
+    case GW_INTENT_FLOW_DEL:
+        in.flow = any_flow(r);
+        break;
     case GW_INTENT_SYNC:
         gw_native_restart(x->n);
         break;
@@ -185,6 +210,7 @@ static void put_ip(struct gw_wr *w, struct gw_rd *r, uint8_t next, size_t payloa
 static size_t make(struct gw_rd *r, uint8_t how, uint8_t buf[static FRAME_MAX])
 {
     static const uint8_t nexts[] = {6, 17, 58, 59};
+    static const uint8_t mark[MARK] = {41, 0, 0x1e, 4, 0x47, 0x57, 1, 0};
     struct gw_wr w = gw_wr_make(buf, FRAME_MAX);
     struct gw_lladdr mac = any_mac(r);
     size_t payload = gw_rd_u8(r) & 0x7f;
@@ -192,8 +218,12 @@ static size_t make(struct gw_rd *r, uint8_t how, uint8_t buf[static FRAME_MAX])
     gw_wr_put(&w, mac.b, 6);
     gw_wr_put(&w, mac.b, 6);
     gw_wr_u16(&w, 0x86dd);
-    if (how & 1)
+    if ((how & 1) && payload > 0x60) { /* a D-Forwarder asks */
+        put_ip(&w, r, 60, payload + IP6 + MARK);
+        gw_wr_put(&w, mark, sizeof mark);
+    } else if (how & 1) {
         put_ip(&w, r, 41, payload + IP6);
+    }
     put_ip(&w, r, nexts[how >> 1 & 3], payload);
     const uint8_t *rest = gw_rd_take(r, payload);
     if (rest != NULL)
@@ -221,14 +251,17 @@ static const struct gw_t_prefix *entry(const struct gw_native *n, const uint8_t 
 static void check_sent(const struct run *x, uint32_t from, const uint8_t *in, size_t len,
                        const struct gw_native_frame *f, const struct gw_native_result *res)
 {
-    bool encap =
-        res->reason == GW_R_TUNNELLED || res->reason == GW_R_RELAYED || res->reason == GW_R_STEERED;
-    bool decap = f->len != len + (encap ? IP6 : 0);
-    const uint8_t *was = in + OUTER + (decap ? IP6 : 0), *is = f->data + OUTER + (encap ? IP6 : 0);
+    bool ask = res->reason == GW_R_ASKED;
+    bool encap = ask || res->reason == GW_R_TUNNELLED || res->reason == GW_R_RELAYED ||
+                 res->reason == GW_R_STEERED;
+    size_t on = ask ? IP6 + MARK : encap ? IP6 : 0, off = len + on - f->len;
+    bool decap = off != 0;
+    const uint8_t *was = in + OUTER + off, *is = f->data + OUTER + on;
 
-    demand(f->len == len + (encap ? IP6 : 0) - (decap ? IP6 : 0));
+    demand(off == 0 || off == IP6 || (off == IP6 + MARK && in[OUTER + 6] == 60));
     demand(is[7] == was[7] - 1 && memcmp(is + 8, was + 8, 32) == 0);
-    demand(!encap || (f->data[OUTER + 6] == 41 && memcmp(f->data + OUTER + 8, me.b, 16) == 0));
+    demand(!encap ||
+           (f->data[OUTER + 6] == (ask ? 60 : 41) && memcmp(f->data + OUTER + 8, me.b, 16) == 0));
     demand((size_t)(f->data[OUTER + 4] << 8 | f->data[OUTER + 5]) + OUTER + IP6 <= f->len);
     if (from != AP)
         return;
@@ -264,10 +297,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct gw_native_if ifs[] = {
         {AP, 1400, GW_T_ACCESS}, {CORE, 1500, GW_T_CORE}, {CLIENT, 1500, GW_T_CLIENT}};
     static const enum gw_intent_kind kinds[] = {
-        GW_INTENT_PEER_SET,    GW_INTENT_PEER_DEL,    GW_INTENT_STATION_SET, GW_INTENT_STATION_DEL,
-        GW_INTENT_PREFIX_SET,  GW_INTENT_PREFIX_DEL,  GW_INTENT_NET_SET,     GW_INTENT_NET_DEL,
-        GW_INTENT_SYNC,        GW_INTENT_SERVICE_SET, GW_INTENT_SERVICE_DEL, GW_INTENT_INSTANCE_SET,
-        GW_INTENT_INSTANCE_DEL};
+        GW_INTENT_PEER_SET,     GW_INTENT_PEER_DEL,    GW_INTENT_STATION_SET,
+        GW_INTENT_STATION_DEL,  GW_INTENT_PREFIX_SET,  GW_INTENT_PREFIX_DEL,
+        GW_INTENT_NET_SET,      GW_INTENT_NET_DEL,     GW_INTENT_SYNC,
+        GW_INTENT_SERVICE_SET,  GW_INTENT_SERVICE_DEL, GW_INTENT_INSTANCE_SET,
+        GW_INTENT_INSTANCE_DEL, GW_INTENT_FLOW_SET,    GW_INTENT_FLOW_DEL};
     const struct gw_native_ops ops = {.route = route, .error = error};
     struct run x = {.in = gw_rd_make(data, size)};
     uint64_t counted = 0;

@@ -253,6 +253,8 @@ void scale_path_apply(struct scale_node *n, const struct gw_intent *i)
     case GW_INTENT_SERVICE_DEL:
     case GW_INTENT_INSTANCE_SET:
     case GW_INTENT_INSTANCE_DEL:
+    case GW_INTENT_FLOW_SET:
+    case GW_INTENT_FLOW_DEL:
     case GW_INTENT_SYNC:
         break;
     }

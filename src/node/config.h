@@ -186,10 +186,6 @@ struct gw_cfg_timers {
 /* Who chooses (RFC 10053): each ingress; the path selector, whose shares an ingress draws from; the
  * ingress where it has fresh reports, else the path selector's shares. */
 enum gw_steer_model { GW_MODEL_DISTRIBUTED, GW_MODEL_CENTRALISED, GW_MODEL_HYBRID };
-enum gw_delivery {
-    GW_DELIVERY_DIRECT, /* the egress decapsulates; the instance owns the CS-ID on its loopback */
-    GW_DELIVERY_TUNNEL, /* the instance's host owns the CSCI-ID and decapsulates */
-};
 struct gw_cfg_service {
     const char *name;
     struct gw_service_key key;

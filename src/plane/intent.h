@@ -35,6 +35,8 @@ enum gw_intent_kind {
     GW_INTENT_SERVICE_DEL,  /* with its flows and candidates */
     GW_INTENT_INSTANCE_SET, /* key: csci_id; of a service that was set before, it is a candidate */
     GW_INTENT_INSTANCE_DEL, /* its flows are as those of a dead one */
+    GW_INTENT_FLOW_SET, /* of a service that was set: this flow goes to that instance (set too) */
+    GW_INTENT_FLOW_DEL, /* its next packet is as that of a new one; GW_INTENT_SYNC spares flows */
     GW_INTENT_SYNC, /* all that is wanted has been said since start: remove what was not named */
 };
 
@@ -59,14 +61,28 @@ struct gw_flow_id {
 };
 enum gw_affinity { GW_AFFINITY_FLOW = 1, GW_AFFINITY_3TUPLE, GW_AFFINITY_CLIENT };
 enum gw_instance_state { GW_INSTANCE_UP, GW_INSTANCE_DRAINING, GW_INSTANCE_DEAD };
+/* Who takes packets to an instance out of the tunnel: its egress, which hands them to `via`, an
+ * address of the instance on its link (it owns the CS-ID on its loopback); or the instance's own
+ * host, which has the CSCI-ID: the egress passes the tunnel packet on. */
+enum gw_delivery { GW_DELIVERY_DIRECT, GW_DELIVERY_TUNNEL };
+
+/* A flow, as its packets from the client show it. Ports of TCP and UDP, 0 for others. */
+struct gw_flow_key {
+    struct gw_addr client, cs_id;
+    uint8_t proto;
+    uint16_t sport, dport;
+};
 
 /* How the flows of a service are steered (steer_tables.h has what the numbers mean). */
 struct gw_intent_service {
     struct gw_service_key key;
     enum gw_affinity affinity;
     struct gw_time timeout; /* of a flow without packets */
-    bool reselect;          /* flows of a dead instance go to another one */
-    uint32_t policy;        /* enum gw_steer_policy */
+    bool reselect;          /* flows of a dead instance go to another one; else they are reset */
+    /* Who chooses instead of this node, which is a D-Forwarder then: a D-Router, a peer. A flow
+     * without entry goes there, marked as a miss, and has none here until FLOW_SET. Zero: here. */
+    struct gw_addr ask;
+    uint32_t policy; /* enum gw_steer_policy */
     struct gw_steer_rule rule;
     uint32_t max_age_ms, blur, error_limit, lasting;
 };
@@ -74,12 +90,34 @@ struct gw_intent_instance {
     struct gw_addr csci_id;
     struct gw_service_key service;
     enum gw_instance_state state;
-    bool here; /* this node is its egress: what comes out of a tunnel goes to `via` */
-    struct gw_addr egress, via;
-    uint32_t path_us;                                 /* there and back */
+    bool here; /* this node is its egress */
+    enum gw_delivery delivery;
+    struct gw_addr egress; /* the peer whose permission and path MTU count; not `here` */
+    struct gw_addr via;    /* `here` and direct */
+    uint32_t path_us;      /* there and back */
     uint32_t service_us, load, slots, errors, weight; /* as in struct gw_t_candidate */
     struct gw_time measured;                          /* monotonic; 0: never */
     struct gw_time now;                               /* when this is said */
+};
+
+/* What another node has chosen (MAPPING, SELECTION, handover). The parts of the key that the
+ * service's affinity does not look at do not matter. */
+struct gw_intent_flow {
+    struct gw_service_key service;
+    struct gw_flow_key key;
+    struct gw_addr csci_id;
+    struct gw_time now; /* monotonic; the flow's timeout begins */
+};
+
+/* A D-Forwarder asked: this is the answer that its control plane has yet to be told (MAPPING). Said
+ * again every GW_MISS_AGAIN_NS (tables.h) while marked packets of the flow keep coming. */
+struct gw_miss {
+    struct gw_service_key service;
+    enum gw_affinity affinity;
+    struct gw_flow_key flow; /* zero where affinity does not look */
+    struct gw_addr from;     /* the D-Forwarder */
+    struct gw_addr csci_id;
+    struct gw_time seen; /* monotonic */
 };
 
 struct gw_intent {
@@ -115,6 +153,7 @@ struct gw_intent {
         } net;
         struct gw_intent_service service;
         struct gw_intent_instance instance;
+        struct gw_intent_flow flow;
     };
 };
 

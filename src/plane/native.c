@@ -47,6 +47,7 @@ struct gw_native {
     } recent[RECENT]; /* direct-mapped: a collision forgets, as LRU eviction does */
     struct gw_t_counter counters[GW_R_COUNT];
     struct gw_time deadline; /* of the first path MTU that is held */
+    struct gw_time sweep;    /* when flows are looked through next */
     struct gw_native_serve serve;
     struct gw_prng prng; /* of choices */
 };
@@ -148,20 +149,21 @@ GW_INLINE struct gw_t_cs *gw_tbl_cs(void *t, const struct gw_t_cs_key *key)
     return gw_ns_cs(&((struct gw_native *)t)->serve, key);
 }
 
-GW_INLINE struct gw_t_flow *gw_tbl_flow(void *t, const struct gw_t_flow_key *key)
+GW_INLINE struct gw_t_flow *gw_tbl_flow(void *t, int pending, const struct gw_t_flow_key *key)
 {
-    return gw_ns_flow(&((struct gw_native *)t)->serve, key);
+    return gw_ns_flow(&((struct gw_native *)t)->serve, pending, key);
 }
 
-GW_INLINE struct gw_t_flow *gw_tbl_flow_add(void *t, const struct gw_t_flow_key *key,
-                                            const struct gw_t_flow *flow)
+GW_INLINE struct gw_t_flow *gw_tbl_flow_add(void *t, int pending, const struct gw_t_flow_key *key,
+                                            const struct gw_t_flow *flow, int *fresh)
 {
-    return gw_ns_flow_add(&((struct gw_native *)t)->serve, key, flow);
+    *fresh = 1; /* nobody else writes */
+    return gw_ns_flow_add(&((struct gw_native *)t)->serve, pending, key, flow);
 }
 
-GW_INLINE void gw_tbl_flow_del(void *t, const struct gw_t_flow_key *key)
+GW_INLINE void gw_tbl_flow_del(void *t, int pending, const struct gw_t_flow_key *key)
 {
-    gw_ns_flow_del(&((struct gw_native *)t)->serve, key);
+    gw_ns_flow_del(&((struct gw_native *)t)->serve, pending, key);
 }
 
 GW_INLINE struct gw_t_instance *gw_tbl_instance(void *t, const struct gw_t_addr *csci_id)
@@ -410,6 +412,8 @@ int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
     case GW_INTENT_SERVICE_DEL:
     case GW_INTENT_INSTANCE_SET:
     case GW_INTENT_INSTANCE_DEL:
+    case GW_INTENT_FLOW_SET:
+    case GW_INTENT_FLOW_DEL:
         return serve_apply(n, in);
     case GW_INTENT_SYNC:
         clear(n, true);
@@ -443,6 +447,10 @@ void gw_native_expire(struct gw_native *n, struct gw_time now)
 {
     struct peer *p;
 
+    if (!gw_time_before(now, n->sweep)) {
+        gw_ns_expire(&n->serve, now);
+        n->sweep = gw_time_add(now, GW_SEC(1));
+    }
     if (gw_time_before(now, n->deadline))
         return;
     n->deadline = GW_NEVER;
@@ -556,7 +564,7 @@ static void report_first(const struct gw_native *n, const struct gw_t_prefix *x,
 static void report_error(struct gw_native *n, const struct gw_verdict *v,
                          const struct gw_native_frame *f, uint64_t now)
 {
-    size_t off = GW_ETH_LEN + (v->decap ? GW_IP6_LEN : 0);
+    size_t off = GW_ETH_LEN + gw_outer_off(v);
     struct gw_icmp_error e = {.type = v->icmp_type, .code = v->icmp_code, .mtu = v->mtu};
 
     if (!gw_bucket_take(&n->self.punts, now, GW_ERROR_RATE, GW_ERROR_BURST)) {
@@ -568,6 +576,21 @@ static void report_error(struct gw_native *n, const struct gw_verdict *v,
         n->ops.error(n->user, &e, f->data + off, f->len - off);
 }
 
+static void report_miss(const struct gw_native *n, const struct gw_pkt *p,
+                        const struct gw_verdict *v, uint64_t now)
+{
+    const struct gw_t_cs_key *key;
+    const struct gw_t_cs *s = gw_ns_service(&n->serve, v->flow->cs, &key);
+
+    if (n->ops.missed && s)
+        n->ops.missed(n->user, &(struct gw_miss){.service = gw_entry_cs_of(key),
+                                                 .affinity = gw_entry_affinity_of(s->affinity),
+                                                 .flow = gw_entry_flow_of(&p->serve.key),
+                                                 .from = gw_entry_addr_of(&p->outer.src),
+                                                 .csci_id = gw_entry_addr_of(&v->flow->csci_id),
+                                                 .seen = {(int64_t)now}});
+}
+
 /* Counters, use, watches: after the packet's fate is sealed. */
 static void settle(struct gw_native *n, const struct gw_pkt *p, const struct gw_verdict *v,
                    uint64_t now)
@@ -576,6 +599,8 @@ static void settle(struct gw_native *n, const struct gw_pkt *p, const struct gw_
     if (v->action == GW_PATH_DROP || (v->action == GW_PATH_PASS && !v->decap))
         return;
     uint32_t fired = gw_account(p, v, now);
+    if (gw_serve_tells(p, v))
+        report_miss(n, p, v, now);
     if (v->up && fired & GW_T_WATCH_UP)
         report_first(n, v->up, true, now);
     if (v->down && fired & GW_T_WATCH_DOWN)
@@ -585,7 +610,7 @@ static void settle(struct gw_native *n, const struct gw_pkt *p, const struct gw_
 /* Makes or takes away room between the Ethernet header and the rest, and writes the headers. */
 static int edit(const struct gw_verdict *v, const struct gw_headers *h, struct gw_native_frame *f)
 {
-    int grow = (v->encap ? GW_IP6_LEN : 0) - (v->decap ? GW_IP6_LEN : 0);
+    int grow = (int)gw_outer_on(v) - (int)gw_outer_off(v);
 
     if (grow > 0 && f->headroom < (size_t)grow)
         return GW_ESHORT;
@@ -593,9 +618,8 @@ static int edit(const struct gw_verdict *v, const struct gw_headers *h, struct g
     f->len = (size_t)((ptrdiff_t)f->len + grow);
     f->headroom = (size_t)((ptrdiff_t)f->headroom - grow);
     memcpy(f->data, &h->eth, sizeof h->eth);
-    if (v->encap)
-        memcpy(f->data + GW_ETH_LEN, &h->outer, sizeof h->outer);
-    memcpy(f->data + GW_ETH_LEN + (v->encap ? GW_IP6_LEN : 0), h->inner, sizeof h->inner);
+    memcpy(f->data + GW_ETH_LEN, &h->outer, gw_outer_on(v));
+    memcpy(f->data + GW_ETH_LEN + gw_outer_on(v), h->inner, sizeof h->inner);
     return GW_OK;
 }
 

@@ -31,6 +31,7 @@ struct gw_native_ops {
     void (*new_station)(void *user, const struct gw_station_key *key, struct gw_time seen);
     void (*first_packet)(void *user, const struct gw_prefix *prefix, bool uplink,
                          struct gw_time seen);
+    void (*missed)(void *user, const struct gw_miss *m);
     /* An ICMPv6 error is due about packet (gw_icmp_error_write makes it). */
     void (*error)(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len);
 };
@@ -59,7 +60,7 @@ void gw_native_expire(struct gw_native *n, struct gw_time now);
 /* The node starts again over these tables: what it does not set again goes at SYNC. */
 void gw_native_restart(struct gw_native *n);
 
-/* A frame in the driver's buffer: headroom octets before data may be used (40 are needed). */
+/* A frame in the driver's buffer: headroom octets before data may be used (48 are needed). */
 struct gw_native_frame {
     uint8_t *data;
     size_t len, headroom;

@@ -44,87 +44,164 @@ TABLE_OPS(flow, gw_ns_flow)
 void gw_ns_init(struct gw_native_serve *s, const struct gw_alloc *al, size_t flows, uint64_t seed)
 {
     s->al = al;
-    s->flows_max = flows;
+    for (int of = 0; of < GW_NS_FLOW_TABLES; of++) {
+        s->flows[of].max = of == GW_NS_PENDING && flows > GW_PENDING_MAX ? GW_PENDING_MAX : flows;
+        gw_table_init(&s->flows[of].table, al, &flow_ops, 0, seed);
+    }
     gw_table_init(&s->services, al, &service_ops, GW_SERVICES_MAX, seed);
     gw_table_init(&s->instances, al, &instance_ops, 0, seed);
-    gw_table_init(&s->flows, al, &flow_ops, 0, seed);
 }
 
 /* -- flows --------------------------------------------------------------------------------------
  */
 
-static void unlink_flow(struct gw_native_serve *s, const struct gw_ns_flow *f)
+static void unlink_flow(struct gw_ns_flows *t, const struct gw_ns_flow *f)
 {
     if (f->newer != NULL)
         f->newer->older = f->older;
     else
-        s->newest = f->older;
+        t->newest = f->older;
     if (f->older != NULL)
         f->older->newer = f->newer;
     else
-        s->oldest = f->newer;
+        t->oldest = f->newer;
 }
 
-static void link_flow(struct gw_native_serve *s, struct gw_ns_flow *f)
+static void link_flow(struct gw_ns_flows *t, struct gw_ns_flow *f)
 {
     f->newer = NULL;
-    f->older = s->newest;
-    if (s->newest != NULL)
-        s->newest->newer = f;
+    f->older = t->newest;
+    if (t->newest != NULL)
+        t->newest->newer = f;
     else
-        s->oldest = f;
-    s->newest = f;
+        t->oldest = f;
+    t->newest = f;
 }
 
-static void drop_flow(struct gw_native_serve *s, struct gw_ns_flow *f)
+/* The candidate that the flow counts at, or GW_T_NO_CANDIDATE. */
+static uint32_t candidate_of(const struct gw_native_serve *s, const struct gw_t_flow *f)
 {
-    const struct instance *x = gw_table_get(&s->instances, &f->v.csci_id);
+    const struct instance *x = gw_table_get(&s->instances, &f->csci_id);
 
-    if ((f->v.flags & GW_T_FLOW_OPEN) != 0 && x != NULL)
-        gw_ns_in_flight(s, x->v.candidate, -1);
-    unlink_flow(s, f);
-    gw_free(s->al, gw_table_del(&s->flows, &f->key), sizeof *f);
+    return x != NULL && x->v.cs == f->cs ? x->v.candidate : GW_T_NO_CANDIDATE;
 }
 
-struct gw_t_flow *gw_ns_flow(struct gw_native_serve *s, const struct gw_t_flow_key *key)
+static void drop_flow(struct gw_native_serve *s, int of, struct gw_ns_flow *f)
 {
-    struct gw_ns_flow *f = gw_table_get(&s->flows, key);
+    struct gw_ns_flows *t = &s->flows[of];
+
+    if ((f->v.flags & GW_T_FLOW_OPEN) != 0)
+        gw_ns_in_flight(s, candidate_of(s, &f->v), -1);
+    unlink_flow(t, f);
+    gw_free(s->al, gw_table_del(&t->table, &f->key), sizeof *f);
+}
+
+struct gw_t_flow *gw_ns_flow(struct gw_native_serve *s, int of, const struct gw_t_flow_key *key)
+{
+    struct gw_ns_flow *f = gw_table_get(&s->flows[of].table, key);
 
     if (f == NULL)
         return NULL;
-    unlink_flow(s, f);
-    link_flow(s, f);
+    unlink_flow(&s->flows[of], f);
+    link_flow(&s->flows[of], f);
     return &f->v;
 }
 
-struct gw_t_flow *gw_ns_flow_add(struct gw_native_serve *s, const struct gw_t_flow_key *key,
+struct gw_t_flow *gw_ns_flow_add(struct gw_native_serve *s, int of, const struct gw_t_flow_key *key,
                                  const struct gw_t_flow *v)
 {
-    if (s->flows_max == 0)
+    struct gw_ns_flows *t = &s->flows[of];
+
+    if (t->max == 0)
         return NULL;
-    while (gw_table_count(&s->flows) >= s->flows_max) {
+    while (gw_table_count(&t->table) >= t->max) {
         s->evicted++;
-        drop_flow(s, s->oldest);
+        drop_flow(s, of, t->oldest);
     }
     struct gw_ns_flow *f = gw_new(s->al, sizeof *f);
     if (f == NULL)
         return NULL;
     f->key = *key;
     f->v = *v;
-    if (gw_table_put(&s->flows, f) != 0) {
+    if (gw_table_put(&t->table, f) != 0) {
         gw_free(s->al, f, sizeof *f);
         return NULL;
     }
-    link_flow(s, f);
+    link_flow(t, f);
     return &f->v;
 }
 
-void gw_ns_flow_del(struct gw_native_serve *s, const struct gw_t_flow_key *key)
+void gw_ns_flow_del(struct gw_native_serve *s, int of, const struct gw_t_flow_key *key)
 {
-    struct gw_ns_flow *f = gw_table_get(&s->flows, key);
+    struct gw_ns_flow *f = gw_table_get(&s->flows[of].table, key);
 
     if (f != NULL)
-        drop_flow(s, f);
+        drop_flow(s, of, f);
+}
+
+const struct gw_t_flow *gw_ns_next_flow(const struct gw_native_serve *s, int of, size_t *it,
+                                        const struct gw_t_flow_key **key)
+{
+    const struct gw_ns_flow *f = gw_table_next(&s->flows[of].table, it);
+
+    if (f == NULL)
+        return NULL;
+    *key = &f->key;
+    return &f->v;
+}
+
+void gw_ns_expire(struct gw_native_serve *s, struct gw_time now)
+{
+    struct gw_ns_flow *f;
+
+    for (int of = 0; of < GW_NS_FLOW_TABLES; of++)
+        for (size_t it = 0; (f = gw_table_next(&s->flows[of].table, &it)) != NULL;) {
+            const struct gw_ns_service *x = s->of[f->v.cs];
+            uint64_t most = of == GW_NS_PENDING ? GW_PENDING_NS : x != NULL ? x->v.timeout_ns : 0;
+            if (gw_entry_flow_idle(&f->v, (uint64_t)now.ns) > most)
+                drop_flow(s, of, f);
+        }
+}
+
+/* Another node has chosen. The flow's counts stay while it goes where it went. */
+static int flow_set(struct gw_native_serve *s, const struct gw_intent_flow *in)
+{
+    struct gw_t_cs_key of;
+    struct gw_t_flow_key key;
+    struct gw_t_flow v;
+
+    gw_entry_cs_key(&in->service, &of);
+    const struct gw_ns_service *x = gw_table_get(&s->services, &of);
+    if (x == NULL)
+        return GW_ENOENT;
+    gw_entry_flow_key(&in->key, &key);
+    gw_t_flow_reduce(&x->v, &key);
+    gw_entry_flow(in, x->v.id, &v);
+    struct gw_t_flow *old = gw_ns_flow(s, GW_NS_FLOWS, &key);
+    if (old != NULL && memcmp(&old->csci_id, &v.csci_id, sizeof v.csci_id) == 0)
+        return 0;
+    gw_ns_flow_del(s, GW_NS_FLOWS, &key);
+    struct gw_t_flow *f = gw_ns_flow_add(s, GW_NS_FLOWS, &key, &v);
+    if (f == NULL)
+        return s->flows[GW_NS_FLOWS].max == 0 ? GW_EFULL : GW_ENOMEM;
+    f->flags |= GW_T_FLOW_OPEN;
+    gw_ns_in_flight(s, candidate_of(s, f), 1);
+    s->of[x->v.id]->v.flows++;
+    return 0;
+}
+
+static void flow_del(struct gw_native_serve *s, const struct gw_intent_flow *in)
+{
+    struct gw_t_cs_key of;
+    struct gw_t_flow_key key;
+
+    gw_entry_cs_key(&in->service, &of);
+    const struct gw_ns_service *x = gw_table_get(&s->services, &of);
+    if (x == NULL)
+        return;
+    gw_entry_flow_key(&in->key, &key);
+    gw_t_flow_reduce(&x->v, &key);
+    gw_ns_flow_del(s, GW_NS_FLOWS, &key);
 }
 
 /* -- services and instances ---------------------------------------------------------------------
@@ -190,8 +267,13 @@ static int service_set(struct gw_native_serve *s, const struct gw_intent_service
     } else {
         id = x->v.id;
     }
-    gw_entry_cs(in, id, &x->v);
-    x->v.generation = generation;
+    struct gw_t_cs v;
+    gw_entry_cs(in, id, &v);
+    v.generation = generation;
+    v.flows = x->v.flows;
+    v.asked = x->v.asked;
+    v.use = x->v.use;
+    x->v = v;
     x->rule = in->rule;
     gw_entry_service(in, id, &x->steer.service);
     struct gw_steer_tables t = gw_serve_tables(&x->steer);
@@ -206,12 +288,15 @@ static void service_gone(struct gw_native_serve *s, struct gw_ns_service *x)
     struct gw_ns_flow *f;
     struct instance *i;
 
-    for (size_t it = 0; (f = gw_table_next(&s->flows, &it)) != NULL;)
-        if (f->v.cs == x->v.id)
-            drop_flow(s, f);
+    for (int of = 0; of < GW_NS_FLOW_TABLES; of++)
+        for (size_t it = 0; (f = gw_table_next(&s->flows[of].table, &it)) != NULL;)
+            if (f->v.cs == x->v.id)
+                drop_flow(s, of, f);
     for (size_t it = 0; (i = gw_table_next(&s->instances, &it)) != NULL;)
-        if (i->v.candidate / GW_STEER_CANDIDATES == x->v.id)
+        if (i->v.cs == x->v.id) {
             i->v.candidate = GW_T_NO_CANDIDATE;
+            i->v.cs = GW_T_NO_SERVICE;
+        }
     s->of[x->v.id] = NULL;
     gw_free(s->al, gw_table_del(&s->services, &x->key), sizeof *x);
 }
@@ -263,10 +348,13 @@ static int instance_set(struct gw_native_serve *s, const struct gw_intent_instan
         struct gw_steer_tables t = gw_serve_tables(&x->steer);
         candidate = gw_serve_candidate(&t, in, &x->rule);
     }
-    struct gw_t_use use = i->v.use;
-    gw_entry_instance(in, candidate, &i->v);
-    i->v.use = use;
-    i->v.generation = generation;
+    struct gw_t_instance v;
+    gw_entry_instance(in, x != NULL ? x->v.id : GW_T_NO_SERVICE, candidate, &v);
+    v.flows = i->v.flows;
+    v.in = i->v.in;
+    v.out = i->v.out;
+    v.generation = generation;
+    i->v = v;
     return x != NULL && candidate == GW_T_NO_CANDIDATE ? GW_EFULL : 0;
 }
 
@@ -279,6 +367,12 @@ int gw_ns_apply(struct gw_native_serve *s, const struct gw_intent *in, uint32_t 
         return service_set(s, &in->service, generation);
     if (in->kind == GW_INTENT_INSTANCE_SET)
         return instance_set(s, &in->instance, generation);
+    if (in->kind == GW_INTENT_FLOW_SET)
+        return flow_set(s, &in->flow);
+    if (in->kind == GW_INTENT_FLOW_DEL) {
+        flow_del(s, &in->flow);
+        return 0;
+    }
     if (in->kind == GW_INTENT_SERVICE_DEL) {
         gw_entry_cs_key(&in->service.key, &key);
         struct gw_ns_service *x = gw_table_get(&s->services, &key);
@@ -299,7 +393,7 @@ size_t gw_ns_here(const struct gw_native_serve *s)
     size_t n = 0;
 
     for (size_t it = 0; (i = gw_table_next(&s->instances, &it)) != NULL;)
-        n += i->v.kind == GW_T_INSTANCE_HERE;
+        n += i->v.kind != GW_T_INSTANCE_AWAY;
     return n;
 }
 
@@ -321,5 +415,15 @@ void gw_ns_free(struct gw_native_serve *s)
     gw_ns_clear(s, false, 0);
     gw_table_free(&s->services);
     gw_table_free(&s->instances);
-    gw_table_free(&s->flows);
+    for (int of = 0; of < GW_NS_FLOW_TABLES; of++)
+        gw_table_free(&s->flows[of].table);
+}
+
+const struct gw_t_cs *gw_ns_service(const struct gw_native_serve *s, uint32_t id,
+                                    const struct gw_t_cs_key **key)
+{
+    if (id >= GW_SERVICES_MAX || s->of[id] == NULL)
+        return NULL;
+    *key = &s->of[id]->key;
+    return &s->of[id]->v;
 }

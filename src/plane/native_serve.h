@@ -9,11 +9,16 @@
 #include "plane/serve_entries.h"
 
 struct gw_ns_flow;
+struct gw_ns_flows {
+    struct gw_table table;
+    size_t max;
+    struct gw_ns_flow *newest, *oldest; /* use */
+};
+enum { GW_NS_FLOWS, GW_NS_PENDING, GW_NS_FLOW_TABLES };
 struct gw_native_serve {
     const struct gw_alloc *al;
-    struct gw_table services, instances, flows; /* owned */
-    size_t flows_max;
-    struct gw_ns_flow *newest, *oldest;
+    struct gw_table services, instances; /* owned */
+    struct gw_ns_flows flows[GW_NS_FLOW_TABLES];
     struct gw_ns_service *of[GW_SERVICES_MAX]; /* by id */
     uint64_t evicted;
 };
@@ -29,10 +34,19 @@ size_t gw_ns_here(const struct gw_native_serve *s); /* instances of kind HERE */
 
 struct gw_t_cs *gw_ns_cs(const struct gw_native_serve *s, const struct gw_t_cs_key *key);
 struct gw_t_instance *gw_ns_instance(const struct gw_native_serve *s, const struct gw_t_addr *csci);
-struct gw_t_flow *gw_ns_flow(struct gw_native_serve *s, const struct gw_t_flow_key *key);
-struct gw_t_flow *gw_ns_flow_add(struct gw_native_serve *s, const struct gw_t_flow_key *key,
+/* of: GW_NS_FLOWS or GW_NS_PENDING. */
+struct gw_t_flow *gw_ns_flow(struct gw_native_serve *s, int of, const struct gw_t_flow_key *key);
+struct gw_t_flow *gw_ns_flow_add(struct gw_native_serve *s, int of, const struct gw_t_flow_key *key,
                                  const struct gw_t_flow *v);
-void gw_ns_flow_del(struct gw_native_serve *s, const struct gw_t_flow_key *key);
+void gw_ns_flow_del(struct gw_native_serve *s, int of, const struct gw_t_flow_key *key);
+/* All of a table, in no particular order: *it is 0 at first; NULL: no more. */
+const struct gw_t_flow *gw_ns_next_flow(const struct gw_native_serve *s, int of, size_t *it,
+                                        const struct gw_t_flow_key **key);
+/* Flows that have had no packet for their service's timeout end. O(flows). */
+void gw_ns_expire(struct gw_native_serve *s, struct gw_time now);
+/* The key and entry of service id, or NULL. */
+const struct gw_t_cs *gw_ns_service(const struct gw_native_serve *s, uint32_t id,
+                                    const struct gw_t_cs_key **key);
 /* The tables of a service's choice; false: no such service. */
 bool gw_ns_steer(const struct gw_native_serve *s, uint32_t id, struct gw_steer_tables *t);
 void gw_ns_in_flight(const struct gw_native_serve *s, uint32_t candidate, int by);

@@ -66,13 +66,16 @@ enum {
     GW_ETH_LEN = 14,
     GW_IP6_LEN = 40,
     GW_IP6_EDIT = 8, /* octets at the head of an IPv6 header that forwarding changes */
+    GW_MARK_LEN = 8, /* the destination options of a miss */
     GW_L4_MAX = 20,
-    GW_HEADERS_MAX = GW_ETH_LEN + 2 * GW_IP6_LEN + GW_L4_MAX,
+    GW_HEADERS_MAX = GW_ETH_LEN + 2 * GW_IP6_LEN + GW_MARK_LEN + GW_L4_MAX,
     GW_ETHERTYPE_IP6 = 0x86dd,
     GW_PROTO_TCP = 6,
     GW_PROTO_UDP = 17,
     GW_PROTO_IP6 = 41,
+    GW_PROTO_FRAGMENT = 44,
     GW_PROTO_ICMP6 = 58,
+    GW_PROTO_DSTOPTS = 60,
     GW_MIN_MTU = 1280, /* RFC 8200 §5 */
     GW_ICMP6_UNREACH = 1,
     GW_ICMP6_TOO_BIG = 2,
@@ -112,6 +115,7 @@ struct gw_pkt {
     __u8 tcp_flags;
     __u8 icmp_type;   /* of ICMPv6, or 0 */
     __u8 quoted_next; /* of the packet that an ICMPv6 error is about, as all of quoted; or 0 */
+    __u8 fragment_of; /* of a fragment: the protocol, or 0 */
     __u32 quoted_ports;
     struct gw_t_addr quoted_src, quoted_dst;
     struct { /* scratch of serve.h: a BPF program's stack has no room for it */
@@ -130,16 +134,18 @@ struct gw_verdict {
     __u8 encap;  /* put one before, towards to_addr; with decap: the old one is rewritten */
     __u8 tclass; /* of the inner packet when it leaves */
     __u8 report; /* the sender is no station */
+    __u8 ask;    /* encap: the outer header says that a D-Router is to choose (GW_MARK_LEN) */
+    __u8 missed; /* decap: it said so */
     __u8 icmp_type, icmp_code; /* DROP: an ICMPv6 error is due to ip.src; type 0: none */
     __u32 mtu;                 /* for Packet Too Big */
     __u32 segment;             /* octets of ip's packet, or of one segment of it */
     struct gw_t_station *station;
     struct gw_t_prefix *up, *down;
     struct gw_t_prefix *deliver; /* down, if its station is on a link of ours; no routing then */
-    struct gw_t_flow *flow;      /* of a service */
+    struct gw_t_cs *cs;          /* the service that a client's packet is for */
+    struct gw_t_flow *flow;      /* of it; of `pending` if missed */
     struct gw_t_instance *instance;
     const struct gw_t_addr *via; /* the next hop, in place of the destination */
-    __u8 chosen;                 /* `flow` is new */
     struct gw_t_peer *rx, *tx;
     struct gw_t_addr to_addr;
 };
@@ -281,6 +287,9 @@ GW_INLINE void gw_parse_l4(struct gw_pkt *p, const __u8 *l4, const __u8 *end)
     p->icmp_type = 0;
     p->quoted_next = 0;
     p->tcp_flags = 0;
+    p->fragment_of = 0;
+    if (p->ip.next == GW_PROTO_FRAGMENT && l4 + 1 <= end)
+        p->fragment_of = l4[0];
     if (p->ip.next == GW_PROTO_ICMP6 && l4 + 1 <= end)
         p->icmp_type = l4[0];
     if (p->icmp_type >= GW_ICMP6_UNREACH && p->icmp_type <= GW_ICMP6_PARAM)
@@ -352,19 +361,40 @@ GW_INLINE int gw_forwardable(const struct gw_pkt *p, struct gw_verdict *v)
     return 0;
 }
 
+/* Octets in front of the packet: that come off, and that go on. */
+GW_INLINE __u32 gw_outer_off(const struct gw_verdict *v)
+{
+    return v->decap ? GW_IP6_LEN + (v->missed ? GW_MARK_LEN : 0) : 0;
+}
+GW_INLINE __u32 gw_outer_on(const struct gw_verdict *v)
+{
+    return v->encap ? GW_IP6_LEN + (v->ask ? GW_MARK_LEN : 0) : 0;
+}
+
+/* Into a tunnel to v->to_addr, of or behind a peer. No peer: of a neighbour, whose link's MTU the
+ * routing table knows. */
+GW_INLINE void gw_encap(void *t, const struct gw_pkt *p, struct gw_verdict *v,
+                        const struct gw_t_addr *peer, enum gw_reason how)
+{
+    v->encap = 1;
+    __u32 room = gw_outer_on(v);
+    if (peer) {
+        v->tx = gw_tbl_peer(t, peer);
+        if (!v->tx)
+            return gw_drop(v, GW_R_NO_PEER);
+        if (v->segment + room > v->tx->mtu && v->segment > GW_MIN_MTU)
+            return gw_too_big(v, v->tx->mtu - room);
+    }
+    if (gw_total(&p->ip) + room - GW_IP6_LEN > 0xffff) /* GSO beyond what an outer header can say */
+        return gw_drop(v, GW_R_NO_ROOM);
+    gw_send(v, how);
+}
+
 GW_INLINE void gw_tunnel_to(void *t, const struct gw_pkt *p, struct gw_verdict *v,
                             const struct gw_t_addr *peer)
 {
-    v->tx = gw_tbl_peer(t, peer);
-    if (!v->tx)
-        return gw_drop(v, GW_R_NO_PEER);
-    if (v->segment + GW_IP6_LEN > v->tx->mtu && v->segment > GW_MIN_MTU)
-        return gw_too_big(v, v->tx->mtu - GW_IP6_LEN);
-    if (gw_total(&p->ip) > 0xffff) /* GSO beyond what an outer header can say */
-        return gw_drop(v, GW_R_NO_ROOM);
-    v->encap = 1;
     v->to_addr = *peer;
-    gw_send(v, v->decap ? GW_R_RELAYED : GW_R_TUNNELLED);
+    gw_encap(t, p, v, peer, v->decap ? GW_R_RELAYED : GW_R_TUNNELLED);
 }
 
 /* To the station of v->down: here, or behind its peer. */
@@ -522,7 +552,7 @@ GW_INLINE int gw_take_out(void *t, struct gw_pkt *p, const __u8 *inner, const __
     if (!v->rx)
         return gw_drop(v, GW_R_STRANGER_TUNNEL), 0;
     v->decap = 1;
-    if (!gw_parse_ip6(p, inner, end, gw_total(&p->outer) - GW_IP6_LEN))
+    if (!gw_parse_ip6(p, inner, end, gw_total(&p->outer) - gw_outer_off(v)))
         return gw_drop(v, GW_R_INNER_MALFORMED), 0;
     if (!gw_t_is_routable(&p->ip.src) || !gw_t_is_routable(&p->ip.dst))
         return gw_drop(v, GW_R_INNER_SCOPE), 0;
@@ -547,6 +577,30 @@ GW_INLINE void gw_tunnelled(void *t, const struct gw_t_self *self, struct gw_pkt
     gw_from_tunnel(t, self, p, v);
 }
 
+/* A tunnel packet to a CSCI-ID of this node's instances; 0: it is none. */
+GW_INLINE int gw_core_instance(void *t, struct gw_pkt *p, const __u8 *inner, const __u8 *end,
+                               struct gw_verdict *v)
+{
+    struct gw_t_instance *x = gw_tbl_instance(t, &p->ip.dst);
+
+    if (!x || x->kind == GW_T_INSTANCE_AWAY)
+        return 0;
+    if (x->kind == GW_T_INSTANCE_BESIDE)
+        gw_serve_beside(t, p, v, x);
+    else if (gw_take_out(t, p, inner, end, v))
+        gw_serve_here(p, v, x);
+    return 1;
+}
+
+/* A D-Forwarder asks where a flow goes. */
+GW_INLINE void gw_missed(void *t, struct gw_pkt *p, const __u8 *inner, const __u8 *end,
+                         struct gw_verdict *v)
+{
+    v->missed = 1;
+    if (gw_take_out(t, p, inner, end, v) && !gw_serve(t, p, v))
+        gw_drop(v, GW_R_OTHER_SERVICE);
+}
+
 /* The core side: tunnel packets to this node, packets for prefixes in the table, what local
  * networks send to mobile nodes; the rest is the kernel's. A SERVED prefix is delivered also
  * without a tunnel: routing sent it here on purpose. */
@@ -555,14 +609,11 @@ GW_INLINE void gw_core(void *t, const struct gw_t_self *self, struct gw_pkt *p, 
 {
     if (p->ip.next == GW_PROTO_IP6 && gw_t_addr_eq(&p->ip.dst, &self->addr))
         return gw_tunnelled(t, self, p, inner, end, v);
-    if (p->ip.next == GW_PROTO_IP6 && self->instances_here) {
-        struct gw_t_instance *x = gw_tbl_instance(t, &p->ip.dst);
-        if (x && x->kind == GW_T_INSTANCE_HERE) {
-            if (gw_take_out(t, p, inner, end, v))
-                gw_serve_here(p, v, x);
-            return;
-        }
-    }
+    if (p->ip.next == GW_PROTO_IP6 && self->instances_here && gw_core_instance(t, p, inner, end, v))
+        return;
+    if (p->ip.next == GW_PROTO_DSTOPTS && self->services_used &&
+        gw_t_addr_eq(&p->ip.dst, &self->addr) && gw_is_miss(p, inner, end))
+        return gw_missed(t, p, inner + GW_MARK_LEN, end, v);
     if (!gw_t_is_routable(&p->ip.src) || !gw_t_is_routable(&p->ip.dst))
         return;
     v->down = gw_tbl_prefix(t, self, &p->ip.dst);
@@ -622,7 +673,7 @@ GW_INLINE const struct gw_t_addr *gw_fib_dst(const struct gw_pkt *p, const struc
 }
 GW_INLINE __u32 gw_fib_len(const struct gw_verdict *v)
 {
-    return v->encap && v->segment > GW_MIN_MTU ? v->segment + GW_IP6_LEN : v->segment;
+    return v->encap && v->segment > GW_MIN_MTU ? v->segment + gw_outer_on(v) : v->segment;
 }
 
 /* rc: enum BPF_FIB_LKUP_RET_*; mtu: with FRAG_NEEDED. SEND stays for SUCCESS and NO_NEIGH. What
@@ -632,7 +683,7 @@ GW_INLINE void gw_fib_apply(struct gw_verdict *v, int rc, __u32 mtu)
     if (rc == BPF_FIB_LKUP_RET_SUCCESS || rc == BPF_FIB_LKUP_RET_NO_NEIGH)
         return;
     if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED)
-        return gw_too_big(v, v->encap ? mtu - GW_IP6_LEN : mtu);
+        return gw_too_big(v, mtu - gw_outer_on(v));
     if (rc == BPF_FIB_LKUP_RET_FWD_DISABLED)
         return gw_drop(v, GW_R_FORWARDING_OFF);
     if (v->encap)
@@ -654,19 +705,25 @@ GW_INLINE void gw_fib_apply(struct gw_verdict *v, int rc, __u32 mtu)
  * the first octets of what follows; else `inner` over those behind eth. */
 struct gw_headers {
     struct gw_eth eth; /* addresses: of a delivery; else the driver's (next hop) */
-    struct gw_ip6 outer;
+    struct {
+        struct gw_ip6 ip;
+        __u32 mark[GW_MARK_LEN / 4]; /* ask */
+    } outer;
     __u8 inner[GW_IP6_EDIT];
 };
 
 GW_INLINE void gw_prepare_outer(const struct gw_t_self *self, const struct gw_pkt *p,
-                                const struct gw_verdict *v, struct gw_ip6 *o)
+                                const struct gw_verdict *v, struct gw_headers *h)
 {
+    struct gw_ip6 *o = &h->outer.ip;
+
     o->vtf = GW_HTONL(0x60000000u | (__u32)v->tclass << 20 | gw_flow_label(p));
-    o->plen = GW_HTONS((__u16)gw_total(&p->ip));
-    o->next = GW_PROTO_IP6;
+    o->plen = GW_HTONS((__u16)(gw_total(&p->ip) + gw_outer_on(v) - GW_IP6_LEN));
+    o->next = v->ask ? GW_PROTO_DSTOPTS : GW_PROTO_IP6;
     o->hop = (__u8)self->hop_limit;
     o->src = self->addr;
     o->dst = v->to_addr;
+    gw_mark_write(h->outer.mark);
 }
 
 /* pass: the packet goes to the kernel, which does the hop limit itself. */
@@ -681,7 +738,7 @@ GW_INLINE void gw_prepare(const struct gw_t_self *self, const struct gw_pkt *p,
     GW_COPY(h->inner, &in, sizeof h->inner);
     h->eth.type = GW_HTONS(GW_ETHERTYPE_IP6);
     if (v->encap)
-        gw_prepare_outer(self, p, v, &h->outer);
+        gw_prepare_outer(self, p, v, h);
     if (v->deliver) {
         GW_COPY(h->eth.dst, v->deliver->station.mac, sizeof h->eth.dst);
         GW_COPY(h->eth.src, v->deliver->dlif, sizeof h->eth.src);

@@ -466,8 +466,8 @@ GW_INLINE void gw_steer_begin(struct gw_t_candidate_use *u)
 
 GW_INLINE void gw_steer_end(struct gw_t_candidate_use *u)
 {
-    if (u->own > 0)
-        __sync_fetch_and_add(&u->own, ~0u);
+    if (__sync_fetch_and_add(&u->own, ~0u) == 0)
+        __sync_fetch_and_add(&u->own, 1); /* it was counted at a former candidate of this place */
 }
 
 #endif

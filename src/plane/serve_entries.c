@@ -36,10 +36,86 @@ static uint32_t affinity_of(enum gw_affinity a)
 
 void gw_entry_cs(const struct gw_intent_service *in, uint32_t id, struct gw_t_cs *out)
 {
+    static const struct gw_addr here;
+
     *out = (struct gw_t_cs){.timeout_ns = (uint64_t)in->timeout.ns,
                             .id = id,
                             .affinity = affinity_of(in->affinity),
-                            .flags = in->reselect ? (uint32_t)GW_T_CS_RESELECT : 0};
+                            .flags = in->reselect ? (uint32_t)GW_T_CS_RESELECT : 0,
+                            .port = htons(in->key.port),
+                            .proto = in->key.proto};
+    gw_entry_addr(&in->ask, &out->ask);
+    if (!gw_addr_eq(&in->ask, &here))
+        out->flags |= GW_T_CS_ASK;
+}
+
+enum gw_affinity gw_entry_affinity_of(uint32_t affinity)
+{
+    return affinity == GW_T_BY_CLIENT   ? GW_AFFINITY_CLIENT
+           : affinity == GW_T_BY_3TUPLE ? GW_AFFINITY_3TUPLE
+                                        : GW_AFFINITY_FLOW;
+}
+
+struct gw_addr gw_entry_addr_of(const struct gw_t_addr *in)
+{
+    struct gw_addr a;
+
+    memcpy(a.b, in->b, sizeof a.b);
+    return a;
+}
+
+struct gw_service_key gw_entry_cs_of(const struct gw_t_cs_key *in)
+{
+    return (struct gw_service_key){
+        .cs_id = gw_entry_addr_of(&in->cs_id), .proto = in->proto, .port = ntohs(in->port)};
+}
+
+void gw_entry_flow_key(const struct gw_flow_key *in, struct gw_t_flow_key *out)
+{
+    *out = (struct gw_t_flow_key){
+        .sport = htons(in->sport), .dport = htons(in->dport), .proto = in->proto};
+    gw_entry_addr(&in->client, &out->src);
+    gw_entry_addr(&in->cs_id, &out->cs_id);
+}
+
+struct gw_flow_key gw_entry_flow_of(const struct gw_t_flow_key *in)
+{
+    return (struct gw_flow_key){.client = gw_entry_addr_of(&in->src),
+                                .cs_id = gw_entry_addr_of(&in->cs_id),
+                                .proto = in->proto,
+                                .sport = ntohs(in->sport),
+                                .dport = ntohs(in->dport)};
+}
+
+void gw_entry_flow(const struct gw_intent_flow *in, uint32_t id, struct gw_t_flow *out)
+{
+    *out = (struct gw_t_flow){.begun_ns = (uint64_t)in->now.ns,
+                              .last_ns = (uint64_t)in->now.ns,
+                              .cs = id,
+                              .flags = GW_T_FLOW_TOLD,
+                              .reason = GW_STEER_TOLD};
+    gw_entry_addr(&in->csci_id, &out->csci_id);
+}
+
+uint64_t gw_entry_flow_idle(const struct gw_t_flow *f, uint64_t now_ns)
+{
+    return f->last_ns < now_ns ? now_ns - f->last_ns : 0;
+}
+
+bool gw_entry_cs_same(const struct gw_t_cs *a, const struct gw_t_cs *b)
+{
+    return a->timeout_ns == b->timeout_ns && a->id == b->id && a->affinity == b->affinity &&
+           a->flags == b->flags && a->generation == b->generation &&
+           memcmp(&a->ask, &b->ask, sizeof a->ask) == 0;
+}
+
+bool gw_entry_instance_same(const struct gw_t_instance *a, const struct gw_t_instance *b)
+{
+    return a->kind == b->kind && a->state == b->state && a->candidate == b->candidate &&
+           a->generation == b->generation && a->cs == b->cs &&
+           memcmp(&a->egress, &b->egress, sizeof a->egress) == 0 &&
+           memcmp(&a->via, &b->via, sizeof a->via) == 0 &&
+           memcmp(&a->cs_id, &b->cs_id, sizeof a->cs_id) == 0;
 }
 
 void gw_entry_service(const struct gw_intent_service *in, uint32_t id, struct gw_t_service *s)
@@ -68,12 +144,18 @@ static uint32_t state_of(enum gw_instance_state s)
     return GW_T_INSTANCE_DEAD;
 }
 
-void gw_entry_instance(const struct gw_intent_instance *in, uint32_t candidate,
+static uint32_t kind_of(const struct gw_intent_instance *in)
+{
+    if (!in->here)
+        return GW_T_INSTANCE_AWAY;
+    return in->delivery == GW_DELIVERY_TUNNEL ? GW_T_INSTANCE_BESIDE : GW_T_INSTANCE_HERE;
+}
+
+void gw_entry_instance(const struct gw_intent_instance *in, uint32_t cs, uint32_t candidate,
                        struct gw_t_instance *out)
 {
-    *out = (struct gw_t_instance){.kind = in->here ? GW_T_INSTANCE_HERE : GW_T_INSTANCE_AWAY,
-                                  .state = state_of(in->state),
-                                  .candidate = candidate};
+    *out = (struct gw_t_instance){
+        .kind = kind_of(in), .state = state_of(in->state), .candidate = candidate, .cs = cs};
     gw_entry_addr(&in->egress, &out->egress);
     gw_entry_addr(&in->via, &out->via);
     gw_entry_addr(&in->service.cs_id, &out->cs_id);
@@ -116,6 +198,13 @@ static uint32_t place_of(const struct gw_steer_tables *t, const struct gw_addr *
             found = i;
     }
     return found;
+}
+
+uint32_t gw_serve_place(const struct gw_steer_tables *t, const struct gw_addr *csci_id)
+{
+    uint32_t at = place_of(t, csci_id);
+
+    return at == GW_STEER_CANDIDATES ? GW_T_NO_CANDIDATE : t->service->base + at;
 }
 
 /* now_ns 0: what reports say is as it was. */

@@ -3,17 +3,27 @@
  *
  *   services     CS-ID, protocol, port → service          (control plane writes)   ingress
  *   flows        what belongs together → instance         (packet path writes)     ingress; LRU
+ *   pending      the same, of flows that a D-Forwarder asked about                 D-Router; LRU
  *   instances    CSCI-ID → where it is, and whether       (control plane writes)   ingress, egress
  *   steer        service → what its choices are made from (steer_tables.h)         ingress
  *
  * `flows` is the binding table of the Dyncast architecture, figure 3. Its entries name the instance
  * by its CSCI-ID and nothing else, so that they mean the same after a restart, when other instances
  * come and go, and at another ingress.
+ *
+ * A D-Router keeps no entry of a D-Forwarder's flow. Only until its answer has arrived there, what
+ * still comes marked must go to the same instance: that is in `pending`, for seconds.
  */
 #ifndef GW_PLANE_SERVE_TABLES_H
 #define GW_PLANE_SERVE_TABLES_H
 
 #include "plane/steer_tables.h"
+
+/* How long after its last marked packet a flow is in `pending`, and how often its answer is asked
+ * for meanwhile. */
+#define GW_PENDING_NS    5000000000ull
+#define GW_MISS_AGAIN_NS 50000000ull
+#define GW_PENDING_MAX   65536u /* entries, at most */
 
 struct gw_t_cs_key {
     struct gw_t_addr cs_id;
@@ -29,7 +39,8 @@ enum gw_t_affinity {
 };
 enum gw_t_cs_flag {
     GW_T_CS_RESELECT =
-        1u << 0, /* flows of a dead instance go to another one; else they are reset */
+        1u << 0,           /* flows of a dead instance go to another one; else they are reset */
+    GW_T_CS_ASK = 1u << 1, /* a D-Router chooses: `ask` */
 };
 struct gw_t_cs {
     __u64 timeout_ns; /* of a flow without packets */
@@ -37,15 +48,35 @@ struct gw_t_cs {
     __u32 affinity;   /* enum gw_t_affinity */
     __u32 flags;      /* enum gw_t_cs_flag */
     __u32 generation;
+    struct gw_t_addr ask; /* the D-Router that chooses */
+    __u16 port;           /* as in its key */
+    __u8 proto;
+    __u8 _pad[5];
+    __u64 flows;         /* that began here: chosen, or told */
+    __u64 asked;         /* packets sent to the D-Router */
+    struct gw_t_use use; /* packets of clients to its instances */
 };
 
+/* Of services that share a CS-ID each has keys of its own: protocol and port are the service's
+ * where affinity does not look at the packet's. */
 struct gw_t_flow_key {
     struct gw_t_addr src;
     struct gw_t_addr cs_id;
-    __u16 sport, dport; /* network order; 0 where affinity does not look at them */
+    __u16 sport, dport; /* network order */
     __u8 proto;
     __u8 _pad[3];
 };
+/* Of a key that has all that a packet shows: what the service's flows go by. */
+static inline void gw_t_flow_reduce(const struct gw_t_cs *s, struct gw_t_flow_key *k)
+{
+    if (s->affinity == GW_T_BY_FLOW)
+        return;
+    k->sport = 0;
+    k->dport = s->port;
+    if (s->affinity == GW_T_BY_CLIENT)
+        k->proto = s->proto;
+}
+
 enum gw_t_flow_flag {
     GW_T_FLOW_OPEN = 1u << 0, /* counted as in flight at its candidate */
     GW_T_FLOW_TOLD =
@@ -55,15 +86,17 @@ struct gw_t_flow {
     struct gw_t_addr csci_id;
     __u64 begun_ns, last_ns; /* CLOCK_MONOTONIC */
     __u64 packets;
-    __u32 cs;     /* id of the service */
-    __u32 flags;  /* enum gw_t_flow_flag */
-    __u32 reason; /* enum gw_steer_reason, for `godwit why` */
+    __u64 told_ns; /* `pending`: when the control plane was told last */
+    __u32 cs;      /* id of the service */
+    __u32 flags;   /* enum gw_t_flow_flag */
+    __u32 reason;  /* enum gw_steer_reason, for `godwit why` */
     __u32 _pad;
 };
 
 enum gw_t_instance_kind {
-    GW_T_INSTANCE_AWAY, /* packets are tunnelled to its CSCI-ID, which its egress or itself has */
-    GW_T_INSTANCE_HERE, /* this node is its egress: they are taken out and routed to `via` */
+    GW_T_INSTANCE_AWAY,   /* packets are tunnelled to its CSCI-ID, which its egress or itself has */
+    GW_T_INSTANCE_HERE,   /* this node is its egress: they are taken out and routed to `via` */
+    GW_T_INSTANCE_BESIDE, /* its egress, too, but the host of the CSCI-ID takes them out */
 };
 enum gw_t_instance_state { GW_T_INSTANCE_UP, GW_T_INSTANCE_DRAINING, GW_T_INSTANCE_DEAD };
 struct gw_t_instance {
@@ -74,9 +107,13 @@ struct gw_t_instance {
     struct gw_t_addr cs_id;  /* HERE: what it serves */
     __u32 candidate;         /* its index in `candidates`, or GW_T_NO_CANDIDATE */
     __u32 generation;
-    struct gw_t_use use; /* packets to it */
+    __u32 cs; /* id of its service, or GW_T_NO_SERVICE: flows of others have lost it */
+    __u32 _pad;
+    __u64 flows;             /* that began here */
+    struct gw_t_use in, out; /* packets of clients here; out of tunnels, as its egress */
 };
 #define GW_T_NO_CANDIDATE 0xffffffffu
+#define GW_T_NO_SERVICE   0xffffffffu
 
 #define GW_SERVICES_MAX 64
 /* What a service's choices are made from; by its id. */

@@ -163,6 +163,7 @@ static void take_slot(uint8_t *ring, bool *taken, struct walk *w, uint32_t who)
 void gw_steer_fill_ring(const struct gw_steer_tables *t)
 {
     bool taken[GW_STEER_RING] = {false};
+    uint8_t ring[GW_STEER_RING] = {0}; /* the other one is in use */
     struct walk walk[GW_STEER_CANDIDATES];
     uint32_t who[GW_STEER_CANDIDATES], n = 0;
 
@@ -172,9 +173,9 @@ void gw_steer_fill_ring(const struct gw_steer_tables *t)
         walk[n] = walk_of(&t->candidate[i]);
         who[n++] = i;
     }
-    memset(t->ring, 0, GW_STEER_RING);
     for (uint32_t k = 0; n > 0 && k < GW_STEER_RING; k++)
-        take_slot(t->ring, taken, &walk[k % n], who[k % n]);
+        take_slot(ring, taken, &walk[k % n], who[k % n]);
+    memcpy(t->ring, ring, sizeof ring);
 }
 
 /* -- names --------------------------------------------------------------------------------------

@@ -44,13 +44,14 @@ enum gw_steer_policy {
 enum gw_steer_state { GW_STEER_DOWN, GW_STEER_UP, GW_STEER_DRAINING };
 
 /* Why this one, for `godwit why`. */
-#define GW_STEER_REASONS(X)                                                \
-    X(GW_STEER_NOBODY, "no instance is up")                                \
-    X(GW_STEER_SOONEST, "answers soonest of the sampled that are not hot") \
-    X(GW_STEER_ALL_HOT, "all sampled are hot: least filled")               \
-    X(GW_STEER_BY_POLICY, "first by the service's policy")                 \
-    X(GW_STEER_NEXT, "in place of one that is not usable")                 \
-    X(GW_STEER_LAST_RESORT, "none is free of failures: the one with fewest")
+#define GW_STEER_REASONS(X)                                                  \
+    X(GW_STEER_NOBODY, "no instance is up")                                  \
+    X(GW_STEER_SOONEST, "answers soonest of the sampled that are not hot")   \
+    X(GW_STEER_ALL_HOT, "all sampled are hot: least filled")                 \
+    X(GW_STEER_BY_POLICY, "first by the service's policy")                   \
+    X(GW_STEER_NEXT, "in place of one that is not usable")                   \
+    X(GW_STEER_LAST_RESORT, "none is free of failures: the one with fewest") \
+    X(GW_STEER_TOLD, "another node has chosen")
 
 enum gw_steer_reason { GW_STEER_REASONS(GW_STEER_ENUM) GW_STEER_REASON_COUNT };
 

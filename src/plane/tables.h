@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define GW_PLANE_SCHEMA 5
+#define GW_PLANE_SCHEMA 6
 
 /* An IPv6 address in network order. */
 struct gw_t_addr {
@@ -53,7 +53,7 @@ struct gw_t_self {
     __u32 hop_limit;      /* of outer headers */
     __u32 nets_used;      /* entries in `nets` for no station; 0 saves the lookup */
     __u32 services_used;  /* entries in `services` */
-    __u32 instances_here; /* entries in `instances` of kind HERE */
+    __u32 instances_here; /* entries in `instances` of kind HERE or BESIDE */
     __u32 _pad;
     struct gw_t_bucket punts;
 };
@@ -141,6 +141,7 @@ struct gw_t_counter {
     X(GW_R_ROUTED, "forwarded-routed")                                                         \
     X(GW_R_STEERED, "forwarded-steered") /* to an instance of a service */                     \
     X(GW_R_SERVED, "forwarded-served")   /* to one that this node is the egress of */          \
+    X(GW_R_ASKED, "forwarded-asked")     /* to the D-Router that is to choose one */           \
     X(GW_R_MALFORMED, "drop-malformed")                                                        \
     X(GW_R_BAD_LLADDR, "drop-bad-link-layer-source")                                           \
     X(GW_R_UNKNOWN_STATION, "drop-unknown-station")                                            \
@@ -187,7 +188,7 @@ enum gw_reason {
 #define GW_ERROR_RATE  200
 #define GW_ERROR_BURST 50
 
-enum gw_ev_kind { GW_EV_STATION, GW_EV_FIRST, GW_EV_ERROR };
+enum gw_ev_kind { GW_EV_STATION, GW_EV_FIRST, GW_EV_ERROR, GW_EV_MISS };
 
 /* As much of a packet as an ICMPv6 error quotes: 1280 - 40 - 8 (RFC 4443 §2.4 (c)). */
 #define GW_QUOTE_MAX 1232
@@ -206,6 +207,16 @@ struct gw_ev_first {
     struct gw_ev_head head;
     struct gw_t_prefix_key prefix;
     __u32 up;
+};
+/* A D-Forwarder asked about a flow, and it goes there (serve.h). */
+struct gw_ev_miss {
+    struct gw_ev_head head;
+    struct gw_t_addr from, client, cs_id, csci_id;
+    __u16 sport, dport; /* network order; 0 where affinity does not look at them */
+    __u8 proto;
+    __u8 _pad[3];
+    __u32 cs; /* id of the service */
+    __u32 _pad2;
 };
 /* An ICMPv6 error is due to the source of the (inner) packet. */
 struct gw_ev_error {

@@ -171,6 +171,8 @@ static int load(struct gw_bpf *b, const struct gw_config *c)
             size = (uint32_t)(c->npeers * SPARE + PEERS_MIN);
         else if (m == b->skel->maps.flows)
             size = table_size(c->limits.flows);
+        else if (m == b->skel->maps.pending)
+            size = table_size(c->limits.flows < GW_PENDING_MAX ? c->limits.flows : GW_PENDING_MAX);
         if (prepare_map(b, m, size))
             return GW_ESYS;
     }

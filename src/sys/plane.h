@@ -52,6 +52,8 @@ struct gw_bpf_ops {
     /* The first packet of a watched prefix (watch_up, watch_down of the intent). */
     void (*first_packet)(void *user, const struct gw_prefix *prefix, bool uplink,
                          struct gw_time seen);
+    /* A D-Forwarder asked and this node chose. */
+    void (*missed)(void *user, const struct gw_miss *m);
 };
 /* Becomes readable when gw_bpf_dispatch has work. An epoll descriptor: watch it for input only,
  * level-triggered (uv_poll is fine); it belongs to the handle. */

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "gw_path.skel.h"
 #include "plane/icmp.h"
+#include "plane/serve_entries.h"
 #include "sys/plane_impl.h"
 
 enum { ICMP_BATCH = 64, ICMP_ROOM = 2048, PROTO_RAW = 255 };
@@ -39,6 +40,25 @@ static void on_first(const struct gw_bpf *b, const struct gw_ev_first *e)
     if (b->ops->first_packet)
         b->ops->first_packet(b->user, &prefix, e->up != 0,
                              (struct gw_time){(int64_t)e->head.mono_ns});
+}
+
+static void on_miss(const struct gw_bpf *b, const struct gw_ev_miss *e)
+{
+    const struct gw_t_flow_key key = {.src = e->client,
+                                      .cs_id = e->cs_id,
+                                      .sport = e->sport,
+                                      .dport = e->dport,
+                                      .proto = e->proto};
+
+    if (!b->ops->missed || !gw_bpf_service_used(b, e->cs))
+        return;
+    const struct gw_bpf_service *s = &b->service[e->cs];
+    b->ops->missed(b->user, &(struct gw_miss){.service = gw_entry_cs_of(&s->key),
+                                              .affinity = gw_entry_affinity_of(s->affinity),
+                                              .flow = gw_entry_flow_of(&key),
+                                              .from = gw_entry_addr_of(&e->from),
+                                              .csci_id = gw_entry_addr_of(&e->csci_id),
+                                              .seen = {(int64_t)e->head.mono_ns}});
 }
 
 static void on_error(const struct gw_bpf *b, const struct gw_ev_error *e)
@@ -73,6 +93,9 @@ static int on_event(void *user, void *data, size_t size)
         break;
     case GW_EV_ERROR:
         on_error(b, data);
+        break;
+    case GW_EV_MISS:
+        on_miss(b, data);
         break;
     }
     return 0;

@@ -30,6 +30,11 @@ struct gw_bpf {
     struct gw_t_steer *steer; /* the map, GW_SERVICES_MAX of them */
     uint64_t service_ids;     /* bits: those in use */
     struct gw_steer_rule rule[GW_SERVICES_MAX];
+    struct gw_bpf_service {
+        struct gw_t_cs_key key;
+        uint64_t timeout_ns;
+        uint32_t affinity;
+    } service[GW_SERVICES_MAX]; /* those in use */
     bool adopted;
     struct gw_time deadline; /* at 0 first: a former loader may have lowered MTUs */
     int ncpus;
@@ -68,6 +73,14 @@ int gw_bpf_serve_open(struct gw_bpf *b);
 void gw_bpf_serve_close(struct gw_bpf *b);
 int gw_bpf_serve_apply(struct gw_bpf *b, const struct gw_intent *in);
 void gw_bpf_serve_sync(struct gw_bpf *b); /* removes what was not set since the start */
+bool gw_bpf_service_used(const struct gw_bpf *b, uint32_t id);
+/* A flow of that candidate begins (1) or has ended (-1); GW_T_NO_CANDIDATE: nothing. */
+void gw_bpf_in_flight(const struct gw_bpf *b, uint32_t candidate, int by);
+/* The candidate that the flow counts at, or GW_T_NO_CANDIDATE. */
+uint32_t gw_bpf_candidate_of(const struct gw_bpf *b, const struct gw_t_flow *f);
+
+/* plane_flows.c: flows. */
+int gw_bpf_flow_apply(struct gw_bpf *b, const struct gw_intent *in);
 
 /* plane_events.c */
 int gw_bpf_events_open(struct gw_bpf *b);

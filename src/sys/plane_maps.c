@@ -352,6 +352,9 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
     case GW_INTENT_INSTANCE_SET:
     case GW_INTENT_INSTANCE_DEL:
         return gw_bpf_serve_apply(b, in);
+    case GW_INTENT_FLOW_SET:
+    case GW_INTENT_FLOW_DEL:
+        return gw_bpf_flow_apply(b, in);
     case GW_INTENT_SYNC:
         return sync(b);
     }

@@ -49,20 +49,26 @@ static void walk(int fd, void *key, void *next, size_t key_size, void *value,
     }
 }
 
+static void note(struct gw_bpf *b, const struct gw_t_cs_key *key, const struct gw_t_cs *s)
+{
+    b->service_ids |= UINT64_C(1) << s->id;
+    b->service[s->id] =
+        (struct gw_bpf_service){.key = *key, .timeout_ns = s->timeout_ns, .affinity = s->affinity};
+}
+
 static void note_service(struct gw_bpf *b, const void *key, const void *value)
 {
     const struct gw_t_cs *s = value;
 
-    (void)key;
     if (s->id < GW_SERVICES_MAX)
-        b->service_ids |= UINT64_C(1) << s->id;
+        note(b, key, s);
     b->services_used++;
 }
 
 static void note_instance(struct gw_bpf *b, const void *key, const void *value)
 {
     (void)key;
-    b->instances_here += ((const struct gw_t_instance *)value)->kind == GW_T_INSTANCE_HERE;
+    b->instances_here += ((const struct gw_t_instance *)value)->kind != GW_T_INSTANCE_AWAY;
 }
 
 static void walk_services(struct gw_bpf *b,
@@ -108,16 +114,37 @@ void gw_bpf_serve_close(struct gw_bpf *b)
 /* -- services -----------------------------------------------------------------------------------
  */
 
+bool gw_bpf_service_used(const struct gw_bpf *b, uint32_t id)
+{
+    return id < GW_SERVICES_MAX && (b->service_ids >> id & 1) != 0;
+}
+
+/* What passes between the look-up and the update is not counted; so there is none that would
+ * change nothing. */
+static int put_service(const struct gw_bpf *b, const struct gw_t_cs_key *key, struct gw_t_cs *v,
+                       const struct gw_t_cs *old)
+{
+    v->generation = b->generation;
+    if (old != NULL && gw_entry_cs_same(v, old))
+        return GW_OK;
+    if (old != NULL) {
+        v->flows = old->flows;
+        v->asked = old->asked;
+        v->use = old->use;
+    }
+    return put(b, services_fd(b), key, v);
+}
+
 static int service_set(struct gw_bpf *b, const struct gw_intent_service *in)
 {
     struct gw_t_cs_key key;
-    struct gw_t_cs v;
+    struct gw_t_cs v, old;
     uint32_t id = 0;
 
     gw_entry_cs_key(&in->key, &key);
-    bool known = bpf_map_lookup_elem(services_fd(b), &key, &v) == 0;
+    bool known = bpf_map_lookup_elem(services_fd(b), &key, &old) == 0;
     if (known) {
-        id = v.id;
+        id = old.id;
     } else {
         while (id < GW_SERVICES_MAX && (b->service_ids >> id & 1) != 0)
             id++;
@@ -131,19 +158,19 @@ static int service_set(struct gw_bpf *b, const struct gw_intent_service *in)
     gw_steer_weigh(&t);
     gw_steer_fill_ring(&t);
     gw_entry_cs(in, id, &v);
-    v.generation = b->generation;
-    int rc = put(b, services_fd(b), &key, &v);
-    if (rc != GW_OK || known)
+    int rc = put_service(b, &key, &v, known ? &old : NULL);
+    if (rc != GW_OK)
         return rc;
-    b->service_ids |= UINT64_C(1) << id;
+    note(b, &key, &v);
+    if (known)
+        return GW_OK;
     b->services_used++;
     return gw_bpf_set_used(b);
 }
 
-/* Its flows would be somebody else's when the id is given away again. */
-static void drop_flows(const struct gw_bpf *b, uint32_t id)
+/* Its flows and instances would be somebody else's when the id is given away again. */
+static void drop_flows(int fd, uint32_t id)
 {
-    int fd = bpf_map__fd(b->skel->maps.flows);
     struct gw_t_flow_key key, next;
     struct gw_t_flow v;
 
@@ -155,13 +182,32 @@ static void drop_flows(const struct gw_bpf *b, uint32_t id)
     }
 }
 
+static void orphan_instances(const struct gw_bpf *b, uint32_t id)
+{
+    int fd = instances_fd(b);
+    struct gw_t_addr key, next;
+    struct gw_t_instance v;
+
+    for (int more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+        key = next;
+        more = !bpf_map_get_next_key(fd, &key, &next);
+        if (bpf_map_lookup_elem(fd, &key, &v) != 0 || v.cs != id)
+            continue;
+        v.cs = GW_T_NO_SERVICE;
+        v.candidate = GW_T_NO_CANDIDATE;
+        bpf_map_update_elem(fd, &key, &v, BPF_EXIST);
+    }
+}
+
 static void service_gone(struct gw_bpf *b, const void *key, const void *value)
 {
     uint32_t id = ((const struct gw_t_cs *)value)->id;
 
     if (bpf_map_delete_elem(services_fd(b), key) != 0 || id >= GW_SERVICES_MAX)
         return;
-    drop_flows(b, id);
+    drop_flows(bpf_map__fd(b->skel->maps.flows), id);
+    drop_flows(bpf_map__fd(b->skel->maps.pending), id);
+    orphan_instances(b, id);
     b->steer[id].service.count = 0;
     b->service_ids &= ~(UINT64_C(1) << id);
     b->services_used--;
@@ -195,47 +241,87 @@ static void no_candidate(const struct gw_bpf *b, const struct gw_t_addr *csci, u
     gw_serve_no_candidate(&t, &a, &b->rule[id]);
 }
 
+/* As put_service. */
+static int put_instance(struct gw_bpf *b, const struct gw_t_addr *key, struct gw_t_instance *v,
+                        const struct gw_t_instance *old)
+{
+    bool was_here = old != NULL && old->kind != GW_T_INSTANCE_AWAY;
+    bool is_here = v->kind != GW_T_INSTANCE_AWAY;
+
+    v->generation = b->generation;
+    if (old != NULL && gw_entry_instance_same(v, old))
+        return GW_OK;
+    if (old != NULL) {
+        v->flows = old->flows;
+        v->in = old->in;
+        v->out = old->out;
+    }
+    int rc = put(b, instances_fd(b), key, v);
+    if (rc != GW_OK || was_here == is_here)
+        return rc;
+    b->instances_here += is_here ? 1u : ~0u;
+    return gw_bpf_set_used(b);
+}
+
+/* It is in its own table before it can be chosen, and no candidate any more before it is gone. */
 static int instance_set(struct gw_bpf *b, const struct gw_intent_instance *in)
 {
     struct gw_t_cs_key of;
     struct gw_t_addr key;
     struct gw_t_instance v, old;
-    struct gw_t_cs cs;
+    struct gw_t_cs cs = {.id = GW_T_NO_SERVICE};
+    struct gw_steer_tables t;
     uint32_t candidate = GW_T_NO_CANDIDATE;
 
     gw_entry_addr(&in->csci_id, &key);
     gw_entry_cs_key(&in->service, &of);
     bool known = bpf_map_lookup_elem(instances_fd(b), &key, &old) == 0;
     bool served = bpf_map_lookup_elem(services_fd(b), &of, &cs) == 0;
-    if (known && (!served || old.candidate / GW_STEER_CANDIDATES != cs.id))
+    if (known && old.cs != cs.id)
         no_candidate(b, &key, old.candidate);
     if (served) {
-        struct gw_steer_tables t = gw_serve_tables(&b->steer[cs.id]);
-        candidate = gw_serve_candidate(&t, in, &b->rule[cs.id]);
+        t = gw_serve_tables(&b->steer[cs.id]);
+        candidate = gw_serve_place(&t, &in->csci_id);
     }
-    gw_entry_instance(in, candidate, &v);
-    v.generation = b->generation;
-    if (known)
-        v.use = old.use;
-    int rc = put(b, instances_fd(b), &key, &v);
-    if (rc != GW_OK)
+    gw_entry_instance(in, cs.id, candidate, &v);
+    int rc = put_instance(b, &key, &v, known ? &old : NULL);
+    if (rc != GW_OK || !served)
         return rc;
-    bool was_here = known && old.kind == GW_T_INSTANCE_HERE;
-    if (was_here != in->here) {
-        b->instances_here += in->here ? 1u : ~0u;
-        rc = gw_bpf_set_used(b);
-    }
-    return rc == GW_OK && served && candidate == GW_T_NO_CANDIDATE ? GW_EFULL : rc;
+    if (candidate == GW_T_NO_CANDIDATE)
+        return GW_EFULL;
+    gw_serve_candidate(&t, in, &b->rule[cs.id]);
+    return GW_OK;
 }
 
 static void instance_gone(struct gw_bpf *b, const void *key, const void *value)
 {
     const struct gw_t_instance *v = value;
 
-    if (bpf_map_delete_elem(instances_fd(b), key) != 0)
-        return;
     no_candidate(b, key, v->candidate);
-    b->instances_here -= v->kind == GW_T_INSTANCE_HERE;
+    if (bpf_map_delete_elem(instances_fd(b), key) == 0)
+        b->instances_here -= v->kind != GW_T_INSTANCE_AWAY;
+}
+
+uint32_t gw_bpf_candidate_of(const struct gw_bpf *b, const struct gw_t_flow *f)
+{
+    struct gw_t_instance x;
+
+    if (bpf_map_lookup_elem(instances_fd(b), &f->csci_id, &x) != 0 || x.cs != f->cs)
+        return GW_T_NO_CANDIDATE;
+    return x.candidate;
+}
+
+void gw_bpf_in_flight(const struct gw_bpf *b, uint32_t candidate, int by)
+{
+    uint32_t id = candidate / GW_STEER_CANDIDATES;
+
+    if (candidate == GW_T_NO_CANDIDATE || id >= GW_SERVICES_MAX)
+        return;
+    struct gw_t_candidate_use *u = &b->steer[id].candidate_use[candidate % GW_STEER_CANDIDATES];
+    if (by > 0)
+        gw_steer_begin_flow(u);
+    else
+        gw_steer_end_flow(u);
 }
 
 static int instance_del(struct gw_bpf *b, const struct gw_intent_instance *in)

@@ -299,18 +299,27 @@ int gw_lma_leave(struct gw_lma_session *s, const struct gw_lma_request *q)
     return 0;
 }
 
+/* Since its last PBU, or since the start. Added to the Timestamp of that it is the MAG's time now,
+ * whatever this node's clock says: one that ran ahead would be taken for right by the next start
+ * (clock.c). */
+static struct gw_time age(const struct gw_lma_session *s)
+{
+    struct gw_time from = gw_time_sub(s->expires, gw_lm_lifetime_span(s->b.lifetime));
+
+    return gw_time_sub(s->lma->lm->now.mono, from);
+}
+
 void gw_lma_retire(struct gw_lma_session *s, struct gw_time span, bool wait)
 {
     struct gw_lm *lm = s->lma->lm;
-    uint64_t now = gw_lm_timestamp(lm->now.wall_ns);
 
     if (!wait)
         free_wait(s);
     lm->count[GW_CNT_REVOKED]++;
+    if (s->b.attached != 0) /* a PBU that is under way is too late */
+        s->b.attached += gw_lm_timestamp_span(age(s));
     s->leaving = true;
     s->lapses = s->expires;
-    if (s->b.attached != 0 && s->b.attached < now) /* a PBU that is under way is too late */
-        s->b.attached = now;
     gw_lma_unprogram(s);
     gw_lma_unowe(s);
     gw_lma_put(s);

@@ -22,6 +22,13 @@ struct {
 } flows SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct gw_t_flow_key);
+    __type(value, struct gw_t_flow);
+} pending SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, GW_SERVICES_MAX *GW_STEER_CANDIDATES);
     __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -43,24 +50,32 @@ GW_INLINE struct gw_t_cs *gw_tbl_cs(void *t, const struct gw_t_cs_key *key)
     return bpf_map_lookup_elem(&services, key);
 }
 
-GW_INLINE struct gw_t_flow *gw_tbl_flow(void *t, const struct gw_t_flow_key *key)
+GW_INLINE struct gw_t_flow *gw_tbl_flow(void *t, int of_pending, const struct gw_t_flow_key *key)
 {
     (void)t;
+    if (of_pending)
+        return bpf_map_lookup_elem(&pending, key);
     return bpf_map_lookup_elem(&flows, key);
 }
 
-GW_INLINE struct gw_t_flow *gw_tbl_flow_add(void *t, const struct gw_t_flow_key *key,
-                                            const struct gw_t_flow *flow)
+GW_INLINE struct gw_t_flow *gw_tbl_flow_add(void *t, int of_pending,
+                                            const struct gw_t_flow_key *key,
+                                            const struct gw_t_flow *flow, int *fresh)
 {
-    (void)t;
-    bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
-    return bpf_map_lookup_elem(&flows, key);
+    if (of_pending)
+        *fresh = bpf_map_update_elem(&pending, key, flow, BPF_NOEXIST) == 0;
+    else
+        *fresh = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST) == 0;
+    return gw_tbl_flow(t, of_pending, key);
 }
 
-GW_INLINE void gw_tbl_flow_del(void *t, const struct gw_t_flow_key *key)
+GW_INLINE void gw_tbl_flow_del(void *t, int of_pending, const struct gw_t_flow_key *key)
 {
     (void)t;
-    bpf_map_delete_elem(&flows, key);
+    if (of_pending)
+        bpf_map_delete_elem(&pending, key);
+    else
+        bpf_map_delete_elem(&flows, key);
 }
 
 GW_INLINE struct gw_t_instance *gw_tbl_instance(void *t, const struct gw_t_addr *csci_id)

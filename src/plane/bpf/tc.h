@@ -17,7 +17,7 @@
 GW_INLINE void gw_tc_error(struct __sk_buff *skb, struct gw_t_self *me, const struct gw_pkt *p,
                            const struct gw_verdict *v, __u64 now)
 {
-    __u32 off = GW_ETH_LEN + (v->decap ? GW_IP6_LEN : 0), len = skb->len;
+    __u32 off = GW_ETH_LEN + gw_outer_off(v), len = skb->len;
 
     if (!gw_bucket_take(&me->punts, now, GW_ERROR_RATE, GW_ERROR_BURST))
         return gw_count(GW_R_ERROR_BOUND, 0);
@@ -57,17 +57,20 @@ GW_INLINE int gw_tc_edit(struct __sk_buff *skb, const struct gw_verdict *v,
                          const struct gw_headers *h)
 {
     __u64 grow = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
-    __u32 inner = GW_ETH_LEN + (v->decap ? GW_IP6_LEN : 0);
+    __s32 by = (__s32)gw_outer_on(v) - (__s32)gw_outer_off(v);
 
-    if (bpf_skb_store_bytes(skb, inner, h->inner, sizeof h->inner, BPF_F_RECOMPUTE_CSUM))
+    if (bpf_skb_store_bytes(skb, GW_ETH_LEN + gw_outer_off(v), h->inner, sizeof h->inner,
+                            BPF_F_RECOMPUTE_CSUM))
         return -1;
-    if (v->encap && !v->decap && bpf_skb_adjust_room(skb, GW_IP6_LEN, BPF_ADJ_ROOM_MAC, grow))
+    if (by > 0 && bpf_skb_adjust_room(skb, by, BPF_ADJ_ROOM_MAC, grow))
         return -1;
-    if (v->decap && !v->encap &&
-        bpf_skb_adjust_room(skb, -GW_IP6_LEN, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
+    if (by < 0 && bpf_skb_adjust_room(skb, by, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
         return -1;
-    if (v->encap &&
-        bpf_skb_store_bytes(skb, GW_ETH_LEN, &h->outer, sizeof h->outer, BPF_F_RECOMPUTE_CSUM))
+    if (v->encap && bpf_skb_store_bytes(skb, GW_ETH_LEN, &h->outer.ip, sizeof h->outer.ip,
+                                        BPF_F_RECOMPUTE_CSUM))
+        return -1;
+    if (v->ask && bpf_skb_store_bytes(skb, GW_ETH_LEN + GW_IP6_LEN, h->outer.mark,
+                                      sizeof h->outer.mark, BPF_F_RECOMPUTE_CSUM))
         return -1;
     if (v->deliver)
         return (int)bpf_skb_store_bytes(skb, 0, &h->eth, sizeof h->eth, 0);

@@ -33,7 +33,7 @@ GW_INLINE __u32 gw_xdp_target(struct xdp_md *ctx, const struct gw_pkt *p,
 GW_INLINE int gw_xdp_edit(struct xdp_md *ctx, const struct gw_verdict *v,
                           const struct gw_headers *h)
 {
-    int move = v->encap ? (v->decap ? 0 : -GW_IP6_LEN) : (v->decap ? GW_IP6_LEN : 0);
+    int move = (int)gw_outer_off(v) - (int)gw_outer_on(v);
 
     if (move && bpf_xdp_adjust_head(ctx, move))
         return -1;
@@ -47,8 +47,15 @@ GW_INLINE int gw_xdp_edit(struct xdp_md *ctx, const struct gw_verdict *v,
     }
     if (data + GW_ETH_LEN + 2 * GW_IP6_LEN > end)
         return -1;
-    GW_COPY(GW_HDR(data + GW_ETH_LEN), &h->outer, sizeof h->outer);
-    GW_COPY(GW_HDR(data + GW_ETH_LEN + GW_IP6_LEN), h->inner, sizeof h->inner);
+    GW_COPY(GW_HDR(data + GW_ETH_LEN), &h->outer.ip, sizeof h->outer.ip);
+    if (!v->ask) {
+        GW_COPY(GW_HDR(data + GW_ETH_LEN + GW_IP6_LEN), h->inner, sizeof h->inner);
+        return 0;
+    }
+    if (data + GW_ETH_LEN + 2 * GW_IP6_LEN + GW_MARK_LEN > end)
+        return -1;
+    GW_COPY(GW_HDR(data + GW_ETH_LEN + GW_IP6_LEN), h->outer.mark, sizeof h->outer.mark);
+    GW_COPY(GW_HDR(data + GW_ETH_LEN + GW_IP6_LEN + GW_MARK_LEN), h->inner, sizeof h->inner);
     return 0;
 }
 
