@@ -289,9 +289,8 @@ static void act(struct sim *s, struct sim_node *n, const struct gw_action *a)
     case GW_ACT_USE:
         read_use(n, &a->use);
         break;
-    case GW_ACT_PARAM_PROBLEM:
-        break;              /* to whoever sent it, who counts it at most */
-    case GW_ACT_SEND_STAMP: /* no node here measures paths */
+    case GW_ACT_PARAM_PROBLEM: /* to whoever sent it, who counts it at most */
+    case GW_ACT_SEND_STAMP:    /* no node here measures paths */
         break;
     }
 }
