@@ -109,7 +109,7 @@ static struct gw_intent_flow any_flow(struct gw_rd *r)
 {
     return (struct gw_intent_flow){
         .service = any_key(r),
-        .key = {.client = any_addr(r), .cs_id = any_addr(r), .proto = gw_rd_u8(r)},
+        .flow = {.src = any_addr(r), .proto = gw_rd_u8(r), .sport = gw_rd_u8(r)},
         .csci_id = any_addr(r),
         .now = GW_SEC(8)};
 }

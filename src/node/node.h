@@ -59,15 +59,6 @@ struct gw_sample {
     uint32_t slots;           /* 0: as configured */
     struct gw_metric_raw raw; /* L0 */
 };
-/* A flow that this D-Router chose an instance for, and whose D-Forwarder is to be told (MAPPING).
- */
-struct gw_miss {
-    struct gw_addr from; /* the D-Forwarder */
-    struct gw_service_key service;
-    struct gw_flow_id flow;
-    struct gw_addr csci_id, egress;
-};
-
 struct gw_input {
     enum gw_input_kind kind;
     union {

@@ -66,13 +66,6 @@ enum gw_instance_state { GW_INSTANCE_UP, GW_INSTANCE_DRAINING, GW_INSTANCE_DEAD 
  * host, which has the CSCI-ID: the egress passes the tunnel packet on. */
 enum gw_delivery { GW_DELIVERY_DIRECT, GW_DELIVERY_TUNNEL };
 
-/* A flow, as its packets from the client show it. Ports of TCP and UDP, 0 for others. */
-struct gw_flow_key {
-    struct gw_addr client, cs_id;
-    uint8_t proto;
-    uint16_t sport, dport;
-};
-
 /* How the flows of a service are steered (steer_tables.h has what the numbers mean). */
 struct gw_intent_service {
     struct gw_service_key key;
@@ -100,24 +93,22 @@ struct gw_intent_instance {
     struct gw_time now;                               /* when this is said */
 };
 
-/* What another node has chosen (MAPPING, SELECTION, handover). The parts of the key that the
- * service's affinity does not look at do not matter. */
+/* What another node has chosen (MAPPING, handover). What the service's affinity does not look at
+ * does not matter here. */
 struct gw_intent_flow {
     struct gw_service_key service;
-    struct gw_flow_key key;
+    struct gw_flow_id flow;
     struct gw_addr csci_id;
     struct gw_time now; /* monotonic; the flow's timeout begins */
 };
 
-/* A D-Forwarder asked: this is the answer that its control plane has yet to be told (MAPPING). Said
- * again every GW_MISS_AGAIN_NS (tables.h) while marked packets of the flow keep coming. */
+/* What a driver reports, too: this D-Router chose for a D-Forwarder, which is to be told (MAPPING).
+ * Again every GW_MISS_AGAIN_NS (serve_tables.h) while marked packets of the flow keep coming. */
 struct gw_miss {
+    struct gw_addr from; /* the D-Forwarder */
     struct gw_service_key service;
-    enum gw_affinity affinity;
-    struct gw_flow_key flow; /* zero where affinity does not look */
-    struct gw_addr from;     /* the D-Forwarder */
-    struct gw_addr csci_id;
-    struct gw_time seen; /* monotonic */
+    struct gw_flow_id flow;
+    struct gw_addr csci_id, egress; /* egress: this node's address if it is here */
 };
 
 struct gw_intent {

@@ -577,18 +577,21 @@ static void report_error(struct gw_native *n, const struct gw_verdict *v,
 }
 
 static void report_miss(const struct gw_native *n, const struct gw_pkt *p,
-                        const struct gw_verdict *v, uint64_t now)
+                        const struct gw_verdict *v)
 {
+    const struct gw_t_instance *x = v->instance;
     const struct gw_t_cs_key *key;
     const struct gw_t_cs *s = gw_ns_service(&n->serve, v->flow->cs, &key);
 
     if (n->ops.missed && s)
-        n->ops.missed(n->user, &(struct gw_miss){.service = gw_entry_cs_of(key),
-                                                 .affinity = gw_entry_affinity_of(s->affinity),
-                                                 .flow = gw_entry_flow_of(&p->serve.key),
-                                                 .from = gw_entry_addr_of(&p->outer.src),
-                                                 .csci_id = gw_entry_addr_of(&v->flow->csci_id),
-                                                 .seen = {(int64_t)now}});
+        n->ops.missed(n->user,
+                      &(struct gw_miss){.service = gw_entry_cs_of(key),
+                                        .flow = gw_entry_flow_of(&p->serve.key, s->affinity),
+                                        .from = gw_entry_addr_of(&p->outer.src),
+                                        .csci_id = gw_entry_addr_of(&v->flow->csci_id),
+                                        .egress = gw_entry_addr_of(x->kind == GW_T_INSTANCE_AWAY
+                                                                       ? &x->egress
+                                                                       : &n->self.addr)});
 }
 
 /* Counters, use, watches: after the packet's fate is sealed. */
@@ -600,7 +603,7 @@ static void settle(struct gw_native *n, const struct gw_pkt *p, const struct gw_
         return;
     uint32_t fired = gw_account(p, v, now);
     if (gw_serve_tells(p, v))
-        report_miss(n, p, v, now);
+        report_miss(n, p, v);
     if (v->up && fired & GW_T_WATCH_UP)
         report_first(n, v->up, true, now);
     if (v->down && fired & GW_T_WATCH_DOWN)

@@ -174,7 +174,7 @@ static int flow_set(struct gw_native_serve *s, const struct gw_intent_flow *in)
     const struct gw_ns_service *x = gw_table_get(&s->services, &of);
     if (x == NULL)
         return GW_ENOENT;
-    gw_entry_flow_key(&in->key, &key);
+    gw_entry_flow_key(&in->service.cs_id, &in->flow, &key);
     gw_t_flow_reduce(&x->v, &key);
     gw_entry_flow(in, x->v.id, &v);
     struct gw_t_flow *old = gw_ns_flow(s, GW_NS_FLOWS, &key);
@@ -199,7 +199,7 @@ static void flow_del(struct gw_native_serve *s, const struct gw_intent_flow *in)
     const struct gw_ns_service *x = gw_table_get(&s->services, &of);
     if (x == NULL)
         return;
-    gw_entry_flow_key(&in->key, &key);
+    gw_entry_flow_key(&in->service.cs_id, &in->flow, &key);
     gw_t_flow_reduce(&x->v, &key);
     gw_ns_flow_del(s, GW_NS_FLOWS, &key);
 }

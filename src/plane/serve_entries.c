@@ -49,13 +49,6 @@ void gw_entry_cs(const struct gw_intent_service *in, uint32_t id, struct gw_t_cs
         out->flags |= GW_T_CS_ASK;
 }
 
-enum gw_affinity gw_entry_affinity_of(uint32_t affinity)
-{
-    return affinity == GW_T_BY_CLIENT   ? GW_AFFINITY_CLIENT
-           : affinity == GW_T_BY_3TUPLE ? GW_AFFINITY_3TUPLE
-                                        : GW_AFFINITY_FLOW;
-}
-
 struct gw_addr gw_entry_addr_of(const struct gw_t_addr *in)
 {
     struct gw_addr a;
@@ -70,21 +63,26 @@ struct gw_service_key gw_entry_cs_of(const struct gw_t_cs_key *in)
         .cs_id = gw_entry_addr_of(&in->cs_id), .proto = in->proto, .port = ntohs(in->port)};
 }
 
-void gw_entry_flow_key(const struct gw_flow_key *in, struct gw_t_flow_key *out)
+void gw_entry_flow_key(const struct gw_addr *cs_id, const struct gw_flow_id *in,
+                       struct gw_t_flow_key *out)
 {
     *out = (struct gw_t_flow_key){
         .sport = htons(in->sport), .dport = htons(in->dport), .proto = in->proto};
-    gw_entry_addr(&in->client, &out->src);
-    gw_entry_addr(&in->cs_id, &out->cs_id);
+    gw_entry_addr(&in->src, &out->src);
+    gw_entry_addr(cs_id, &out->cs_id);
 }
 
-struct gw_flow_key gw_entry_flow_of(const struct gw_t_flow_key *in)
+struct gw_flow_id gw_entry_flow_of(const struct gw_t_flow_key *in, uint32_t affinity)
 {
-    return (struct gw_flow_key){.client = gw_entry_addr_of(&in->src),
-                                .cs_id = gw_entry_addr_of(&in->cs_id),
-                                .proto = in->proto,
-                                .sport = ntohs(in->sport),
-                                .dport = ntohs(in->dport)};
+    struct gw_flow_id f = {.src = gw_entry_addr_of(&in->src)};
+
+    if (affinity != GW_T_BY_CLIENT)
+        f.proto = in->proto;
+    if (affinity == GW_T_BY_FLOW) {
+        f.sport = ntohs(in->sport);
+        f.dport = ntohs(in->dport);
+    }
+    return f;
 }
 
 void gw_entry_flow(const struct gw_intent_flow *in, uint32_t id, struct gw_t_flow *out)

@@ -19,10 +19,11 @@ void gw_entry_cs_key(const struct gw_service_key *in, struct gw_t_cs_key *out);
 /* Of generation 0 and unused; id: where its candidates are, in units of GW_STEER_CANDIDATES. */
 void gw_entry_cs(const struct gw_intent_service *in, uint32_t id, struct gw_t_cs *out);
 /* All that packets of the flow show; gw_t_flow_reduce makes the key of it. */
-void gw_entry_flow_key(const struct gw_flow_key *in, struct gw_t_flow_key *out);
-struct gw_flow_key gw_entry_flow_of(const struct gw_t_flow_key *in);
+void gw_entry_flow_key(const struct gw_addr *cs_id, const struct gw_flow_id *in,
+                       struct gw_t_flow_key *out);
+/* Of a key in the table of a service of that affinity (enum gw_t_affinity). */
+struct gw_flow_id gw_entry_flow_of(const struct gw_t_flow_key *in, uint32_t affinity);
 struct gw_service_key gw_entry_cs_of(const struct gw_t_cs_key *in);
-enum gw_affinity gw_entry_affinity_of(uint32_t affinity);
 struct gw_addr gw_entry_addr_of(const struct gw_t_addr *in);
 /* Of a flow that another node has chosen for; not yet open. */
 void gw_entry_flow(const struct gw_intent_flow *in, uint32_t id, struct gw_t_flow *out);

@@ -211,7 +211,7 @@ struct gw_ev_first {
 /* A D-Forwarder asked about a flow, and it goes there (serve.h). */
 struct gw_ev_miss {
     struct gw_ev_head head;
-    struct gw_t_addr from, client, cs_id, csci_id;
+    struct gw_t_addr from, client, cs_id, csci_id, egress;
     __u16 sport, dport; /* network order; 0 where affinity does not look at them */
     __u8 proto;
     __u8 _pad[3];

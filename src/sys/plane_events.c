@@ -54,11 +54,10 @@ static void on_miss(const struct gw_bpf *b, const struct gw_ev_miss *e)
         return;
     const struct gw_bpf_service *s = &b->service[e->cs];
     b->ops->missed(b->user, &(struct gw_miss){.service = gw_entry_cs_of(&s->key),
-                                              .affinity = gw_entry_affinity_of(s->affinity),
-                                              .flow = gw_entry_flow_of(&key),
+                                              .flow = gw_entry_flow_of(&key, s->affinity),
                                               .from = gw_entry_addr_of(&e->from),
                                               .csci_id = gw_entry_addr_of(&e->csci_id),
-                                              .seen = {(int64_t)e->head.mono_ns}});
+                                              .egress = gw_entry_addr_of(&e->egress)});
 }
 
 static void on_error(const struct gw_bpf *b, const struct gw_ev_error *e)

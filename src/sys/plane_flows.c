@@ -17,7 +17,7 @@ static int flows_fd(const struct gw_bpf *b)
 
 /* The service and the key of the flow's entry, or GW_ENOENT: no such service. */
 static int find_service(const struct gw_bpf *b, const struct gw_service_key *of,
-                        const struct gw_flow_key *shown, struct gw_t_cs *s,
+                        const struct gw_flow_id *shown, struct gw_t_cs *s,
                         struct gw_t_flow_key *key)
 {
     struct gw_t_cs_key k;
@@ -25,7 +25,7 @@ static int find_service(const struct gw_bpf *b, const struct gw_service_key *of,
     gw_entry_cs_key(of, &k);
     if (bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.services), &k, s) != 0)
         return GW_ENOENT;
-    gw_entry_flow_key(shown, key);
+    gw_entry_flow_key(&of->cs_id, shown, key);
     gw_t_flow_reduce(s, key);
     return GW_OK;
 }
@@ -45,7 +45,7 @@ static int flow_set(const struct gw_bpf *b, const struct gw_intent_flow *in)
     struct gw_t_flow_key key;
     struct gw_t_flow v, old;
     struct gw_t_cs s;
-    int rc = find_service(b, &in->service, &in->key, &s, &key);
+    int rc = find_service(b, &in->service, &in->flow, &s, &key);
 
     if (rc != GW_OK)
         return rc;
@@ -69,7 +69,7 @@ int gw_bpf_flow_apply(struct gw_bpf *b, const struct gw_intent *in)
 
     if (in->kind == GW_INTENT_FLOW_SET)
         return flow_set(b, &in->flow);
-    if (find_service(b, &in->flow.service, &in->flow.key, &s, &key) == GW_OK)
+    if (find_service(b, &in->flow.service, &in->flow.flow, &s, &key) == GW_OK)
         flow_gone(b, &key);
     return GW_OK;
 }

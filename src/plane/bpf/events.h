@@ -51,7 +51,8 @@ GW_INLINE void gw_report_first(const struct gw_t_prefix *x, __u32 up, __u32 ifin
     bpf_ringbuf_submit(e, 0);
 }
 
-GW_INLINE void gw_report_miss(const struct gw_pkt *p, const struct gw_t_flow *f, __u64 now)
+GW_INLINE void gw_report_miss(const struct gw_t_self *me, const struct gw_pkt *p,
+                              const struct gw_verdict *v, __u64 now)
 {
     struct gw_ev_miss *e = gw_event(sizeof *e, GW_EV_MISS, p->ifindex, now);
 
@@ -60,23 +61,26 @@ GW_INLINE void gw_report_miss(const struct gw_pkt *p, const struct gw_t_flow *f,
     e->from = p->outer.src;
     e->client = p->serve.key.src;
     e->cs_id = p->serve.key.cs_id;
-    e->csci_id = f->csci_id;
+    e->csci_id = v->flow->csci_id;
+    e->egress =
+        v->instance && v->instance->kind == GW_T_INSTANCE_AWAY ? v->instance->egress : me->addr;
     e->sport = p->serve.key.sport;
     e->dport = p->serve.key.dport;
     e->proto = p->serve.key.proto;
-    e->cs = f->cs;
+    e->cs = v->flow->cs;
     bpf_ringbuf_submit(e, 0);
 }
 
 /* After the packet is out: what it changed in the tables, and who waited for it. */
-GW_INLINE void gw_settle(const struct gw_pkt *p, const struct gw_verdict *v, __u64 now)
+GW_INLINE void gw_settle(const struct gw_t_self *me, const struct gw_pkt *p,
+                         const struct gw_verdict *v, __u64 now)
 {
     gw_count(v->reason, p->len);
     if (v->action == GW_PATH_DROP || (v->action == GW_PATH_PASS && !v->decap))
         return;
     __u32 fired = gw_account(p, v, now);
     if (gw_serve_tells(p, v))
-        gw_report_miss(p, v->flow, now);
+        gw_report_miss(me, p, v, now);
     if (v->up && fired & GW_T_WATCH_UP)
         gw_report_first(v->up, 1, p->ifindex, now);
     if (v->down && fired & GW_T_WATCH_DOWN)

@@ -91,7 +91,7 @@ GW_INLINE int gw_tc_finish(struct __sk_buff *skb, struct gw_t_self *me, struct g
     }
     if (v->action == GW_PATH_DROP && v->icmp_type)
         gw_tc_error(skb, me, p, v, now);
-    gw_settle(p, v, now);
+    gw_settle(me, p, v, now);
     if (v->action == GW_PATH_DROP)
         return TC_ACT_SHOT;
     if (v->action == GW_PATH_PASS)

@@ -75,7 +75,7 @@ GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, struct gw_wo
     }
     if (gw_xdp_edit(ctx, v, h))
         gw_drop(v, GW_R_NO_ROOM);
-    gw_settle(p, v, now);
+    gw_settle(me, p, v, now);
     return v->action == GW_PATH_SEND ? (int)bpf_redirect(target, 0) : XDP_DROP;
 }
 
@@ -103,7 +103,7 @@ int gw_xdp(struct xdp_md *ctx)
         return gw_xdp_send(ctx, me, w, &v, now);
     if (v.action == GW_PATH_PASS || v.icmp_type)
         return XDP_PASS;
-    gw_settle(p, &v, now);
+    gw_settle(me, p, &v, now);
     return XDP_DROP;
 }
 
