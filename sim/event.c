@@ -14,8 +14,7 @@
 #define CHILDREN 4u
 
 struct sim_place {
-    int64_t at;
-    uint64_t tie;
+    unsigned __int128 order; /* time, then what decides a tie: one comparison, without a branch */
     size_t number;
 };
 struct sim_number {
@@ -23,9 +22,19 @@ struct sim_number {
     struct sim_event *event;
 };
 
+static unsigned __int128 order(int64_t at, uint64_t tie)
+{
+    return (unsigned __int128)(uint64_t)at << 64 | tie; /* no time is negative */
+}
+
+static int64_t at(const struct sim_place *p)
+{
+    return (int64_t)(p->order >> 64);
+}
+
 static bool before(const struct sim_place *a, const struct sim_place *b)
 {
-    return a->at != b->at ? a->at < b->at : a->tie < b->tie;
+    return a->order < b->order;
 }
 
 static void put(struct sim_queue *q, size_t i, const struct sim_place *p)
@@ -43,18 +52,32 @@ static void up(struct sim_queue *q, size_t i, struct sim_place p)
     put(q, i, &p);
 }
 
-static void down(struct sim_queue *q, size_t i, struct sim_place p)
+/* The first of the children from this one on; nothing predicts which it is. */
+static size_t first_of(const struct sim_place *heap, size_t child)
 {
-    for (size_t child; (child = CHILDREN * i + 1) < q->used; i = child) {
-        size_t end = child + CHILDREN < q->used ? child + CHILDREN : q->used;
-        for (size_t other = child + 1; other < end; other++)
-            if (before(&q->heap[other], &q->heap[child]))
-                child = other;
-        if (!before(&q->heap[child], &p))
-            break;
+    size_t a = child + before(&heap[child + 1], &heap[child]);
+    size_t b = child + 2 + before(&heap[child + 3], &heap[child + 2]);
+
+    return before(&heap[b], &heap[a]) ? b : a;
+}
+
+/* The free place i goes down to the last level: what takes it comes from there and hardly ever
+ * belongs higher up. */
+static size_t sink(struct sim_queue *q, size_t i)
+{
+    size_t child;
+
+    for (; (child = CHILDREN * i + 1) + CHILDREN <= q->used; i = child) {
+        child = first_of(q->heap, child);
         put(q, i, &q->heap[child]);
     }
-    put(q, i, &p);
+    if (child < q->used) {
+        for (size_t other = child + 1; other < q->used; other++)
+            child = before(&q->heap[other], &q->heap[child]) ? other : child;
+        put(q, i, &q->heap[child]);
+        i = child;
+    }
+    return i;
 }
 
 static void more_room(struct sim_queue *q)
@@ -81,7 +104,7 @@ void sim_post(struct sim *s, struct sim_event *e, int64_t at)
     e->number = number + 1;
     uint64_t draw = s->in_order ? 0 : gw_prng_u64(&s->prng);
     uint64_t tie = draw << 32 | (++q->order & 0xffffffff);
-    up(q, q->used++, (struct sim_place){e->at, tie, number});
+    up(q, q->used++, (struct sim_place){order(e->at, tie), number});
 }
 
 static void take(struct sim_queue *q, size_t i)
@@ -90,10 +113,8 @@ static void take(struct sim_queue *q, size_t i)
     struct sim_place last = q->heap[--q->used];
 
     q->number[number].event->number = 0;
-    if (i < q->used && i > 0 && before(&last, &q->heap[(i - 1) / CHILDREN]))
-        up(q, i, last);
-    else if (i < q->used)
-        down(q, i, last);
+    if (i < q->used)
+        up(q, sink(q, i), last);
     q->heap[q->used].number = number;
 }
 
@@ -107,7 +128,7 @@ struct sim_event *sim_next(struct sim *s, int64_t end)
 {
     struct sim_queue *q = &s->queue;
 
-    if (q->used == 0 || q->heap[0].at > end)
+    if (q->used == 0 || at(&q->heap[0]) > end)
         return NULL;
     struct sim_event *e = q->number[q->heap[0].number].event;
     take(q, 0);

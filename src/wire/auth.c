@@ -1,15 +1,16 @@
 /* auth.c: computing and checking the Mobility Message Authentication option (RFC 4285 §5) with
- * libcrypto. Keys come from the configuration, and replay (Mesg-ID) is src/fn's business.
+ * libcrypto's hashes; HMAC (RFC 2104) is made of them here, because what is kept of a key is then
+ * two hash states of 32 octets, and nothing is allocated for a message: doc/decisions.md. Keys come
+ * from the configuration, and replay (Mesg-ID) is src/fn's business.
  *
  * The option is written where its row says (4n+1); what pads the message behind it is outside the
  * MAC, as the RFC has it, and carries nothing: a reader takes only pads there.
  */
 #include "wire/auth.h"
 
-#include <openssl/core_names.h>
+#define OPENSSL_SUPPRESS_DEPRECATED /* a hash's state as a plain value */
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
 
 #include "wire/mh_int.h"
 
@@ -28,72 +29,128 @@ static size_t mac_len(enum gw_auth_alg alg)
     return 0;
 }
 
-static const char *digest(enum gw_auth_alg alg)
+/* -- hashes: either of them, behind one block ---------------------------------------------------
+ */
+
+#define BLOCK    64u /* octets, of both */
+#define HASH_MAX SHA256_DIGEST_LENGTH
+
+static void hash_block(enum gw_auth_alg alg, const uint8_t block[static BLOCK], uint32_t state[8])
+{
+    SHA256_CTX s256;
+    SHA_CTX s1;
+
+    switch (alg) {
+    case GW_AUTH_HMAC_SHA256_128:
+        (void)SHA256_Init(&s256);
+        (void)SHA256_Update(&s256, block, BLOCK);
+        memcpy(state, s256.h, sizeof s256.h);
+        return;
+    case GW_AUTH_HMAC_SHA1_96:
+        (void)SHA1_Init(&s1);
+        (void)SHA1_Update(&s1, block, BLOCK);
+        memcpy(state, (const uint32_t[5]){s1.h0, s1.h1, s1.h2, s1.h3, s1.h4}, 20);
+        return;
+    }
+}
+
+static size_t sha256_on(const uint32_t state[8], const uint8_t *data, size_t len, uint8_t *out)
+{
+    SHA256_CTX x;
+
+    (void)SHA256_Init(&x);
+    memcpy(x.h, state, sizeof x.h);
+    x.Nl = 8 * BLOCK;
+    (void)SHA256_Update(&x, data, len);
+    (void)SHA256_Final(out, &x);
+    return SHA256_DIGEST_LENGTH;
+}
+
+static size_t sha1_on(const uint32_t state[8], const uint8_t *data, size_t len, uint8_t *out)
+{
+    SHA_CTX x;
+
+    (void)SHA1_Init(&x);
+    x.h0 = state[0];
+    x.h1 = state[1];
+    x.h2 = state[2];
+    x.h3 = state[3];
+    x.h4 = state[4];
+    x.Nl = 8 * BLOCK;
+    (void)SHA1_Update(&x, data, len);
+    (void)SHA1_Final(out, &x);
+    return SHA_DIGEST_LENGTH;
+}
+
+/* The hash of the block of this state and of data behind it. */
+static size_t hash_on(enum gw_auth_alg alg, const uint32_t state[8], const uint8_t *data,
+                      size_t len, uint8_t out[static HASH_MAX])
 {
     switch (alg) {
     case GW_AUTH_HMAC_SHA256_128:
-        return "SHA256";
+        return sha256_on(state, data, len, out);
     case GW_AUTH_HMAC_SHA1_96:
-        return "SHA1";
+        return sha1_on(state, data, len, out);
     }
-    return NULL;
+    return 0;
+}
+
+/* -- keys ---------------------------------------------------------------------------------------
+ */
+
+static void hash_key(const struct gw_key *key, uint8_t with, uint32_t state[8])
+{
+    uint8_t block[BLOCK] = {0};
+
+    memcpy(block, key->secret, key->len);
+    for (size_t i = 0; i < BLOCK; i++)
+        block[i] ^= with;
+    hash_block(key->alg, block, state);
+    OPENSSL_cleanse(block, sizeof block);
 }
 
 static bool make_ready(struct gw_mac *mac)
 {
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-    char *name = (char *)(uintptr_t)digest(mac->key->alg); /* it is only read */
-    OSSL_PARAM how[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-        OSSL_PARAM_construct_end(),
-    };
-
-    mac->ctx = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
-    EVP_MAC_free(hmac); /* the context has its own share */
-    if (mac->ctx != NULL && EVP_MAC_init(mac->ctx, mac->key->secret, mac->key->len, how) == 1)
-        return true;
-    gw_mac_end(mac);
-    return false;
+    _Static_assert(sizeof mac->key->secret <= BLOCK, "a key is not hashed to become shorter");
+    if (mac->key->len > sizeof mac->key->secret || mac_len(mac->key->alg) == 0)
+        return false;
+    if (!mac->ready) {
+        hash_key(mac->key, 0x36, mac->inner);
+        hash_key(mac->key, 0x5c, mac->outer);
+        mac->ready = true;
+    }
+    return true;
 }
 
 void gw_mac_end(struct gw_mac *mac)
 {
-    EVP_MAC_CTX_free(mac->ctx);
-    mac->ctx = NULL;
-}
-
-/* What hashing the key has come to is kept in the context; without a key it begins there. */
-static bool begin(struct gw_mac *mac)
-{
-    const struct gw_key *key = mac->key;
-
-    if (mac->ctx != NULL)
-        return EVP_MAC_init(mac->ctx, NULL, 0, NULL) == 1;
-    return digest(key->alg) != NULL && key->len <= sizeof key->secret && make_ready(mac);
+    OPENSSL_cleanse(mac->inner, sizeof mac->inner);
+    OPENSSL_cleanse(mac->outer, sizeof mac->outer);
+    mac->ready = false;
 }
 
 /* The MAC over addresses and the first `covered` octets of the header. */
 static bool compute(const struct gw_mh_addrs *addrs, const uint8_t *data, size_t covered,
-                    struct gw_mac *mac, uint8_t out[static EVP_MAX_MD_SIZE])
+                    struct gw_mac *mac, uint8_t out[static HASH_MAX])
 {
     uint8_t text[32 + GW_MH_MAX];
-    size_t len;
 
-    if (covered > GW_MH_MAX || !begin(mac))
+    if (covered > GW_MH_MAX || !make_ready(mac))
         return false;
     memcpy(text, addrs->src.b, 16);
     memcpy(text + 16, addrs->dst.b, 16);
     memcpy(text + 32, data, covered);
     memset(text + 32 + GW_MH_CHECKSUM_AT, 0, 2);
-    return EVP_MAC_update(mac->ctx, text, 32 + covered) == 1 &&
-           EVP_MAC_final(mac->ctx, out, &len, EVP_MAX_MD_SIZE) == 1;
+    size_t n = hash_on(mac->key->alg, mac->inner, text, 32 + covered, out);
+    (void)hash_on(mac->key->alg, mac->outer, out, n, out);
+    return true;
 }
 
 int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
                  const struct gw_mh *m, struct gw_mac *mac, uint8_t *buf, size_t size)
 {
     static const uint8_t blank[MAC_MAX];
-    uint8_t made[EVP_MAX_MD_SIZE];
+    uint8_t made[HASH_MAX];
     struct gw_wr w = gw_wr_make(buf, size < GW_MH_MAX ? size : GW_MH_MAX);
     struct gw_opt o = {.type = GW_OPT_AUTH};
     size_t it = 0, n = mac_len(mac->key->alg);
@@ -114,7 +171,7 @@ int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addr
     if (len < 0)
         return len;
     if (!compute(addrs, buf, mac_at, mac, made))
-        return GW_ENOMEM;
+        return GW_EINVAL;
     memcpy(buf + mac_at, made, n);
     gw_mh_seal(addrs, buf, (size_t)len);
     return len;
@@ -123,7 +180,7 @@ int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addr
 int gw_mac_check(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,
                  size_t len, struct gw_mac *macs, size_t nmacs)
 {
-    uint8_t made[EVP_MAX_MD_SIZE];
+    uint8_t made[HASH_MAX];
 
     if (m->nopts == 0) /* others' experimental messages have none */
         return GW_EAUTH;

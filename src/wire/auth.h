@@ -19,15 +19,15 @@ struct gw_key {
     uint8_t secret[64];
 };
 
-/* A key at work: what need not be computed for each message again, in libcrypto's memory, from the
- * first message on. Zeroed but for `key`; must not be copied then. */
+/* A key at work: what hashing it has come to, from the first message on. Zeroed but for `key`. */
 struct gw_mac {
     const struct gw_key *key;
-    struct evp_mac_ctx_st *ctx;
+    bool ready;
+    uint32_t inner[8], outer[8]; /* a hash's state behind the key's block (RFC 2104 §4) */
 };
 void gw_mac_end(struct gw_mac *mac); /* wipes it; it may be used again */
 
-/* Like gw_mh_write, with the option appended and computed. GW_ENOMEM: libcrypto has none. */
+/* Like gw_mh_write, with the option appended and computed. */
 int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
                  const struct gw_mh *m, struct gw_mac *mac, uint8_t *buf, size_t size);
 
