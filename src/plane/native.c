@@ -742,3 +742,8 @@ size_t gw_native_nets(const struct gw_native *n)
 {
     return gw_table_count(&n->nets);
 }
+
+const struct gw_native_serve *gw_native_services(const struct gw_native *n)
+{
+    return &n->serve;
+}

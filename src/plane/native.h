@@ -11,6 +11,7 @@
 #include "plane/tables.h"
 
 struct gw_native;
+struct gw_native_serve;
 
 struct gw_native_if {
     uint32_t ifindex; /* the driver's name for it; not 0 */
@@ -86,6 +87,8 @@ const struct gw_t_net *gw_native_net(const struct gw_native *n,
 /* All of them, in no particular order: *it is 0 at first; NULL: no more. */
 const struct gw_t_prefix *gw_native_next_prefix(const struct gw_native *n, size_t *it);
 size_t gw_native_stations(const struct gw_native *n); /* how many */
+/* Tables of services, flows and instances (native_serve.h). */
+const struct gw_native_serve *gw_native_services(const struct gw_native *n);
 size_t gw_native_nets(const struct gw_native *n);
 
 #endif

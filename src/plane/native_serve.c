@@ -186,7 +186,6 @@ static int flow_set(struct gw_native_serve *s, const struct gw_intent_flow *in)
         return s->flows[GW_NS_FLOWS].max == 0 ? GW_EFULL : GW_ENOMEM;
     f->flags |= GW_T_FLOW_OPEN;
     gw_ns_in_flight(s, candidate_of(s, f), 1);
-    s->of[x->v.id]->v.flows++;
     return 0;
 }
 
@@ -426,4 +425,60 @@ const struct gw_t_cs *gw_ns_service(const struct gw_native_serve *s, uint32_t id
         return NULL;
     *key = &s->of[id]->key;
     return &s->of[id]->v;
+}
+
+/* -- for operators ------------------------------------------------------------------------------
+ */
+
+/* The service that packets of the flow are for, and the key of its entry. */
+static const struct gw_ns_service *service_of(const struct gw_native_serve *s,
+                                              const struct gw_addr *cs_id,
+                                              const struct gw_flow_id *flow,
+                                              struct gw_t_flow_key *key)
+{
+    gw_entry_flow_key(cs_id, flow, key);
+    struct gw_t_cs_key k = {.cs_id = key->cs_id, .port = key->dport, .proto = key->proto};
+    const struct gw_ns_service *x = gw_table_get(&s->services, &k);
+    while (x == NULL && gw_t_cs_wider(&k))
+        x = gw_table_get(&s->services, &k);
+    if (x != NULL)
+        gw_t_flow_reduce(&x->v, key);
+    return x;
+}
+
+static bool show_entry(const struct gw_native_serve *s, const struct gw_ns_service *x,
+                       const struct gw_t_flow_key *key, struct gw_flow_info *out)
+{
+    const struct gw_ns_flow *f = gw_table_get(&s->flows[GW_NS_FLOWS].table, key);
+
+    if (f == NULL || f->v.cs != x->v.id)
+        return false;
+    *out = gw_show_flow(&x->key, x->v.affinity, key, &f->v);
+    return true;
+}
+
+bool gw_ns_show_flow(const struct gw_native_serve *s, const struct gw_addr *cs_id,
+                     const struct gw_flow_id *flow, struct gw_flow_info *out)
+{
+    struct gw_t_flow_key key;
+    const struct gw_ns_service *x = service_of(s, cs_id, flow, &key);
+
+    return x != NULL && show_entry(s, x, &key, out);
+}
+
+bool gw_ns_why(const struct gw_native_serve *s, const struct gw_addr *cs_id,
+               const struct gw_flow_id *flow, struct gw_time now, uint64_t random,
+               struct gw_why *out)
+{
+    struct gw_t_flow_key key;
+    const struct gw_ns_service *x = service_of(s, cs_id, flow, &key);
+
+    if (x == NULL)
+        return false;
+    struct gw_steer_in in = {
+        .now_ns = (uint64_t)now.ns, .random = random, .flow = gw_t_flow_hash(&key)};
+    out->service = gw_show_service(&x->key, &x->v, &x->steer);
+    out->bound = show_entry(s, x, &key, &out->entry);
+    gw_show_why(&x->steer, &in, out);
+    return true;
 }

@@ -7,6 +7,7 @@
 
 #include "base/table.h"
 #include "plane/serve_entries.h"
+#include "plane/serve_show.h"
 
 struct gw_ns_flow;
 struct gw_ns_flows {
@@ -49,6 +50,12 @@ const struct gw_t_cs *gw_ns_service(const struct gw_native_serve *s, uint32_t id
                                     const struct gw_t_cs_key **key);
 /* The tables of a service's choice; false: no such service. */
 bool gw_ns_steer(const struct gw_native_serve *s, uint32_t id, struct gw_steer_tables *t);
+/* As gw_bpf_flow and gw_bpf_why: false where those say GW_ENOENT. */
+bool gw_ns_show_flow(const struct gw_native_serve *s, const struct gw_addr *cs_id,
+                     const struct gw_flow_id *flow, struct gw_flow_info *out);
+bool gw_ns_why(const struct gw_native_serve *s, const struct gw_addr *cs_id,
+               const struct gw_flow_id *flow, struct gw_time now, uint64_t random,
+               struct gw_why *out);
 void gw_ns_in_flight(const struct gw_native_serve *s, uint32_t candidate, int by);
 
 #endif

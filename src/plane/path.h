@@ -119,6 +119,7 @@ struct gw_pkt {
     __u32 quoted_ports;
     struct gw_t_addr quoted_src, quoted_dst;
     struct { /* scratch of serve.h: a BPF program's stack has no room for it */
+        struct gw_t_cs_key of;
         struct gw_t_flow_key key;
         struct gw_t_flow flow;
         struct gw_choice choice;
@@ -233,12 +234,6 @@ GW_INLINE int gw_ecn_decap(__u8 outer, __u8 inner)
     if (o == 1) /* ECT(1) outside wins over ECT(0) inside */
         return (inner & ~GW_ECN_MASK) | 1;
     return inner;
-}
-
-GW_INLINE __u32 gw_mix(__u32 h, __u32 w)
-{
-    h = (h ^ w) * 0x9e3779b1u;
-    return h ^ (h >> 15);
 }
 
 /* The outer flow label: the same for a flow, 20 bits, never 0 (RFC 6438 §3). From addresses and

@@ -190,11 +190,11 @@ struct gw_steer_walk {
     void *t;
     const struct gw_t_service *s;
     __u32 policy, from, failing_too;
-    __u32 found, best, index, turns; /* turns: before the one drawn */
-    struct gw_t_service_use *su;     /* taking turns */
-    const struct gw_steer_in *in;    /* sampling */
+    __u32 found, index, turns;    /* turns: before the one drawn */
+    __u32 best;                   /* cost of that found, or, sampling, where its score is */
+    struct gw_t_service_use *su;  /* taking turns */
+    const struct gw_steer_in *in; /* sampling */
     struct gw_t_answer *a;
-    struct gw_t_score score; /* of the best */
     __u32 width;
 };
 
@@ -302,12 +302,15 @@ static long gw_steer_look(__u32 k, void *walk)
     if (!c || !u || !gw_steer_usable(w->s, c))
         return 0;
     gw_steer_estimate(w->s, c, u, w->in->now_ns, &now);
-    if (w->a->sampled < GW_STEER_WIDTH)
-        w->a->score[w->a->sampled++] = now;
-    if (w->found && !gw_steer_better(&now, &w->score))
+    __u32 at = w->a->sampled;
+    if (at >= GW_STEER_WIDTH)
+        return 1;
+    w->a->score[at] = now;
+    w->a->sampled = at + 1;
+    if (w->found && !gw_steer_better(&now, &w->a->score[w->best & (GW_STEER_WIDTH - 1)]))
         return 0;
     w->found = 1;
-    w->score = now;
+    w->best = at;
     return 0;
 }
 
@@ -322,8 +325,9 @@ GW_INLINE int gw_steer_prequal(struct gw_steer_walk *w, const struct gw_steer_in
     if (w->width == 0)
         w->width = 1;
     gw_steer_walk(w, w->width, gw_steer_look);
-    a->index = w->score.index;
-    a->reason = w->score.hot ? GW_STEER_ALL_HOT : GW_STEER_SOONEST;
+    const struct gw_t_score *best = &a->score[w->best & (GW_STEER_WIDTH - 1)];
+    a->index = best->index;
+    a->reason = best->hot ? GW_STEER_ALL_HOT : GW_STEER_SOONEST;
     return w->found != 0;
 }
 

@@ -39,72 +39,48 @@ enum { GW_ICMP6_UNREACHABLE_ADDR = 3, GW_TCP_FIN = 1, GW_TCP_SYN = 2, GW_TCP_RST
 #define GW_T_CLAIMED (~0ull)
 
 /* What the packet is about: the packet itself or, of an ICMPv6 error, what it quotes turned round.
- */
-struct gw_about {
-    struct gw_t_cs_key cs;
-    __u16 sport; /* network order */
-    __u8 error;
-};
-
-GW_INLINE void gw_serve_about(const struct gw_pkt *p, struct gw_about *a)
+ * 1: it is an error. */
+GW_INLINE int gw_serve_about(struct gw_pkt *p)
 {
-    a->cs.cs_id = p->ip.dst;
-    a->error = p->icmp_type >= GW_ICMP6_UNREACH && p->icmp_type <= GW_ICMP6_PARAM;
-    if (a->error) {
-        a->cs.proto = p->quoted_next;
+    struct gw_t_flow_key *k = &p->serve.key;
+    int error = p->icmp_type >= GW_ICMP6_UNREACH && p->icmp_type <= GW_ICMP6_PARAM;
+
+    *k = (struct gw_t_flow_key){.src = p->ip.src, .cs_id = p->ip.dst};
+    if (error) {
+        k->proto = p->quoted_next;
         if (!p->quoted_next)
-            return;
-        GW_COPY(&a->cs.port, &p->quoted_ports, 2); /* it was from the service */
-        GW_COPY(&a->sport, (const __u8 *)&p->quoted_ports + 2, 2);
-        return;
+            return 1;
+        GW_COPY(&k->dport, &p->quoted_ports, 2); /* it was from the service */
+        GW_COPY(&k->sport, (const __u8 *)&p->quoted_ports + 2, 2);
+        return 1;
     }
-    a->cs.proto = p->ip.next == GW_PROTO_FRAGMENT ? p->fragment_of : p->ip.next;
-    GW_COPY(&a->sport, &p->ports, 2);
-    GW_COPY(&a->cs.port, (const __u8 *)&p->ports + 2, 2);
+    k->proto = p->ip.next == GW_PROTO_FRAGMENT ? p->fragment_of : p->ip.next;
+    GW_COPY(&k->sport, &p->ports, 2);
+    GW_COPY(&k->dport, (const __u8 *)&p->ports + 2, 2);
+    return 0;
 }
 
 /* An error that quotes nothing of use, or what another host sent to another. */
-GW_INLINE int gw_serve_astray(const struct gw_pkt *p, const struct gw_about *a)
+GW_INLINE int gw_serve_astray(const struct gw_pkt *p, int error)
 {
-    return a->error && (!p->quoted_next || !gw_t_addr_eq(&p->quoted_dst, &p->ip.src) ||
-                        !gw_t_addr_eq(&p->quoted_src, &p->ip.dst));
+    return error && (!p->quoted_next || !gw_t_addr_eq(&p->quoted_dst, &p->ip.src) ||
+                     !gw_t_addr_eq(&p->quoted_src, &p->ip.dst));
 }
 
 /* The service of protocol and port, else of the protocol, else of the CS-ID as a whole. */
-GW_INLINE struct gw_t_cs *gw_serve_find(void *t, const struct gw_about *a)
+GW_INLINE struct gw_t_cs *gw_serve_find(void *t, struct gw_pkt *p)
 {
-    struct gw_t_cs_key k = a->cs;
-    struct gw_t_cs *s = gw_tbl_cs(t, &k);
+    struct gw_t_cs_key *k = &p->serve.of;
 
-    if (!s && k.port) {
-        k.port = 0;
-        s = gw_tbl_cs(t, &k);
-    }
-    if (!s && k.proto) {
-        k.proto = 0;
-        s = gw_tbl_cs(t, &k);
-    }
-    return s;
-}
-
-GW_INLINE void gw_serve_key(const struct gw_t_cs *s, const struct gw_about *a, struct gw_pkt *p)
-{
-    p->serve.key = (struct gw_t_flow_key){.src = p->ip.src,
-                                          .cs_id = p->ip.dst,
-                                          .sport = a->sport,
-                                          .dport = a->cs.port,
-                                          .proto = a->cs.proto};
-    gw_t_flow_reduce(s, &p->serve.key);
-}
-
-GW_INLINE __u32 gw_serve_hash(const struct gw_t_flow_key *k)
-{
-    __u32 h = k->proto;
-
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        h = gw_mix(gw_mix(h, k->src.w[i]), k->cs_id.w[i]);
-    return gw_mix(h, (__u32)k->sport << 16 | k->dport);
+    *k = (struct gw_t_cs_key){
+        .cs_id = p->ip.dst, .port = p->serve.key.dport, .proto = p->serve.key.proto};
+    struct gw_t_cs *s = gw_tbl_cs(t, k);
+    if (s || !gw_t_cs_wider(k))
+        return s;
+    s = gw_tbl_cs(t, k);
+    if (s || !gw_t_cs_wider(k))
+        return s;
+    return gw_tbl_cs(t, k);
 }
 
 /* -- the mark of a miss --------------------------------------------------------------------------
@@ -241,7 +217,8 @@ GW_INLINE struct gw_t_flow *gw_serve_new(void *t, struct gw_t_cs *s, struct gw_p
     struct gw_choice *c = &p->serve.choice;
     int fresh = 0;
 
-    *c = (struct gw_choice){.now_ns = p->now_ns, .id = s->id, .flow = gw_serve_hash(&p->serve.key)};
+    *c =
+        (struct gw_choice){.now_ns = p->now_ns, .id = s->id, .flow = gw_t_flow_hash(&p->serve.key)};
     if (!gw_tbl_choose(t, c)) {
         gw_refuse(v, GW_R_NO_INSTANCE, GW_ICMP6_UNREACH, GW_ICMP6_UNREACHABLE_ADDR);
         return 0;
@@ -293,13 +270,12 @@ GW_INLINE void gw_serve_flow(void *t, struct gw_t_cs *s, struct gw_pkt *p, struc
 /* A packet of a client whose source has been checked. 1: it is for a service, and decided. */
 GW_INLINE int gw_serve(void *t, struct gw_pkt *p, struct gw_verdict *v)
 {
-    struct gw_about a = {};
+    int error = gw_serve_about(p);
+    struct gw_t_cs *s = gw_serve_find(t, p);
 
-    gw_serve_about(p, &a);
-    struct gw_t_cs *s = gw_serve_find(t, &a);
     if (!s)
         return 0;
-    if (gw_serve_astray(p, &a)) {
+    if (gw_serve_astray(p, error)) {
         gw_drop(v, GW_R_NO_FLOW);
         return 1;
     }
@@ -307,12 +283,12 @@ GW_INLINE int gw_serve(void *t, struct gw_pkt *p, struct gw_verdict *v)
         gw_drop(v, GW_R_SERVICE_FRAGMENT);
         return 1;
     }
-    if (v->missed && (a.error || s->flags & GW_T_CS_ASK)) { /* nobody to ask on their behalf */
+    if (v->missed && (error || s->flags & GW_T_CS_ASK)) { /* nobody to ask on their behalf */
         gw_drop(v, GW_R_NO_FLOW);
         return 1;
     }
-    gw_serve_key(s, &a, p);
-    gw_serve_flow(t, s, p, v, a.error);
+    gw_t_flow_reduce(s, &p->serve.key);
+    gw_serve_flow(t, s, p, v, error);
     return 1;
 }
 

@@ -32,6 +32,17 @@ struct gw_t_cs_key {
     __u8 _pad;
 };
 
+/* To the next wider key under which the service of a packet may be; 0: there is none. */
+static inline int gw_t_cs_wider(struct gw_t_cs_key *k)
+{
+    if (!k->port && !k->proto)
+        return 0;
+    if (!k->port)
+        k->proto = 0;
+    k->port = 0;
+    return 1;
+}
+
 enum gw_t_affinity {
     GW_T_BY_FLOW = 1, /* source, protocol and both ports */
     GW_T_BY_3TUPLE,   /* source and protocol: RTP's audio and video go together */
@@ -52,7 +63,7 @@ struct gw_t_cs {
     __u16 port;           /* as in its key */
     __u8 proto;
     __u8 _pad[5];
-    __u64 flows;         /* that began here: chosen, or told */
+    __u64 flows;         /* chosen for here */
     __u64 asked;         /* packets sent to the D-Router */
     struct gw_t_use use; /* packets of clients to its instances */
 };
@@ -75,6 +86,17 @@ static inline void gw_t_flow_reduce(const struct gw_t_cs *s, struct gw_t_flow_ke
     k->dport = s->port;
     if (s->affinity == GW_T_BY_CLIENT)
         k->proto = s->proto;
+}
+
+/* For `hash`. */
+static inline __u32 gw_t_flow_hash(const struct gw_t_flow_key *k)
+{
+    __u32 h = k->proto;
+
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        h = gw_mix(gw_mix(h, k->src.w[i]), k->cs_id.w[i]);
+    return gw_mix(h, (__u32)k->sport << 16 | k->dport);
 }
 
 enum gw_t_flow_flag {
@@ -109,7 +131,7 @@ struct gw_t_instance {
     __u32 generation;
     __u32 cs; /* id of its service, or GW_T_NO_SERVICE: flows of others have lost it */
     __u32 _pad;
-    __u64 flows;             /* that began here */
+    __u64 flows;             /* it was chosen for here */
     struct gw_t_use in, out; /* packets of clients here; out of tunnels, as its egress */
 };
 #define GW_T_NO_CANDIDATE 0xffffffffu

@@ -40,6 +40,14 @@ bool gw_steer_choose(const struct gw_steer_tables *t, const struct gw_steer_in *
     return gw_select(&own, t->service, t->service_use, in, a) != 0;
 }
 
+uint32_t gw_steer_look_at(const struct gw_steer_tables *t, uint32_t i, uint64_t now_ns,
+                          struct gw_t_score *out)
+{
+    *out = (struct gw_t_score){.index = i};
+    gw_steer_estimate(t->service, &t->candidate[i], &t->use[i], now_ns, out);
+    return gw_steer_age_ms(&t->candidate[i], now_ns);
+}
+
 void gw_steer_begin_flow(struct gw_t_candidate_use *u)
 {
     gw_steer_begin(u);

@@ -28,6 +28,11 @@ bool gw_steer_choose(const struct gw_steer_tables *t, const struct gw_steer_in *
 void gw_steer_begin_flow(struct gw_t_candidate_use *u);
 void gw_steer_end_flow(struct gw_t_candidate_use *u);
 
+/* What candidate i looks like now, to this ingress; how old its report is, ms (UINT32_MAX: there is
+ * none). */
+uint32_t gw_steer_look_at(const struct gw_steer_tables *t, uint32_t i, uint64_t now_ns,
+                          struct gw_t_score *out);
+
 /* What of the default policy the control plane sees to. */
 struct gw_steer_rule {
     uint32_t quantile;    /* of 1000: so many instances are cold */

@@ -37,6 +37,12 @@ static inline __u64 gw_t_key64(const struct gw_t_addr *a)
     return (__u64)a->w[1] << 32 | a->w[0];
 }
 
+static inline __u32 gw_mix(__u32 h, __u32 w)
+{
+    h = (h ^ w) * 0x9e3779b1u;
+    return h ^ (h >> 15);
+}
+
 /* A token bucket; see gw_bucket_take in path.h. Updates from several CPUs may race: the bound is
  * then off by a few tokens, which no user of it minds. */
 struct gw_t_bucket {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "node/config.h"
 #include "plane/intent.h"
+#include "plane/serve_show.h"
 
 struct gw_bpf;
 
@@ -84,6 +85,23 @@ int gw_bpf_peer_mtu(const struct gw_bpf *b, const struct gw_addr *peer);
  * GW_ENOENT: no such peer; GW_EINVAL: below 1280. */
 int gw_bpf_lower_peer_mtu(struct gw_bpf *b, const struct gw_addr *peer, uint32_t mtu,
                           struct gw_time now);
+
+/* -- services, for operators (plane/serve_show.h) --
+ * All of them, in no order, while packets go on; each: false to stop. How many were shown, or
+ * GW_ESYS, GW_ENOMEM. service NULL: flows of every one. */
+int gw_bpf_flows(const struct gw_bpf *b, const struct gw_service_key *service,
+                 bool (*each)(void *user, const struct gw_flow_info *f), void *user);
+int gw_bpf_services(const struct gw_bpf *b,
+                    bool (*each)(void *user, const struct gw_service_info *s), void *user);
+int gw_bpf_instances(const struct gw_bpf *b,
+                     bool (*each)(void *user, const struct gw_instance_info *i), void *user);
+/* What packets of that flow, as they show it, are bound to; GW_ENOENT: no service, or no entry. */
+int gw_bpf_flow(const struct gw_bpf *b, const struct gw_addr *cs_id, const struct gw_flow_id *flow,
+                struct gw_flow_info *out);
+/* Why, and what would be chosen now; random: what a policy that draws is to draw. GW_ENOENT: no
+ * service takes such packets. */
+int gw_bpf_why(const struct gw_bpf *b, const struct gw_addr *cs_id, const struct gw_flow_id *flow,
+               struct gw_time now, uint64_t random, struct gw_why *out);
 
 /* "tc" or "xdp": what interface i of the configuration got. */
 const char *gw_bpf_hook(const struct gw_bpf *b, uint32_t iface);

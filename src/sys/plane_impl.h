@@ -37,6 +37,8 @@ struct gw_bpf {
     } service[GW_SERVICES_MAX]; /* those in use */
     bool adopted;
     struct gw_time deadline; /* at 0 first: a former loader may have lowered MTUs */
+    struct gw_time sweep_at; /* 0 first, as there may be flows */
+    struct gw_bpf_sweep *sweep;
     int ncpus;
     struct ring_buffer *ring;
     int epoll_fd, icmp_fd, raw_fd;
@@ -79,8 +81,27 @@ void gw_bpf_in_flight(const struct gw_bpf *b, uint32_t candidate, int by);
 /* The candidate that the flow counts at, or GW_T_NO_CANDIDATE. */
 uint32_t gw_bpf_candidate_of(const struct gw_bpf *b, const struct gw_t_flow *f);
 
+/* The service that packets of a flow are for, and the key of the flow's entry; or GW_ENOENT. */
+int gw_bpf_find_service(const struct gw_bpf *b, const struct gw_addr *cs_id,
+                        const struct gw_flow_id *flow, struct gw_t_cs *s,
+                        struct gw_t_flow_key *key);
+
 /* plane_flows.c: flows. */
 int gw_bpf_flow_apply(struct gw_bpf *b, const struct gw_intent *in);
+/* The next GW_BPF_BATCH entries, or fewer, of `flows` or `pending`. *at: 0 at first. How many; or
+ * GW_ENOENT: that was all, or GW_ESYS. */
+enum { GW_BPF_BATCH = 1024 };
+struct gw_bpf_batch {
+    uint32_t at;
+    bool begun, over;
+    struct gw_t_flow_key key[GW_BPF_BATCH];
+    struct gw_t_flow value[GW_BPF_BATCH];
+};
+int gw_bpf_next_batch(const struct gw_bpf *b, bool pending, struct gw_bpf_batch *batch);
+int gw_bpf_sweep_open(struct gw_bpf *b);
+void gw_bpf_sweep_close(struct gw_bpf *b);
+/* A slice, each second: flows that are over end, and counts of flows in flight are set right. */
+void gw_bpf_sweep(struct gw_bpf *b, struct gw_time now);
 
 /* plane_events.c */
 int gw_bpf_events_open(struct gw_bpf *b);

@@ -233,7 +233,7 @@ int gw_bpf_peer_mtu(const struct gw_bpf *b, const struct gw_addr *peer)
 
 struct gw_time gw_bpf_deadline(const struct gw_bpf *b)
 {
-    return b->deadline;
+    return gw_time_before(b->sweep_at, b->deadline) ? b->sweep_at : b->deadline;
 }
 
 int gw_bpf_expire(struct gw_bpf *b, struct gw_time now)
@@ -242,6 +242,8 @@ int gw_bpf_expire(struct gw_bpf *b, struct gw_time now)
     struct gw_t_addr key, next;
     struct gw_t_peer v;
 
+    if (!gw_time_before(now, b->sweep_at))
+        gw_bpf_sweep(b, now);
     if (gw_time_before(now, b->deadline))
         return GW_OK;
     b->deadline = GW_NEVER;

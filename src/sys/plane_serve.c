@@ -101,7 +101,7 @@ int gw_bpf_serve_open(struct gw_bpf *b)
     b->service_ids = 0;
     walk_services(b, note_service);
     walk_instances(b, note_instance);
-    return GW_OK;
+    return gw_bpf_sweep_open(b);
 }
 
 void gw_bpf_serve_close(struct gw_bpf *b)
@@ -109,6 +109,7 @@ void gw_bpf_serve_close(struct gw_bpf *b)
     if (b->steer != NULL)
         munmap(b->steer, STEER_SIZE);
     b->steer = NULL;
+    gw_bpf_sweep_close(b);
 }
 
 /* -- services -----------------------------------------------------------------------------------
@@ -165,6 +166,7 @@ static int service_set(struct gw_bpf *b, const struct gw_intent_service *in)
     if (known)
         return GW_OK;
     b->services_used++;
+    b->sweep_at = (struct gw_time){0};
     return gw_bpf_set_used(b);
 }
 

@@ -119,12 +119,16 @@ GW_INLINE const __u8 *gw_tbl_ring(void *t, const struct gw_t_service *s, __u32 s
 }
 
 /* Of the choice under way: too large for the stack. */
+struct gw_choosing {
+    struct gw_steer_in in;
+    struct gw_t_answer answer;
+};
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct gw_t_answer);
-} answer SEC(".maps");
+    __type(value, struct gw_choosing);
+} choosing SEC(".maps");
 
 /* A global function, so that the verifier looks at the choice once and not with every state that
  * its callers may be in. */
@@ -136,13 +140,14 @@ __attribute__((noinline)) int gw_choose(struct gw_choice *c)
         return 0;
     __u32 id = c->id;
     struct gw_t_steer *s = bpf_map_lookup_elem(&steer, &id);
-    struct gw_t_answer *a = bpf_map_lookup_elem(&answer, &zero);
-    if (!s || !a)
+    struct gw_choosing *w = bpf_map_lookup_elem(&choosing, &zero);
+    if (!s || !w)
         return 0;
-    struct gw_steer_in in = {.now_ns = c->now_ns,
-                             .random = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32(),
-                             .flow = c->flow};
-    if (!gw_select(s, &s->service, &s->use, &in, a) || a->index >= GW_STEER_CANDIDATES)
+    struct gw_t_answer *a = &w->answer;
+    w->in.now_ns = c->now_ns;
+    w->in.random = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+    w->in.flow = c->flow;
+    if (!gw_select(s, &s->service, &s->use, &w->in, a) || a->index >= GW_STEER_CANDIDATES)
         return 0;
     c->csci_id = s->candidate[gw_within(a->index, GW_STEER_CANDIDATES - 1)].csci_id;
     c->candidate = s->service.base + a->index;
