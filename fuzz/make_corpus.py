@@ -20,6 +20,12 @@ HOSTAPD = ["OK\n", "FAIL\n", f"<3>AP-STA-CONNECTED {STA}", f"<3>AP-STA-DISCONNEC
            f"{STA}\nflags=[AUTHORIZED]\naid=0\ndot1xAuthSessionUserName=alice@example.org\n"
            "authMultiSessionId=2D93796750ACAD50\n"]
 # The attributes of a Start and of an Accounting-On (fuzz_radius.c signs them).
+PROM = [
+    "# TYPE a counter\na_total{method=\"post\",code=\"200\"} 1027 1395066363000\nb 1.5e-3\n",
+    "x{a=\"\\\\ \\\" \\n\",} +Inf -1\r\ny NaN\n",
+    "name{label=\"value\"}",
+    "x{a=\"\\x\"} 1\n",
+]
 RADIUS = [b"\x28\x06\0\0\0\x01\x2c\x06abcd\x1f\x1302-00-00-00-00-01\x01\x07alice\x21\x03p",
           b"\x28\x06\0\0\0\x07\x50\x12" + bytes(16)]
 
@@ -67,6 +73,8 @@ def main(target):
         seeds["fuzz_hostapd", f"datagram-{i}"] = text.encode()
     for i, attributes in enumerate(RADIUS):
         seeds["fuzz_radius", f"request-{i}"] = attributes
+    for i, text in enumerate(PROM):
+        seeds["fuzz_prom", f"scrape-{i}"] = text.encode()
     seeds["fuzz_table", "fill-and-empty"] = bytes(
         b for step in (0, 2, 1, 3) for key in range(64) for b in (key, step | key << 2 & 0xfc))
     seeds["fuzz_path", "each-way"] = path_program()

@@ -19,6 +19,8 @@ struct gwd_client {
     struct gwd_client *next, *prev;
     char *answer;
     size_t used;
+    size_t taken; /* of `used`: the request that is being answered */
+    struct gwd_asker who;
     unsigned handles; /* open ones; the client is freed with the last */
     char request[GWD_CONTROL_REQUEST_MAX];
 };
@@ -69,10 +71,32 @@ static void out_of_patience(uv_timer_t *timer)
     client_close(timer->data);
 }
 
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
+static void received(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+static void ask(struct gwd_client *cl, size_t len);
+
+/* The next request may be there already. */
+static void go_on(struct gwd_client *cl)
+{
+    free(cl->answer);
+    cl->answer = NULL;
+    cl->used -= cl->taken;
+    memmove(cl->request, cl->request + cl->taken, cl->used);
+    const char *end = memchr(cl->request, '\n', cl->used);
+    uv_timer_stop(&cl->patience);
+    if (end != NULL)
+        ask(cl, (size_t)(end - cl->request));
+    else if (uv_read_start((uv_stream_t *)&cl->pipe, give_buffer, received) < 0)
+        client_close(cl);
+}
+
 static void written(uv_write_t *write, int status)
 {
-    (void)status; /* whoever left does not want the answer */
-    client_close(write->data);
+    struct gwd_client *cl = write->data;
+    if (status == 0 && cl->who.stays && !uv_is_closing((uv_handle_t *)&cl->pipe))
+        go_on(cl);
+    else /* whoever left does not want the answer */
+        client_close(cl);
 }
 
 /* Steals answer. */
@@ -99,12 +123,13 @@ static void ask(struct gwd_client *cl, size_t len)
 {
     json_error_t error;
     json_t *req = json_loadb(cl->request, len, JSON_REJECT_DUPLICATES, &error);
+    cl->taken = len < cl->used ? len + 1 : len;
     if (req == NULL)
         respond(cl, gwd_answer_error("not JSON: %s", error.text));
     else if (!json_is_object(req))
         respond(cl, gwd_answer_error("a request is a JSON object"));
     else
-        respond(cl, cl->control->handle(cl->control->user, req));
+        respond(cl, cl->control->handle(cl->control->user, &cl->who, req));
     json_decref(req);
 }
 
@@ -123,6 +148,7 @@ static void received(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == UV_EOF && cl->used > 0) {
         ask(cl, cl->used); /* the newline may be missing when the client has closed its side */
     } else if (n == UV_ENOBUFS) {
+        cl->who.stays = false;
         respond(cl, gwd_answer_error("request longer than %d octets", GWD_CONTROL_REQUEST_MAX));
     } else if (n < 0) {
         client_close(cl);
@@ -132,6 +158,17 @@ static void received(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         if (end != NULL)
             ask(cl, (size_t)(end - cl->request));
     }
+}
+
+static uint32_t uid_of(const uv_pipe_t *pipe)
+{
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)pipe, &fd) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+        return UINT32_MAX;
+    return cred.uid;
 }
 
 static void client_start(struct gwd_control *c, struct gwd_client *cl)
@@ -148,6 +185,7 @@ static void client_start(struct gwd_control *c, struct gwd_client *cl)
         client_close(cl);
         return;
     }
+    cl->who.uid = uid_of(&cl->pipe);
     uv_timer_start(&cl->patience, out_of_patience, GWD_CONTROL_PATIENCE_MS, 0);
 }
 
@@ -196,9 +234,9 @@ static int make_parent(const char *path)
     return mkdir(dir, 0755) < 0 && errno != EEXIST ? GW_ESYS : 0;
 }
 
-static int listen_at(struct gwd_control *c, const char *path)
+static int listen_at(struct gwd_control *c, const char *path, unsigned mode)
 {
-    mode_t old = umask(0117); /* 0660 from the first moment on */
+    mode_t old = umask(~mode & 0777); /* from the first moment on */
     int rc = uv_pipe_bind(&c->listener, path);
     umask(old);
     if (rc == 0)
@@ -207,7 +245,7 @@ static int listen_at(struct gwd_control *c, const char *path)
     return rc < 0 ? GW_ESYS : 0;
 }
 
-int gwd_control_open(struct gwd_control *c, uv_loop_t *loop, const char *path,
+int gwd_control_open(struct gwd_control *c, uv_loop_t *loop, const char *path, unsigned mode,
                      gwd_control_fn *handle, void *user)
 {
     *c = (struct gwd_control){.handle = handle, .user = user};
@@ -220,7 +258,7 @@ int gwd_control_open(struct gwd_control *c, uv_loop_t *loop, const char *path,
         return err;
     uv_pipe_init(loop, &c->listener, 0);
     c->listener.data = c;
-    err = listen_at(c, path);
+    err = listen_at(c, path, mode);
     if (err < 0) {
         int saved = errno;
         uv_close((uv_handle_t *)&c->listener, NULL);

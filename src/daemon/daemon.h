@@ -6,6 +6,7 @@
  *   io.c       descriptors become node inputs
  *   attach.c   hostapd's stations become node inputs, accounting.c those of RADIUS
  *   stamp.c    the sockets of STAMP
+ *   agent*.c   the metric agent (agent.h)
  *   policy.c   IPsec policies become a node input
  *   driver.c   node actions are carried out
  *   batch.c    messages wait for the records before them
@@ -82,6 +83,17 @@ struct gwd_done {
     X(hostapd_events, "hostapd-events")                 \
     X(hostapd_bad, "hostapd-malformed")                 \
     X(hostapd_full, "hostapd-stations-limit")           \
+    X(agent_samples, "agent-samples")                   \
+    X(agent_messages, "agent-messages")                 \
+    X(agent_malformed, "agent-malformed")               \
+    X(agent_denied, "agent-denied")                     \
+    X(agent_limited, "agent-rate-limited")              \
+    X(agent_leases_ended, "agent-leases-ended")         \
+    X(agent_checks, "agent-checks")                     \
+    X(agent_check_failures, "agent-check-failures")     \
+    X(agent_scrapes, "agent-scrapes")                   \
+    X(agent_scrape_errors, "agent-scrape-errors")       \
+    X(agent_fetches_limit, "agent-fetches-limit")       \
     X(reloads, "reloads")                               \
     X(reload_errors, "reload-errors")                   \
     X(control_requests, "control-requests")
@@ -113,6 +125,7 @@ struct gwd {
     size_t nhostapd;
     struct gwd_hostapd *hostapd; /* attach.c */
     struct gwd_accounting *accounting;
+    struct gwd_agent *agent; /* NULL: none */
     int icmp_fd;
     struct gw_icmp_rate icmp_rate;
     struct gw_time armed; /* what the deadline timer stands at */
@@ -172,6 +185,17 @@ bool gwd_accounting_same(const struct gw_config *a, const struct gw_config *b);
 int gwd_stamp_open(struct gwd *d);
 void gwd_stamp_close(struct gwd *d);
 void gwd_stamp_send(struct gwd *d, const struct gw_action *act);
+
+/* agent.c: open when the node has started (0, or a gw_err), free when the loop is closed; after
+ * another configuration; what it knows of an instance of its own, into a row of `show`; and the
+ * requests drain and undrain. */
+int gwd_agent_open(struct gwd *d);
+void gwd_agent_close(struct gwd *d);
+void gwd_agent_free(struct gwd *d);
+void gwd_agent_reload(struct gwd *d);
+bool gwd_agent_same(const struct gw_config *a, const struct gw_config *b);
+void gwd_agent_describe(const struct gwd *d, const struct gw_addr *csci_id, json_t *row);
+json_t *gwd_agent_drain(struct gwd *d, const char *cmd, const char *name);
 
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);

@@ -54,6 +54,8 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
         refused(r, "/godwit/daemon/sandbox", why);
     if (old->steering.stamp_port != c->steering.stamp_port)
         refused(r, "/godwit/steering/stamp/port", why);
+    if (!gwd_agent_same(old, c))
+        refused(r, "/godwit/steering", "http and agent-socket cannot change in a running daemon");
     if (!gwd_attach_same(old, c))
         refused(r, "/godwit/attachment", why);
     if (gwd_policies_open(r->d, c) < 0)
@@ -88,6 +90,7 @@ static int take_over(struct reload *r, struct gw_config *c)
     gw_config_free(d->conf);
     d->conf = c;
     gwd_carry_out(d);
+    gwd_agent_reload(d);
     gwd_policies_read(d);
     return 0;
 }

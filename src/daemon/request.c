@@ -189,9 +189,10 @@ static json_t *status(struct gwd *d)
         "pins", d->adopted ? "adopted" : "created", "hooks", hooks, "hostapd", hostapd));
 }
 
-json_t *gwd_request(void *user, const json_t *req)
+json_t *gwd_request(void *user, struct gwd_asker *who, const json_t *req)
 {
     struct gwd *d = user;
+    (void)who; /* the socket's mode says who may */
     const char *cmd = text_of(req, "cmd");
     d->count.control_requests++;
     if (strcmp(cmd, "show") == 0)

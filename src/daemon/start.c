@@ -37,7 +37,7 @@ static int open_control(struct gwd *d)
     unsigned tries = 0;
     int err;
     do
-        err = gwd_control_open(&d->control, &d->loop, path, gwd_request, d);
+        err = gwd_control_open(&d->control, &d->loop, path, 0660, gwd_request, d);
     while (still_taken(err, &tries));
     if (err == GW_EEXIST)
         return fail(d, GW_CAT_NODE, "control-in-use", err, path,
@@ -174,6 +174,14 @@ static int open_attachment(struct gwd *d)
                : err;
 }
 
+static int open_agent(struct gwd *d)
+{
+    int err = gwd_agent_open(d);
+    return err == GW_ENOMEM
+               ? fail(d, GW_CAT_NODE, "no-memory", err, d->conf->name, gw_err_name(err))
+               : err;
+}
+
 static void every_second(uv_timer_t *timer)
 {
     struct gwd *d = timer->data;
@@ -220,21 +228,22 @@ static int enter_sandbox(struct gwd *d)
 {
     const char *what;
     enum gw_sandbox mode = d->conf->daemon.sandbox;
+    bool connects = (d->conf->roles & GW_ROLES_CATS) != 0; /* roles stay, instances may come */
     if (mode == GW_SANDBOX_OFF) {
         gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_NODE, "sandbox-off",
                "capabilities and system calls are not restricted");
         return 0;
     }
-    if (gw_sandbox_enter(mode == GW_SANDBOX_ENFORCE, &what) < 0)
+    if (gw_sandbox_enter(mode == GW_SANDBOX_ENFORCE, connects, &what) < 0)
         return fail(d, GW_CAT_NODE, "sandbox-failed", GW_ESYS, what, strerror(errno));
     return 0;
 }
 
 int gwd_start(struct gwd *d)
 {
-    static int (*const steps[])(struct gwd *) = {open_control,      open_store,     find_interfaces,
-                                                 settle_interfaces, open_plane,     gwd_io_open,
-                                                 start_node,        open_attachment};
+    static int (*const steps[])(struct gwd *) = {
+        open_control, open_store, find_interfaces, settle_interfaces, open_plane,
+        gwd_io_open,  start_node, open_attachment, open_agent};
     int err = 0;
     init_handles(d);
     d->started = gw_clock_mono();
@@ -289,6 +298,7 @@ void gwd_stop(struct gwd *d)
         on_stop = d->adopted ? GW_STOP_LEAVE : GW_STOP_REMOVE;
     gwd_control_close(&d->control);
     gwd_attach_close(d);
+    gwd_agent_close(d);
     gwd_policies_close(d);
     gwd_io_close(d);
     close_loop(d);
@@ -300,6 +310,7 @@ void gwd_stop(struct gwd *d)
     gw_store_close(d->store);
     gw_node_free(d->node);
     gwd_attach_free(d);
+    gwd_agent_free(d);
     free(d->ifs);
     gwd_driver_free(d);
 }

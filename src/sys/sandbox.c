@@ -189,9 +189,10 @@ static int allow_by_name(scmp_filter_ctx f)
     return rc;
 }
 
-/* Control connections and access events; no raw or packet socket. (clang wants a comparison's
+/* Control connections and access events, TCP where an agent checks instances; no raw or packet
+ * socket. (clang wants a comparison's
  * second datum written out.) */
-static int allow_sockets(scmp_filter_ctx f)
+static int allow_sockets(scmp_filter_ctx f, bool connects)
 {
     static const scmp_datum_t any[] = {AF_UNIX, AF_NETLINK}, datagram[] = {AF_INET, AF_INET6};
     int rc = 0;
@@ -202,6 +203,10 @@ static int allow_sockets(scmp_filter_ctx f)
         rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
                               SCMP_A0_64(SCMP_CMP_EQ, datagram[i], 0),
                               SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM));
+    if (rc == 0 && connects)
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                              SCMP_A0_64(SCMP_CMP_EQ, datagram[1], 0),
+                              SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
     return rc;
 }
 
@@ -219,7 +224,7 @@ static int allow_threads(scmp_filter_ctx f)
     return rc;
 }
 
-static int filter_calls(bool enforce)
+static int filter_calls(bool enforce, bool connects)
 {
     uint32_t otherwise = enforce ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_LOG;
     scmp_filter_ctx f = seccomp_init(otherwise);
@@ -233,7 +238,7 @@ static int filter_calls(bool enforce)
     if (rc == 0)
         rc = allow_by_name(f);
     if (rc == 0)
-        rc = allow_sockets(f);
+        rc = allow_sockets(f, connects);
     if (rc == 0)
         rc = allow_threads(f);
     if (rc == 0)
@@ -243,7 +248,7 @@ static int filter_calls(bool enforce)
     return rc < 0 ? -1 : 0;
 }
 
-int gw_sandbox_enter(bool enforce, const char **what)
+int gw_sandbox_enter(bool enforce, bool connects, const char **what)
 {
     *what = "no_new_privs";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -255,5 +260,5 @@ int gw_sandbox_enter(bool enforce, const char **what)
     if (drop_capabilities() < 0)
         return GW_ESYS;
     *what = "system call filter";
-    return filter_calls(enforce) < 0 ? GW_ESYS : 0;
+    return filter_calls(enforce, connects) < 0 ? GW_ESYS : 0;
 }

@@ -26,10 +26,12 @@ struct env {
     unsigned asked;
 };
 
-static json_t *echo(void *user, const json_t *req)
+static json_t *echo(void *user, struct gwd_asker *who, const json_t *req)
 {
     struct env *e = user;
     e->asked++;
+    assert_int_equal(who->uid, geteuid());
+    who->stays = json_object_get(req, "stay") != NULL;
     if (json_object_get(req, "big") != NULL) {
         char *big = malloc(4u << 20);
         memset(big, 'x', (4u << 20) - 1);
@@ -48,7 +50,7 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(e->dir));
     snprintf(e->path, sizeof e->path, "%s/sub/node.sock", e->dir);
     assert_int_equal(uv_loop_init(&e->loop), 0);
-    assert_int_equal(gwd_control_open(&e->control, &e->loop, e->path, echo, e), 0);
+    assert_int_equal(gwd_control_open(&e->control, &e->loop, e->path, 0660, echo, e), 0);
     *state = e;
     return 0;
 }
@@ -221,7 +223,7 @@ static void test_second_daemon(void **state)
 {
     struct env *e = *state;
     struct gwd_control other;
-    assert_int_equal(gwd_control_open(&other, &e->loop, e->path, echo, e), GW_EEXIST);
+    assert_int_equal(gwd_control_open(&other, &e->loop, e->path, 0660, echo, e), GW_EEXIST);
     int fd = dial(e); /* the first one is not disturbed */
     say(fd, "{}\n");
     expect(e, fd, "{\"ok\":true,\"result\":{}}\n");
@@ -238,16 +240,16 @@ static void test_stale_socket_and_other_files(void **state)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof sa), 0);
     close(fd); /* leaves the name, as kill -9 does */
-    assert_int_equal(gwd_control_open(&c, &e->loop, path, echo, e), 0);
+    assert_int_equal(gwd_control_open(&c, &e->loop, path, 0660, echo, e), 0);
     gwd_control_close(&c);
     turn(e);
     FILE *f = fopen(path, "w");
     fclose(f);
-    assert_int_equal(gwd_control_open(&c, &e->loop, path, echo, e), GW_EEXIST);
+    assert_int_equal(gwd_control_open(&c, &e->loop, path, 0660, echo, e), GW_EEXIST);
     assert_int_equal(unlink(path), 0); /* still there, so not replaced */
     memset(long_path, 'x', sizeof long_path - 1);
     long_path[sizeof long_path - 1] = '\0';
-    assert_int_equal(gwd_control_open(&c, &e->loop, long_path, echo, e), GW_EINVAL);
+    assert_int_equal(gwd_control_open(&c, &e->loop, long_path, 0660, echo, e), GW_EINVAL);
 }
 
 static void test_emit(void **state)
@@ -274,10 +276,35 @@ static void test_emit(void **state)
     json_decref(root);
 }
 
+/* Two requests in one write, the second cut, its rest later; the last one does not ask to stay. */
+static void test_a_client_that_stays_goes_on_asking(void **state)
+{
+    struct env *e = *state;
+    int fd = dial(e);
+    say(fd, "{\"stay\":1}\n{\"stay\":2}\n{\"st");
+    turn(e);
+    assert_int_equal(e->asked, 2);
+    say(fd, "ay\":3}\n");
+    turn(e);
+    assert_int_equal(e->asked, 3);
+    assert_int_equal(e->control.clients, 1);
+    say(fd, "{\"last\":4}\n{\"stay\":5}\n");
+    char *heard = hear(e, fd);
+    assert_non_null(heard);
+    assert_string_equal(heard, "{\"ok\":true,\"result\":{\"stay\":1}}\n"
+                               "{\"ok\":true,\"result\":{\"stay\":2}}\n"
+                               "{\"ok\":true,\"result\":{\"stay\":3}}\n"
+                               "{\"ok\":true,\"result\":{\"last\":4}}\n");
+    assert_int_equal(e->asked, 4);
+    free(heard);
+    close(fd);
+}
+
 int main(void)
 {
 #define WITH_ENV(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_client_that_stays_goes_on_asking, set_up, tear_down),
         WITH_ENV(test_answer),
         WITH_ENV(test_piecemeal_and_interleaved),
         WITH_ENV(test_end_of_stream_ends_a_request),

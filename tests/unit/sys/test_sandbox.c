@@ -29,12 +29,12 @@
 #define FINE 42
 
 /* The wait status of a child that enters the sandbox and does it. */
-static int inside(bool enforce, int (*body)(void))
+static int inside_of(bool enforce, bool connects, int (*body)(void))
 {
     pid_t pid = fork();
     if (pid == 0) {
         const char *what = "";
-        if (gw_sandbox_enter(enforce, &what) < 0) {
+        if (gw_sandbox_enter(enforce, connects, &what) < 0) {
             fprintf(stderr, "%s: %s\n", what, strerror(errno));
             _exit(1);
         }
@@ -43,6 +43,11 @@ static int inside(bool enforce, int (*body)(void))
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status;
+}
+
+static int inside(bool enforce, int (*body)(void))
+{
+    return inside_of(enforce, false, body);
 }
 
 static void assert_fine(int status)
@@ -156,6 +161,11 @@ static int packet_socket(void)
     return FINE;
 }
 
+static int tcp_socket(void)
+{
+    return socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 ? FINE : 1;
+}
+
 static int mounting(void)
 {
     mount("none", "/nonexistent", "tmpfs", 0, NULL);
@@ -181,6 +191,7 @@ static void test_what_a_daemon_needs_works(void **state)
     assert_fine(inside(true, files));
     assert_fine(inside(true, thread));
     assert_fine(inside(true, sockets));
+    assert_fine(inside_of(true, true, tcp_socket));
 }
 
 static void test_privileges_are_given_up(void **state)
@@ -198,6 +209,8 @@ static void test_other_calls_end_the_process(void **state)
     assert_killed(inside(true, raw_socket));
     assert_killed(inside(true, packet_socket));
     assert_killed(inside(true, mounting));
+    assert_killed(inside(true, tcp_socket));
+    assert_killed(inside_of(true, true, raw_socket));
 #ifndef GODWIT_SANITIZE
     assert_killed(inside(true, another_process));
     assert_killed(inside(true, tracing));
