@@ -208,7 +208,8 @@ static void know(struct fz_world *w, const struct gw_prefix *p)
 static void intent(struct fz_world *w, const struct gw_intent *i)
 {
     bool adds = i->kind == GW_INTENT_PREFIX_SET || i->kind == GW_INTENT_STATION_SET ||
-                i->kind == GW_INTENT_NET_SET; /* a table may be full; taking out does not fail */
+                i->kind == GW_INTENT_NET_SET ||
+                i->kind == GW_INTENT_PEER_SET; /* a table may be full; taking out does not fail */
     bool fails = w->plane_fails > 0 && adds;
     int err = GW_ENOMEM;
 
@@ -219,9 +220,9 @@ static void intent(struct fz_world *w, const struct gw_intent *i)
     fz_demand(fails || err == 0); /* what the node wants makes sense */
     if (i->kind == GW_INTENT_PREFIX_SET)
         know(w, &i->prefix.prefix);
-    if (i->tag != 0)
+    if (gw_intent_applied(&w->applied, i, err))
         later(w, &(struct gw_input){.kind = GW_IN_PLANE_DONE,
-                                    .plane = {.tag = i->tag, .result = err}});
+                                    .plane = {.tag = i->tag, .result = w->applied.err}});
 }
 
 static void read_use(struct fz_world *w, const struct gw_prefix *p)

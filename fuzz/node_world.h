@@ -36,6 +36,7 @@ struct fz_world {
     struct gw_prefix pools[FZ_PEERS], local;
     struct gw_node *node;
     struct gw_native *plane;
+    struct gw_intent_result applied;
     struct gw_store *store;
     bool spoilt; /* there are records that no node has written */
     struct gw_now now;

@@ -247,11 +247,11 @@ static void intent(struct sim_node *n, const struct gw_intent *i)
     if (i->kind == GW_INTENT_STATION_SET || i->kind == GW_INTENT_STATION_DEL)
         trace_station(n, i);
 
-    if (i->tag != 0)
-        answer(
-            n,
-            &(struct gw_input){.kind = GW_IN_PLANE_DONE, .plane = {.tag = i->tag, .result = err}},
-            n->plane_ns);
+    if (gw_intent_applied(&n->applied, i, err))
+        answer(n,
+               &(struct gw_input){.kind = GW_IN_PLANE_DONE,
+                                  .plane = {.tag = i->tag, .result = n->applied.err}},
+               n->plane_ns);
 }
 
 static void read_use(struct sim_node *n, const struct gw_prefix *p)

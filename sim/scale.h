@@ -45,6 +45,7 @@ struct scale_node {
     struct gw_alloc al;
     size_t octets, fixed; /* allocated: now; before anybody had attached */
     struct gw_node *node;
+    struct gw_intent_result applied;
     struct sim_event deadline;
     struct scale_count total, before; /* before: at the end of the warm-up */
     uint32_t prefixes;                /* anchored here */

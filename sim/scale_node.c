@@ -129,7 +129,7 @@ static void later(struct scale *sc, const struct gw_input *in)
 static void intent(struct scale_node *n, const struct gw_intent *i)
 {
     scale_path_apply(n, i);
-    if (i->tag != 0)
+    if (gw_intent_applied(&n->applied, i, 0))
         later(n->sc, &(struct gw_input){.kind = GW_IN_PLANE_DONE, .plane = {.tag = i->tag}});
 }
 

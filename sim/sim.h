@@ -152,6 +152,7 @@ struct sim_node {
     size_t live;             /* allocations; none without a process */
     struct gw_node *node;    /* NULL: no process */
     struct gw_native *plane; /* survives the process, not the machine */
+    struct gw_intent_result applied;
     struct sim_disk *disk;
     struct gw_store *store;
     struct sim_clock clock;

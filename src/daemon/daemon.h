@@ -132,6 +132,7 @@ struct gwd {
     struct gwd_queue queue;
     struct gwd_done *done;
     size_t ndone, done_size;
+    struct gw_intent_result applied;
     struct gwd_counters count;
     struct gw_time started;
     bool adopted;     /* pins of an earlier process were there */

@@ -51,9 +51,9 @@ static void apply(struct gwd *d, const struct gw_intent *in)
         gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_PLANE, "intent-failed", "kind %d: %s", in->kind,
                gw_err_name(result));
     }
-    if (in->tag != 0)
+    if (gw_intent_applied(&d->applied, in, result))
         note_done(d, &(struct gw_input){.kind = GW_IN_PLANE_DONE,
-                                        .plane = {.tag = in->tag, .result = result}});
+                                        .plane = {.tag = in->tag, .result = d->applied.err}});
 }
 
 /* What the path does not know carries nothing. */

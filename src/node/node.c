@@ -225,8 +225,7 @@ static int start(struct gw_node *n)
     gw_clock_after(n, gw_bindings_latest(&n->cmd.bs));
     gw_clock_after(n, gw_bindings_latest(&n->lma.bs));
     if ((n->cfg->roles & GW_ROLES_FORWARDING) != 0) {
-        gw_route_peers(&n->lm);
-        gw_route_own_nets(&n->lm, NULL);
+        gw_fixed_say(n, NULL);
         gw_maar_say_all(&n->maar);
         gw_lma_say_all(&n->lma);
         gw_mag_say_all(&n->mag);

@@ -88,6 +88,13 @@ struct gw_peer {
     uint32_t served, moved; /* scratch of show.c */
 };
 
+/* fixed.c: tunnels with peers and local networks in the packet path. */
+struct gw_fixed {
+    struct gw_await plane;
+    struct gw_timer again; /* running: it had no room for all of them */
+    struct gw_time wait;   /* how long; 0: it has all of them */
+};
+
 /* A message from this node to itself: one of its roles to another. */
 struct gw_loop {
     struct gw_loop *next;
@@ -112,6 +119,7 @@ struct gw_node {
     struct gw_lma lma;
     struct gw_mag mag;
     struct gw_operations operations;
+    struct gw_fixed fixed;
     int64_t wall_ns;      /* the clock that it tells: this much ahead of the monotonic one */
     uint64_t last_mesgid; /* sent */
     uint64_t born;        /* NTP time of the start: older messages may have been seen before it */
@@ -125,6 +133,9 @@ struct gw_node {
     struct gw_time stranger_at;       /* lines about unknown sources */
     struct gw_station_rate *stations; /* limit.c */
 };
+
+/* fixed.c. before: the configuration that was in force, or NULL. */
+void gw_fixed_say(struct gw_node *n, const struct gw_config *before);
 
 /* limit.c. true: within the limit, and taken. `at` is the bucket's state, zero at first; `most` in
  * any span of `per`, 0: no limit. */

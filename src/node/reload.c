@@ -74,7 +74,7 @@ static void switch_peers(struct gw_node *n, struct gw_table *now)
         struct gw_peer *q = gw_table_get(now, &p->cfg->addr);
         bool was = (p->cfg->roles & GW_ROLES_FORWARDING) != 0;
         if (was && (q == NULL || (q->cfg->roles & GW_ROLES_FORWARDING) == 0))
-            gw_route_peer(&n->lm, p->cfg, false);
+            gw_route_drop_peer(&n->lm, p->cfg);
     }
     gw_peers_free(n, &n->peers);
     n->peers = *now;
@@ -116,9 +116,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     n->mag.bs.by_mnid.limit = c->limits.bindings;
     n->mag.by_station.limit = c->limits.stations;
     gw_access_reload(&n->access, c);
-    if ((c->roles & GW_ROLES_FORWARDING) != 0)
-        gw_route_peers(&n->lm);
-    gw_route_own_nets(&n->lm, before);
+    gw_fixed_say(n, before);
     gw_cmd_review(&n->cmd);
     gw_attach_review(n);
     return 0;

@@ -113,7 +113,8 @@ struct gw_miss {
 
 struct gw_intent {
     enum gw_intent_kind kind;
-    uint64_t tag; /* copied into the driver's answer GW_EV_PLANE_DONE; 0: no answer wanted */
+    uint64_t tag; /* of those that belong together and follow one another; 0: no answer wanted */
+    bool more;    /* another one with this tag follows */
     union {
         struct {
             struct gw_addr addr;
@@ -147,5 +148,26 @@ struct gw_intent {
         struct gw_intent_flow flow;
     };
 };
+
+/* For a driver: those that belong together get one answer (GW_IN_PLANE_DONE), when the last of them
+ * has been applied. Zeroed is the beginning. */
+struct gw_intent_result {
+    uint64_t tag;
+    int err; /* 0, or that of the first that failed */
+};
+/* err: what came of i. true: r->err is to be answered now. */
+static inline bool gw_intent_applied(struct gw_intent_result *r, const struct gw_intent *i, int err)
+{
+    if (i->tag == 0)
+        return false;
+    if (r->tag != i->tag)
+        *r = (struct gw_intent_result){.tag = i->tag};
+    if (r->err == 0)
+        r->err = err;
+    if (i->more)
+        return false;
+    r->tag = 0; /* a node that is started again begins anew with its tags */
+    return true;
+}
 
 #endif

@@ -35,6 +35,8 @@ struct world {
     unsigned lose_nth;   /* the message of this number is lost (1 is the first) */
     unsigned asked;      /* times that the use of a prefix was read */
     int (*tap)(struct world *w, struct sim_message *e); /* non-zero: lost */
+    /* What packet paths have no room for; NULL: w_plane_refuses says it. */
+    bool (*refuse)(size_t node, const struct gw_intent *i);
 };
 
 /* Nodes are made and started: a CMD and maars, an LMA (node 0) and mags, or any roles (of enum

@@ -275,10 +275,14 @@ static void guard_over(struct gw_timer *t, void *user)
         gw_access_ask_again(mn->maar->access, &mn->station, &cfg->dlif.link_local,
                             &cfg->dlif.lladdr);
         gw_mn_free(mn);
-    } else if (mn->state == GW_MN_LOCAL)
+    } else if (mn->state == GW_MN_PREVIOUS) {
+        if (!mn->programmed && mn->tag == 0)
+            gw_mn_say_moved(mn);
+    } else if (mn->state == GW_MN_LOCAL) {
         gw_mn_local_leave(mn);
-    else if (gw_mn_deregister(mn) != 0)
+    } else if (gw_mn_deregister(mn) != 0) {
         gw_mn_guard(mn, mn->maar->lm->cfg->timers.initial_ack);
+    }
 }
 
 void gw_mn_guard(struct gw_maar_mn *mn, struct gw_time span)

@@ -49,7 +49,8 @@ struct gw_maar_mn {
     struct gw_exchange ex;    /* with the CMD */
     struct gw_time expires;   /* SERVING: the CMD believes in it until then */
     struct gw_timer refresh;  /* SERVING, LOCAL: when to refresh, or to look after it */
-    struct gw_timer guard;    /* running: the station is believed gone (or, REFUSED: forget) */
+    struct gw_timer guard;    /* running: the station is believed gone (or, REFUSED: forget;
+                               * PREVIOUS: ask the packet path again) */
     struct gw_timer presence; /* SERVING, LOCAL: when an answer to an NS is overdue */
     struct gw_timer idle;     /* SERVING: when a previous anchor may be found idle */
     struct gw_time asked_at, refreshed;
@@ -153,6 +154,7 @@ void gw_mn_forget(struct gw_maar_mn *mn); /* the same, and its record, station, 
 void gw_mn_put(struct gw_maar_mn *mn);
 void gw_mn_del_record(struct gw_maar_mn *mn);
 void gw_mn_set_tag(struct gw_maar_mn *mn);      /* a new tag, or 0 without memory */
+void gw_mn_say_moved(struct gw_maar_mn *mn);    /* PREVIOUS, to the packet path */
 void gw_mn_drop_station(struct gw_maar_mn *mn); /* from tables, forwarding and access */
 void gw_mn_strip(struct gw_maar_mn *mn);        /* of its station and all anchors but the own */
 int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st);

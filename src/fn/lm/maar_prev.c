@@ -168,8 +168,7 @@ static void demote(struct gw_maar_mn *mn, const struct notice *n)
     (void)gw_anchor_set_locals(lm, mn->own, &nets); /* the answer says so */
     if (served)
         start_transit(mn);
-    gw_mn_set_tag(mn);
-    gw_route_move(lm, &mn->b, mn->tag);
+    gw_mn_say_moved(mn);
     gw_mn_drop_station(mn);
     gw_mn_put(mn);
     gw_mn_arm_ask(mn);
@@ -233,15 +232,20 @@ static void note(struct gw_maar_mn *mn, const struct notice *n)
     }
 }
 
+/* Says where the node is to the packet path, and waits for it. */
+void gw_mn_say_moved(struct gw_maar_mn *mn)
+{
+    gw_mn_set_tag(mn);
+    gw_route_move(mn->maar->lm, &mn->b, mn->tag);
+}
+
 /* The same notice once more: our answer was lost, is not due yet, or the packet path failed. */
 static void again(struct gw_maar_mn *mn, const struct notice *n)
 {
     mn->b.serving = n->serving;
     owe(mn, n);
-    if (!mn->programmed && mn->tag == 0) {
-        gw_mn_set_tag(mn);
-        gw_route_move(mn->maar->lm, &mn->b, mn->tag);
-    }
+    if (!mn->programmed && mn->tag == 0)
+        gw_mn_say_moved(mn);
     if (mn->tag == 0)
         gw_mn_answer_owed(mn, GW_ST_ACCEPTED);
 }
@@ -473,6 +477,8 @@ int gw_maar_plane_done(struct gw_maar *m, uint64_t tag, int result)
         gw_mn_free(mn);
     } else if (mn->state == GW_MN_PREVIOUS) {
         gw_mn_answer_owed(mn, result == 0 ? GW_ST_ACCEPTED : GW_ST_NO_RESOURCES);
+        if (result != 0) /* a table may have room then, and nothing else asks again */
+            gw_mn_guard(mn, m->lm->cfg->timers.max_ack);
     }
     return 0;
 }

@@ -161,7 +161,7 @@ static void asked(struct gw_maar_mn *mn, const struct gw_mh *mh)
         mn->doubt = false;
         mn->b.lifetime = mh->ba.lifetime;
         mn->b.serving = s->addr;
-        gw_route_move(lm, &mn->b, 0);
+        gw_mn_say_moved(mn);
         lm->count[GW_CNT_REFRESHED]++;
         gw_mn_put(mn);
     }
@@ -479,8 +479,7 @@ static void back_to_previous(struct gw_maar_mn *mn)
     mn->state = GW_MN_PREVIOUS;
     mn->b.attached = mn->attached_before; /* else no notice of the CMD would be new enough */
     mn->was_previous = mn->outdated = false;
-    gw_mn_set_tag(mn);
-    gw_route_move(mn->maar->lm, &mn->b, mn->tag);
+    gw_mn_say_moved(mn);
     gw_mn_put(mn);
     gw_mn_arm_ask(mn);
 }
@@ -742,8 +741,7 @@ static void left(struct gw_maar_mn *mn, const struct gw_mh *mh)
     mn->state = GW_MN_PREVIOUS;
     mn->b.serving = s->addr;
     mn->b.lifetime = mh->ba.lifetime;
-    gw_mn_set_tag(mn);
-    gw_route_move(lm, &mn->b, mn->tag);
+    gw_mn_say_moved(mn);
     gw_mn_put(mn);
     gw_mn_arm_ask(mn);
 }

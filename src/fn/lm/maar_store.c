@@ -94,12 +94,6 @@ int gw_maar_restore(struct gw_maar *m, const void *value, size_t len)
     return err;
 }
 
-static void say_moved(struct gw_maar_mn *mn)
-{
-    gw_mn_set_tag(mn);
-    gw_route_move(mn->maar->lm, &mn->b, mn->tag);
-}
-
 static void say(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
@@ -115,10 +109,10 @@ static void say(struct gw_maar_mn *mn)
         break;
     case GW_MN_REGISTERING: /* until the CMD answers it is as it was */
         if (mn->was_previous)
-            say_moved(mn);
+            gw_mn_say_moved(mn);
         break;
     case GW_MN_PREVIOUS:
-        say_moved(mn);
+        gw_mn_say_moved(mn);
         break;
     case GW_MN_DEREGISTERING:
     case GW_MN_REFUSED:

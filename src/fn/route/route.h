@@ -9,17 +9,20 @@
 
 #include "fn/lm/binding.h"
 
-/* Tunnels with the configured peers that forward (MAAR, LMA, MAG), but for this node itself. */
-void gw_route_peers(struct gw_lm *lm);
-void gw_route_peer(struct gw_lm *lm, const struct gw_cfg_peer *p, bool wanted);
+/* Where a tag is taken, it is on all that is said and gets one answer (plane/intent.h). */
+
+/* What no mobile node brings: tunnels with the configured peers that forward (MAAR, LMA, MAG), but
+ * for this node itself; the networks behind this node, and the peers whose mobile nodes may use
+ * them. before: the configuration whose networks were said so far, or NULL. false: there is
+ * nothing, and no answer. */
+bool gw_route_fixed(struct gw_lm *lm, const struct gw_config *before, uint64_t tag);
+void gw_route_drop_peer(struct gw_lm *lm, const struct gw_cfg_peer *p);
 
 /* The station is here: prefixes anchored here are LOCAL, the others SERVED, but for those
- * being released. watch: report the
- * first packets. The intent that comes last carries the tag. */
+ * being released. watch: report the first packets. */
 void gw_route_serve(struct gw_lm *lm, const struct gw_binding *b, const struct gw_station_key *st,
                     bool watch, uint64_t tag);
-/* The mobile node is behind b->serving: every prefix is MOVED. The tag is on the last one
- * that is anchored here. */
+/* The mobile node is behind b->serving: every prefix is MOVED. */
 void gw_route_move(struct gw_lm *lm, const struct gw_binding *b, uint64_t tag);
 void gw_route_drop_prefix(struct gw_lm *lm, const struct gw_prefix *p, uint64_t tag);
 /* With the networks behind its anchors. */
@@ -28,9 +31,6 @@ void gw_route_drop_station(struct gw_lm *lm, const struct gw_binding *b,
 /* The station reaches the networks behind an anchor no more, or through another that has them. */
 void gw_route_drop_nets(struct gw_lm *lm, const struct gw_binding *b, const struct gw_anchor *a,
                         const struct gw_station_key *st);
-/* The networks behind this node, and the peers whose mobile nodes may use them. before: the
- * configuration whose networks were said so far, or NULL. */
-void gw_route_own_nets(struct gw_lm *lm, const struct gw_config *before);
 void gw_route_sync(struct gw_lm *lm);
 
 #endif

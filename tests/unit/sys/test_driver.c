@@ -385,6 +385,23 @@ static void test_results_of_intents_return_last(void **state)
     env_free(e);
 }
 
+/* One answer for those that belong together: the first error, even if the last one worked. */
+static void test_one_result_for_what_belongs_together(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    struct gw_action script[] = {intent(GW_INTENT_STATION_SET, 7), intent(GW_INTENT_PREFIX_SET, 7),
+                                 intent(GW_INTENT_STATION_SET, 7),
+                                 intent(GW_INTENT_STATION_SET, 8)};
+    script[0].intent.more = script[1].intent.more = true;
+    play(e, script, 4);
+    assert_string_equal(diary, "intent intent intent intent done7,-5 done8,0 ");
+    diary[0] = '\0';
+    play(e, script + 2, 1); /* a node that has started again has the same tags */
+    assert_string_equal(diary, "intent done7,0 ");
+    env_free(e);
+}
+
 static void test_use_is_the_later_direction(void **state)
 {
     (void)state;
@@ -432,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_unprotected_message_never_leaves),
         cmocka_unit_test(test_full_medium_does_not_stop_signalling),
         cmocka_unit_test(test_results_of_intents_return_last),
+        cmocka_unit_test(test_one_result_for_what_belongs_together),
         cmocka_unit_test(test_use_is_the_later_direction),
         cmocka_unit_test(test_unknown_interface),
         cmocka_unit_test(test_problems_are_rate_limited),
