@@ -165,6 +165,7 @@ static void set(struct run *x, enum gw_intent_kind kind)
         in.flow = any_flow(r);
         break;
     case GW_INTENT_SYNC:
+    case GW_INTENT_SERVE_SYNC:
         gw_native_restart(x->n);
         break;
     }
@@ -301,7 +302,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         GW_INTENT_STATION_DEL,  GW_INTENT_PREFIX_SET,  GW_INTENT_PREFIX_DEL,
         GW_INTENT_NET_SET,      GW_INTENT_NET_DEL,     GW_INTENT_SYNC,
         GW_INTENT_SERVICE_SET,  GW_INTENT_SERVICE_DEL, GW_INTENT_INSTANCE_SET,
-        GW_INTENT_INSTANCE_DEL, GW_INTENT_FLOW_SET,    GW_INTENT_FLOW_DEL};
+        GW_INTENT_INSTANCE_DEL, GW_INTENT_FLOW_SET,    GW_INTENT_FLOW_DEL,
+        GW_INTENT_SERVE_SYNC};
     const struct gw_native_ops ops = {.route = route, .error = error};
     struct run x = {.in = gw_rd_make(data, size)};
     uint64_t counted = 0;

@@ -17,7 +17,8 @@ struct parcel {
     struct sim_event event;
     size_t to;
     bool mh;
-    bool behind; /* for the server in the network behind `to` */
+    bool stamp, reflect, refused; /* a packet of STAMP: struct gw_input has what these are */
+    bool behind;                  /* for the server in the network behind `to` */
     unsigned hops;
     struct gw_mh_addrs addrs;
     size_t len;
@@ -32,6 +33,31 @@ struct sim_link *sim_link(struct sim *s, size_t from, size_t to)
 bool sim_chance(struct sim *s, uint32_t of_1000)
 {
     return of_1000 != 0 && gw_prng_below(&s->prng, 1000) < of_1000;
+}
+
+/* The node that a CSCI-ID (CATS) is routed to: the egress of whoever has the instance. */
+static size_t egress_of(const struct sim *s, const struct gw_addr *a)
+{
+    for (size_t i = 0; i < s->nnodes; i++) {
+        const struct gw_config *c = &s->node[i].cfg[s->node[i].cfg_now];
+        for (size_t k = 0; k < c->ninstances; k++)
+            if (gw_addr_eq(a, &c->instances[k].csci_id))
+                return sim_is(&s->node[i], GW_ROLES_STEERING)
+                           ? i
+                           : sim_core_end(s, &c->steering.egress);
+    }
+    return SIZE_MAX;
+}
+
+/* The host of an instance beside this node. */
+static bool is_beside(const struct sim_node *n, const struct gw_addr *a)
+{
+    const struct gw_config *c = &n->cfg[n->cfg_now];
+
+    for (size_t k = 0; k < c->ninstances; k++)
+        if (gw_addr_eq(a, &c->instances[k].address))
+            return true;
+    return false;
 }
 
 size_t sim_core_end(const struct sim *s, const struct gw_addr *a)
@@ -49,14 +75,43 @@ size_t sim_core_end(const struct sim *s, const struct gw_addr *a)
         if (gw_prefix_contains(&pool, a))
             return node;
     }
-    return SIZE_MAX;
+    return egress_of(s, a);
+}
+
+static void carry(struct sim *s, size_t from, const struct parcel *head, const uint8_t *data,
+                  int64_t later);
+
+static void stamp_arrives(struct sim *s, const struct parcel *p)
+{
+    struct sim_node *n = &s->node[p->to];
+    struct gw_input in = {.kind = GW_IN_STAMP,
+                          .stamp = {.from = p->addrs.src,
+                                    .port = GW_STAMP_PORT,
+                                    .hop_limit = 255,
+                                    .reflect = p->reflect,
+                                    .refused = p->refused,
+                                    .received = gw_ntp_time(sim_node_now(s, n).wall_ns),
+                                    .data = p->data,
+                                    .len = p->len}};
+
+    if (n->node != NULL || p->refused || !p->reflect) {
+        (void)sim_node_input(s, n, &in);
+        return;
+    }
+    struct parcel no = {.to = sim_core_end(s, &p->addrs.src),
+                        .stamp = true,
+                        .refused = true,
+                        .addrs = {.src = p->addrs.dst, .dst = p->addrs.src}};
+    carry(s, p->to, &no, p->data, 0);
 }
 
 static void arrive(struct sim *s, struct sim_event *e)
 {
     struct parcel *p = (struct parcel *)e;
 
-    if (p->mh) {
+    if (p->stamp) {
+        stamp_arrives(s, p);
+    } else if (p->mh) {
         s->tally.messages++;
         sim_mix(s, p->data, p->len);
         sim_count_arrived(s, p->to, &p->addrs, p->data, p->len);
@@ -101,7 +156,7 @@ static void carry(struct sim *s, size_t from, const struct parcel *head, const u
     struct sim_link *l = sim_link(s, from, head->to);
     int64_t sent;
 
-    if (l->cut || !queue(s, l, head->mh ? head->len + IP6 : head->len - ETH, &sent))
+    if (l->cut || !queue(s, l, head->mh || head->stamp ? head->len + IP6 : head->len - ETH, &sent))
         return;
     unsigned copies = sim_chance(s, l->loss) ? 0 : sim_chance(s, l->dup) ? 2 : 1;
     while (copies-- > 0) {
@@ -139,6 +194,18 @@ void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const 
     seen->addrs = *a;
     memcpy(seen->data, data, len);
     carry(s, from, &(struct parcel){.to = to, .mh = true, .addrs = *a, .len = len}, data, m.later);
+}
+
+void sim_core_stamp(struct sim *s, size_t from, const struct gw_action *a)
+{
+    struct parcel p = {.to = sim_core_end(s, &a->stamp.to),
+                       .stamp = true,
+                       .reflect = !a->stamp.reflect,
+                       .addrs = {.src = s->node[from].cfg[0].addr, .dst = a->stamp.to},
+                       .len = a->stamp.len};
+
+    if (p.to < s->nnodes)
+        carry(s, from, &p, a->stamp.data, 0);
 }
 
 size_t sim_local_end(const struct sim *s, const struct gw_addr *a)
@@ -216,7 +283,7 @@ static int route(void *user, const struct gw_addr *dst, uint32_t len, struct gw_
         hop->mtu = SIM_MTU;
         return BPF_FIB_LKUP_RET_FRAG_NEEDED;
     }
-    if (sim_local_end(n->sim, dst) == n->index)
+    if (sim_local_end(n->sim, dst) == n->index || is_beside(n, dst))
         to = n->sim->nnodes;
     if (to == n->index) /* a prefix of the own pool that nobody has */
         return BPF_FIB_LKUP_RET_BLACKHOLE;

@@ -289,8 +289,10 @@ static void act(struct sim *s, struct sim_node *n, const struct gw_action *a)
     case GW_ACT_USE:
         read_use(n, &a->use);
         break;
+    case GW_ACT_SEND_STAMP:
+        sim_core_stamp(s, n->index, a);
+        break;
     case GW_ACT_PARAM_PROBLEM: /* to whoever sent it, who counts it at most */
-    case GW_ACT_SEND_STAMP:    /* no node here measures paths */
         break;
     }
 }
@@ -365,6 +367,9 @@ static void keep_input(struct sim_node *n, const struct gw_input *in)
     } else if (in->kind == GW_IN_ND) {
         data = in->nd.data;
         len = in->nd.len;
+    } else if (in->kind == GW_IN_STAMP) {
+        data = in->stamp.data;
+        len = in->stamp.len;
     }
     struct sim_input *i = keep(n, len);
     if (i == NULL)
@@ -376,6 +381,8 @@ static void keep_input(struct sim_node *n, const struct gw_input *in)
         i->in.mh.data = i->data;
     else if (in->kind == GW_IN_ND)
         i->in.nd.data = i->data;
+    else if (in->kind == GW_IN_STAMP)
+        i->in.stamp.data = i->data;
 }
 
 static void forget_inputs(struct sim_node *n)
@@ -528,15 +535,17 @@ static int restore(void *user, const void *key, size_t key_len, const void *valu
 
 static void make_plane(struct sim *s, struct sim_node *n)
 {
-    static const struct gw_native_if ifs[] = {{SIM_IF_ACCESS, 1500, GW_T_ACCESS},
-                                              {SIM_IF_CORE, 1500, GW_T_CORE},
-                                              {SIM_IF_ACCESS2, 1500, GW_T_ACCESS}};
+    bool steers = sim_is(n, GW_ROLES_STEERING);
+    struct gw_native_if ifs[] = {{SIM_IF_ACCESS, 1500, steers ? GW_T_CLIENT : GW_T_ACCESS},
+                                 {SIM_IF_CORE, 1500, GW_T_CORE},
+                                 {SIM_IF_ACCESS2, 1500, GW_T_ACCESS}};
     struct gw_native_conf c = {.addr = n->cfg[0].addr,
                                .nifs = n->cfg[0].nifs,
                                .ifs = ifs,
                                .stations = s->nstations + 16,
                                .prefixes = 8 * s->nstations + 64,
                                .peers = s->nnodes,
+                               .flows = steers ? 65536 : 0,
                                .seed = s->sched->seed + n->index};
 
     if (n->plane != NULL) {

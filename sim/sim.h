@@ -245,6 +245,8 @@ struct sim_link *sim_link(struct sim *s, size_t from, size_t to);
 size_t sim_core_end(const struct sim *s, const struct gw_addr *a);
 void sim_core_mh(struct sim *s, size_t from, const struct gw_mh_addrs *a, const uint8_t *data,
                  size_t len);
+/* A packet of STAMP; where no process is, the machine refuses it. */
+void sim_core_stamp(struct sim *s, size_t from, const struct gw_action *a);
 /* The node whose network behind it (sim_local) an address is of; SIZE_MAX: none. */
 size_t sim_local_end(const struct sim *s, const struct gw_addr *a);
 /* An IPv6 packet behind an Ethernet header. */

@@ -26,6 +26,21 @@ void gw_config_defaults(struct gw_config *c)
     c->heartbeat = (struct gw_cfg_heartbeat){.interval = GW_SEC(60), .missing_allowed = 3};
     c->revocation = (struct gw_cfg_revocation){
         .max_retries = 1, .initial_delay = GW_SEC(1), .max_delay = GW_SEC(2), .hold = GW_SEC(300)};
+    c->steering.report = (struct gw_report_rules){.least = GW_MSEC(100),
+                                                  .most = GW_SEC(1),
+                                                  .threshold = 200,
+                                                  .latency_floor = 1000,
+                                                  .load_floor = 1,
+                                                  .penalty = 1000,
+                                                  .limit = 3000,
+                                                  .half_life = GW_SEC(15)};
+    c->steering.sample = GW_MSEC(100);
+    c->steering.pace = GW_MSEC(50);
+    c->steering.digest = GW_SEC(10);
+    c->steering.lifetime = GW_SEC(12);
+    c->steering.stamp =
+        (struct gw_path_config){.interval = GW_MSEC(100), .wait = GW_MSEC(80), .detect = 2};
+    c->steering.stamp_port = GW_STAMP_PORT;
     c->notification = (struct gw_cfg_notification){.max_retries = 1, .min_delay = GW_SEC(1)};
 }
 

@@ -30,7 +30,7 @@ enum gw_role {
 #define GW_ROLES_CATS                                                           \
     ((unsigned)(GW_ROLE_D_ROUTER | GW_ROLE_D_FORWARDER | GW_ROLE_METRIC_AGENT | \
                 GW_ROLE_PATH_SELECTOR))
-/* Those that have stations, and those that have tunnels. */
+/* Those that have stations, and those that have tunnels for them. */
 #define GW_ROLES_ACCESS     ((unsigned)(GW_ROLE_MAAR | GW_ROLE_MAG))
 #define GW_ROLES_FORWARDING ((unsigned)(GW_ROLE_MAAR | GW_ROLE_LMA | GW_ROLE_MAG))
 

@@ -99,6 +99,15 @@ static int dispatch_pba(struct gw_node *n, struct gw_peer *p, unsigned to)
     return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
 }
 
+static int cats(struct gw_node *n, struct gw_peer *p, unsigned to)
+{
+    if (n->in.exp.cats.type == 0)
+        return drop(n, GW_CNT_IGNORED, GW_EINVAL); /* somebody else's experiment */
+    if ((to & GW_ROLES_CATS) == 0 || (p->cfg->roles & GW_ROLES_CATS) == 0 || p->cfg == &n->self)
+        return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
+    return gw_steering_message(n, p);
+}
+
 int gw_dispatch(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     switch (n->in.type) {
@@ -110,6 +119,8 @@ int gw_dispatch(struct gw_node *n, struct gw_peer *p, unsigned to)
     case GW_MH_UPN:
     case GW_MH_UPA:
         return gw_operate_input(n, p, to);
+    case GW_MH_EXPERIMENTAL:
+        return cats(n, p, to);
     case GW_MH_BU:
         return dispatch_pbu(n, p, to);
     case GW_MH_BA:

@@ -135,6 +135,8 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
         err = make_self(n, c);
     if (err == 0)
         err = gw_peers_load(n, c, &n->peers);
+    if (err == 0)
+        err = gw_steering_init(n, c, seed ^ 0x6361u, n->lm.now);
     return err;
 }
 
@@ -171,6 +173,7 @@ void gw_node_free(struct gw_node *n)
 {
     if (n == NULL)
         return;
+    gw_steering_free(n);
     gw_operations_free(&n->operations);
     gw_maar_free(&n->maar);
     gw_cmd_free(&n->cmd);
@@ -210,6 +213,8 @@ static int restore(struct gw_node *n, const struct gw_input *in)
         err = gw_mag_restore(&n->mag, in->restore.value, in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == 'H')
         err = gw_hold_restore(&n->operations.holds, in->restore.value, in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == GW_OWN_RECORD)
+        err = gw_steering_restore(n, key, in->restore.key_len);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",
@@ -224,13 +229,15 @@ static int start(struct gw_node *n)
         return GW_EINVAL;
     gw_clock_after(n, gw_bindings_latest(&n->cmd.bs));
     gw_clock_after(n, gw_bindings_latest(&n->lma.bs));
-    if ((n->cfg->roles & GW_ROLES_FORWARDING) != 0) {
+    if ((n->cfg->roles & (GW_ROLES_FORWARDING | GW_ROLES_STEERING)) != 0) {
         gw_fixed_say(n, NULL);
         gw_maar_say_all(&n->maar);
         gw_lma_say_all(&n->lma);
         gw_mag_say_all(&n->mag);
         gw_route_sync(&n->lm);
     }
+    if ((n->cfg->roles & GW_ROLES_STEERING) == 0 && (n->cfg->roles & GW_ROLES_FORWARDING) != 0)
+        gw_route_serve_sync(&n->lm);
     gw_attach_resume(n);
     if ((n->cfg->roles & GW_ROLE_CMD) != 0) {
         gw_cmd_review(&n->cmd);
@@ -241,13 +248,16 @@ static int start(struct gw_node *n)
     if ((n->cfg->roles & GW_ROLE_LMA) != 0)
         gw_lma_resume(&n->lma);
     n->started = true;
-    return n->queue.lost == 0 ? 0 : GW_ENOMEM;
+    int err = gw_steering_start(n);
+    return n->queue.lost == 0 ? err : GW_ENOMEM;
 }
 
 static int plane_done(struct gw_node *n, const struct gw_input *in)
 {
     int err = gw_maar_plane_done(&n->maar, in->plane.tag, in->plane.result);
 
+    if (err != 0)
+        err = gw_steering_plane_done(n, in->plane.tag, in->plane.result);
     return err == 0 ? 0 : gw_await_done(&n->lm, in->plane.tag, in->plane.result);
 }
 
@@ -320,9 +330,10 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_STAMP:
     case GW_IN_REPORT:
     case GW_IN_MISS:
-        return GW_EINVAL; /* no function here takes them */
+        return gw_steering_input(n, in);
     }
-    unsigned may = in->kind == GW_IN_PLANE_DONE ? GW_ROLES_FORWARDING : GW_ROLES_ACCESS;
+    unsigned may =
+        in->kind == GW_IN_PLANE_DONE ? GW_ROLES_FORWARDING | GW_ROLES_STEERING : GW_ROLES_ACCESS;
     if (!n->started || (n->cfg->roles & may) == 0)
         return GW_EINVAL;
     return access_input(n, in);
@@ -336,6 +347,7 @@ static bool shows_station(const struct gw_input *in)
 int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now now)
 {
     gw_clock_set(n, now);
+    gw_steering_now(n, now);
     gw_queue_recycle(&n->queue);
     int err = gw_queue_reserve(&n->queue);
     if (err != 0) {
@@ -367,6 +379,7 @@ struct gw_time gw_node_deadline(const struct gw_node *n)
 void gw_node_expire(struct gw_node *n, struct gw_now now)
 {
     gw_clock_set(n, now);
+    gw_steering_now(n, now);
     n->starved = false;
     gw_queue_recycle(&n->queue);
     for (int i = 0; i < EXPIRE_MOST; i++) {

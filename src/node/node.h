@@ -13,6 +13,7 @@
 
 #include "base/emit.h"
 #include "base/log.h"
+#include "fn/metric/own.h"
 #include "node/config.h"
 #include "plane/intent.h"
 #include "wire/policy.h"
@@ -50,15 +51,7 @@ enum gw_input_kind {
     GW_IN_REPORT,     /* what is known of an instance that this node speaks for */
     GW_IN_MISS,       /* D-Router: a flow of a D-Forwarder has been chosen for */
 };
-/* What host, instance and checks say of an instance (C-SMA); the node makes scores of it, and
- * decides what is told to others. */
-struct gw_sample {
-    size_t instance;        /* index in the configuration */
-    struct gw_addr csci_id; /* its, as the sender knows it: after a reload indices may be others */
-    enum gw_instance_state state;
-    uint32_t slots;           /* 0: as configured */
-    struct gw_metric_raw raw; /* L0 */
-};
+
 struct gw_input {
     enum gw_input_kind kind;
     union {
@@ -115,7 +108,7 @@ struct gw_input {
             const uint8_t *data;
             size_t len;
         } stamp;
-        struct gw_sample sample; /* GW_IN_REPORT */
+        struct gw_sample sample; /* GW_IN_REPORT; fn/metric/own.h */
         struct gw_miss miss;
     };
 };

@@ -132,6 +132,7 @@ struct gw_node {
     bool kept;                        /* the records are all there were */
     struct gw_time stranger_at;       /* lines about unknown sources */
     struct gw_station_rate *stations; /* limit.c */
+    struct gw_steering *steering;     /* NULL: no role of CATS */
 };
 
 /* fixed.c. before: the configuration that was in force, or NULL. */
@@ -209,6 +210,23 @@ void gw_attach_ask_soon(struct gw_node *n);
 /* Memory was missing for a station that showed itself: it may say nothing more for long. */
 void gw_attach_missed(struct gw_node *n);
 void gw_attach_resume(struct gw_node *n); /* after restoring; the policy may be another too */
+
+/* steering.c: nothing happens without a role of CATS. */
+int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed,
+                     struct gw_now now);
+void gw_steering_free(struct gw_node *n);
+void gw_steering_now(struct gw_node *n, struct gw_now now); /* at every call into the node */
+int gw_steering_restore(struct gw_node *n, const uint8_t *key, size_t key_len);
+/* GW_ENOMEM: not all has been said; what is missing follows. */
+int gw_steering_start(struct gw_node *n);
+int gw_steering_reload(struct gw_node *n, const struct gw_config *before);
+int gw_steering_input(struct gw_node *n, const struct gw_input *in); /* STAMP, REPORT, MISS */
+int gw_steering_message(struct gw_node *n, struct gw_peer *p);       /* n->in, authenticated */
+int gw_steering_plane_done(struct gw_node *n, uint64_t tag, int result);
+/* steering_show.c */
+void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
+                      struct gw_now now);
+void gw_steering_counters(const struct gw_node *n, struct gw_emit *e);
 
 /* peer.c */
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);

@@ -72,8 +72,9 @@ static void switch_peers(struct gw_node *n, struct gw_table *now)
 
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
         struct gw_peer *q = gw_table_get(now, &p->cfg->addr);
-        bool was = (p->cfg->roles & GW_ROLES_FORWARDING) != 0;
-        if (was && (q == NULL || (q->cfg->roles & GW_ROLES_FORWARDING) == 0))
+        unsigned here = n->cfg->roles;
+        if (gw_route_tunnels(here, p->cfg->roles) &&
+            (q == NULL || !gw_route_tunnels(here, q->cfg->roles)))
             gw_route_drop_peer(&n->lm, p->cfg);
     }
     gw_peers_free(n, &n->peers);
@@ -88,6 +89,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     struct gw_table peers;
 
     gw_clock_set(n, now);
+    gw_steering_now(n, now);
     gw_queue_recycle(&n->queue);
     compare(n->cfg, c, &r);
     if (r.any)
@@ -97,7 +99,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
         err = gw_peers_load(n, c, &peers);
     if (err != 0)
         return err;
-    if ((c->roles & GW_ROLES_FORWARDING) != 0)
+    if ((c->roles & (GW_ROLES_FORWARDING | GW_ROLES_STEERING)) != 0)
         switch_peers(n, &peers);
     else {
         gw_peers_free(n, &n->peers);
@@ -119,5 +121,5 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     gw_fixed_say(n, before);
     gw_cmd_review(&n->cmd);
     gw_attach_review(n);
-    return 0;
+    return gw_steering_reload(n, before);
 }

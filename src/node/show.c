@@ -1,5 +1,6 @@
 /* show.c: what `godwit show` shows of a node: rows of names and values, in no particular order.
  */
+#include "fn/route/route.h"
 #include "node/node_int.h"
 
 static void show_locals(const struct gw_anchor *a, struct gw_emit *e)
@@ -253,12 +254,12 @@ static void show_tunnels(const struct gw_node *n, struct gw_emit *e)
 {
     const struct gw_peer *p;
 
-    if ((n->cfg->roles & GW_ROLES_FORWARDING) == 0)
+    if ((n->cfg->roles & (GW_ROLES_FORWARDING | GW_ROLES_STEERING)) == 0)
         return;
     count_tunnels(n);
     count_mag_tunnels(n);
     for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        if (p->cfg == &n->self || (p->cfg->roles & GW_ROLES_FORWARDING) == 0)
+        if (p->cfg == &n->self || !gw_route_tunnels(n->cfg->roles, p->cfg->roles))
             continue;
         gw_emit_obj(e, NULL);
         gw_emit_str(e, "peer", p->cfg->name);
@@ -288,6 +289,16 @@ static void show_heartbeat(const struct gw_heartbeat *hb, struct gw_emit *e)
     gw_emit_num(e, "restart_counter", hb->counted ? (int64_t)hb->counter : -1);
 }
 
+static void show_roles(unsigned roles, struct gw_emit *e)
+{
+    static const char *const names[] = {"maar",     "cmd",         "lma",          "mag",
+                                        "d-router", "d-forwarder", "metric-agent", "path-selector"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if ((roles & 1u << i) != 0)
+            gw_emit_str(e, NULL, names[i]);
+}
+
 static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
 {
     static const struct gw_talk none;
@@ -300,14 +311,7 @@ static void show_peers(const struct gw_node *n, struct gw_emit *e, struct gw_now
         gw_emit_str(e, "name", p->cfg->name);
         gw_emit_addr(e, "address", &p->cfg->addr);
         gw_emit_arr(e, "roles");
-        if ((p->cfg->roles & GW_ROLE_MAAR) != 0)
-            gw_emit_str(e, NULL, "maar");
-        if ((p->cfg->roles & GW_ROLE_CMD) != 0)
-            gw_emit_str(e, NULL, "cmd");
-        if ((p->cfg->roles & GW_ROLE_LMA) != 0)
-            gw_emit_str(e, NULL, "lma");
-        if ((p->cfg->roles & GW_ROLE_MAG) != 0)
-            gw_emit_str(e, NULL, "mag");
+        show_roles(p->cfg->roles, e);
         gw_emit_arr_end(e);
         const struct gw_talk *t = p->talk != NULL ? p->talk : &none;
         show_talk(t, e, now);
@@ -336,6 +340,7 @@ static void show_counters(const struct gw_node *n, struct gw_emit *e)
     gw_emit_num(e, "mld-queries-sent", (int64_t)a->queries_sent);
     gw_emit_num(e, "nd-invalid", (int64_t)a->invalid);
     gw_emit_num(e, "nd-limited", (int64_t)a->limited);
+    gw_steering_counters(n, e);
 }
 
 static void show_steps(const struct gw_handover *h, struct gw_emit *e)
@@ -414,6 +419,7 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
     case GW_SHOW_METRICS:
     case GW_SHOW_CANDIDATES:
     case GW_SHOW_PATHS:
+        gw_steering_show(n, what, e, now);
         break;
     }
 }

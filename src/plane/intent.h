@@ -36,8 +36,11 @@ enum gw_intent_kind {
     GW_INTENT_INSTANCE_SET, /* key: csci_id; of a service that was set before, it is a candidate */
     GW_INTENT_INSTANCE_DEL, /* its flows are as those of a dead one */
     GW_INTENT_FLOW_SET, /* of a service that was set: this flow goes to that instance (set too) */
-    GW_INTENT_FLOW_DEL, /* its next packet is as that of a new one; GW_INTENT_SYNC spares flows */
-    GW_INTENT_SYNC, /* all that is wanted has been said since start: remove what was not named */
+    GW_INTENT_FLOW_DEL, /* its next packet is as that of a new one; no SYNC touches flows */
+    /* All that is wanted has been said since start: what was not named is removed, but for services
+     * and instances: others have to tell of them first. */
+    GW_INTENT_SYNC,
+    GW_INTENT_SERVE_SYNC, /* likewise, of services and instances */
 };
 
 /* A station on an access interface; iface is the index of the interface in the configuration's

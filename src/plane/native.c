@@ -371,7 +371,11 @@ static void clear(struct gw_native *n, bool stale_only)
         net_count(n, &w->key, -1);
         forget(n, &n->nets, &w->key, sizeof *w);
     }
-    gw_ns_clear(&n->serve, stale_only, mine);
+}
+
+static void serve_clear(struct gw_native *n, bool stale_only)
+{
+    gw_ns_clear(&n->serve, stale_only, n->self.generation);
     n->self.services_used = (uint32_t)gw_table_count(&n->serve.services);
     n->self.instances_here = (uint32_t)gw_ns_here(&n->serve);
 }
@@ -417,6 +421,9 @@ int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
         return serve_apply(n, in);
     case GW_INTENT_SYNC:
         clear(n, true);
+        return GW_OK;
+    case GW_INTENT_SERVE_SYNC:
+        serve_clear(n, true);
         return GW_OK;
     }
     return GW_EINVAL;
@@ -512,6 +519,7 @@ void gw_native_free(struct gw_native *n)
         return;
     struct gw_alloc al = n->al;
     clear(n, false);
+    serve_clear(n, false);
     gw_table_free(&n->stations);
     gw_table_free(&n->prefixes);
     gw_table_free(&n->nets);

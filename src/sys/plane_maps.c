@@ -321,7 +321,6 @@ static int sync(struct gw_bpf *b)
     gw_log(b->log, GW_LOG_INFO, GW_CAT_PLANE, "synced",
            "removed what nobody wants any more: %d peers, %d stations, %d prefixes, %d networks",
            peers, stations, hashed + lpm, nets);
-    gw_bpf_serve_sync(b);
     return set_used(b, b->lpm_used - (uint32_t)lpm, own_nets(b));
 }
 
@@ -359,6 +358,9 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
         return gw_bpf_flow_apply(b, in);
     case GW_INTENT_SYNC:
         return sync(b);
+    case GW_INTENT_SERVE_SYNC:
+        gw_bpf_serve_sync(b);
+        return gw_bpf_set_used(b);
     }
     return GW_EINVAL;
 }

@@ -61,7 +61,9 @@ static bool message(void *user, struct sim_message *e)
 
 struct gw_cfg_mobility w_mobility;
 
-static void configure(struct sim_node *n)
+void (*w_configure)(struct world *w, struct sim_node *n);
+
+static void configure(struct world *w, struct sim_node *n)
 {
     struct gw_config *c = &n->cfg[0];
 
@@ -73,6 +75,8 @@ static void configure(struct sim_node *n)
     n->plane_ns = 20000;
     for (size_t i = 0; i < c->npeers; i++)
         c->peers[i].bulk = false;
+    if (w_configure != NULL)
+        w_configure(w, n);
 }
 
 struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed)
@@ -95,7 +99,7 @@ struct world *w_new_roles(const unsigned *roles, size_t n, uint64_t seed)
     for (size_t i = 0; i < W_STATIONS; i++)
         w->sim->station[i].by_hand = true;
     for (size_t i = 0; i < n; i++)
-        configure(&w->n[i]);
+        configure(w, &w->n[i]);
     sim_start(w->sim);
     w_run(w, GW_MSEC(1));
     return w;

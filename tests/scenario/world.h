@@ -39,6 +39,8 @@ struct world {
     bool (*refuse)(size_t node, const struct gw_intent *i);
 };
 
+/* What a test changes in the configuration of every node of a world to be made, or NULL. */
+extern void (*w_configure)(struct world *w, struct sim_node *n);
 /* Nodes are made and started: a CMD and maars, an LMA (node 0) and mags, or any roles (of enum
  * gw_role) in which the first CMD and LMA are everybody's. */
 extern struct gw_cfg_mobility w_mobility; /* of every node of a world to be made */

@@ -25,7 +25,7 @@ static struct gw_metric_known *known_of(struct gw_metric_neighbour *nb, struct g
 /* The neighbour has said, or shown by what it sent, how far it knows an origin. */
 static void learn(struct gw_metric_neighbour *nb, const struct gw_cats_vector *v, bool exact)
 {
-    struct gw_metric_origin *o = gw_table_get(&nb->m->origins, &v->origin);
+    struct gw_metric_origin *o = gw_metric_origin_get(nb->m, &v->origin);
     struct gw_metric_known *k = o != NULL ? known_of(nb, o) : NULL;
 
     if (k == NULL)
@@ -35,6 +35,34 @@ static void learn(struct gw_metric_neighbour *nb, const struct gw_cats_vector *v
         return;
     k->epoch = v->epoch;
     k->seq = v->seq;
+}
+
+/* A source speaks of nobody else. */
+static bool relays(const struct gw_metric_neighbour *nb, const struct gw_addr *origin)
+{
+    return !nb->source || gw_addr_eq(&nb->addr, origin);
+}
+
+/* Is all known here that the neighbour has said it knows? Once is enough. */
+static void look_synced(struct gw_metric_neighbour *nb)
+{
+    for (size_t i = 0; i < nb->nknown; i++) {
+        const struct gw_metric_known *k = &nb->known[i];
+        if (gw_cats_later(k->epoch, k->of->epoch) || (k->of->epoch == 0 && k->seq != 0) ||
+            (k->epoch == k->of->epoch && gw_cats_later(k->seq, k->of->seq)))
+            return;
+    }
+    nb->synced = nb->digested;
+}
+
+size_t gw_metric_unsynced(const struct gw_metric *m, bool of_all)
+{
+    const struct gw_metric_neighbour *nb;
+    size_t n = 0;
+
+    for (size_t i = 0; (nb = gw_table_next(&m->neighbours, &i)) != NULL;)
+        n += !nb->synced && (of_all || nb->up);
+    return n;
 }
 
 static void send(struct gw_metric_neighbour *nb)
@@ -60,7 +88,8 @@ static void digest(struct gw_metric_neighbour *nb, uint16_t flags)
     gw_cats_begin(m->out, &m->buf, GW_CATS_DIGEST, flags, ++m->seq);
     for (size_t i = 0; (o = gw_table_next(&m->origins, &i)) != NULL;) {
         struct gw_cats_item v = vector_of(o);
-        if (o->seq == 0 || gw_cats_add(m->out, &m->buf, &v) == 0)
+        if (o->seq == 0 || (nb->source && !gw_addr_eq(&o->addr, &nb->addr)) ||
+            gw_cats_add(m->out, &m->buf, &v) == 0)
             continue;
         send(nb);
         m->count[GW_MCNT_DIGEST_OUT]++;
@@ -214,7 +243,8 @@ static void tell(struct gw_metric_neighbour *nb)
     nb->seq = ++m->seq;
     if (!build(nb)) {
         nb->tries = 0;
-        (void)gw_timer_set(m->timers, &nb->timer, gw_time_add(m->now, m->cfg->digest));
+        if (!gw_timer_is_set(&nb->timer))
+            (void)gw_timer_set(m->timers, &nb->timer, gw_time_add(m->now, m->cfg->digest));
         return;
     }
     nb->waiting = true;
@@ -233,7 +263,7 @@ static void paced(struct gw_timer *t, void *user)
 /* Soon: at once unless something was sent just now. */
 static void tell_soon(struct gw_metric_neighbour *nb)
 {
-    if (nb->up && !nb->waiting && !gw_timer_is_set(&nb->pace))
+    if (nb->up && !nb->source && !nb->waiting && !gw_timer_is_set(&nb->pace))
         (void)gw_timer_set(nb->m->timers, &nb->pace, nb->m->now);
 }
 
@@ -267,6 +297,7 @@ struct reading {
     struct gw_cats_origin head;
     struct gw_cats_service service;
     bool news;
+    bool denied; /* something of this origin: somebody else has to bring it */
     size_t n;
     struct gw_cats_vector answer[GW_MH_OPTS];
 };
@@ -279,6 +310,11 @@ static void end_origin(struct reading *r)
 
     if (o == NULL)
         return;
+    r->of = NULL;
+    if (r->denied) { /* never wanted of this neighbour: as if it were known */
+        r->answer[r->n++] = r->head.upto;
+        return;
+    }
     if (gw_cats_later(r->head.from, o->seq))
         m->count[GW_MCNT_GAP]++;
     else if (gw_cats_later(r->head.upto.seq, o->seq)) {
@@ -288,7 +324,6 @@ static void end_origin(struct reading *r)
     if (r->head.complete && o->seq == r->head.upto.seq)
         gw_metric_epoch_end(o);
     r->answer[r->n++] = (struct gw_cats_vector){o->addr, o->epoch, o->seq};
-    r->of = NULL;
 }
 
 static void own_again(struct gw_metric *m, const struct gw_cats_vector *v)
@@ -304,7 +339,14 @@ static void begin_origin(struct reading *r, const struct gw_cats_origin *head)
     const struct gw_cats_vector *v = &head->upto;
 
     r->head = *head;
+    r->denied = false;
     r->service = (struct gw_cats_service){.port = 0};
+    if (!relays(r->nb, &v->origin)) {
+        m->count[GW_MCNT_DENIED]++;
+        r->answer[r->n++] = *v;
+        return;
+    }
+    learn(r->nb, v, false);
     if (gw_addr_eq(&v->origin, &m->cfg->self)) {
         own_again(m, v);
         r->answer[r->n++] = (struct gw_cats_vector){v->origin, m->self->epoch, m->self->seq};
@@ -338,8 +380,9 @@ static void take_instance(struct reading *r, const struct gw_cats_instance *v)
     if (r->of == NULL)
         return;
     struct gw_metric_key key = {r->of->addr, r->service, v->csci_id};
-    if (!m->ops->may(m->user, &key, v)) {
+    if (!m->ops->may(m->user, &r->nb->addr, &key, v)) {
         m->count[GW_MCNT_DENIED]++;
+        r->denied = true;
         return;
     }
     if (gw_metric_take(m, r->of, &r->service, v)) {
@@ -373,7 +416,6 @@ static int update(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
     while ((got = gw_cats_next(mh, &it, &item)) == 1) {
         if (item.type == GW_CATS_ORIGIN) {
             end_origin(&r);
-            learn(nb, &item.origin.upto, false);
             begin_origin(&r, &item.origin);
         } else if (item.type == GW_CATS_SERVICE) {
             r.service = item.service;
@@ -401,9 +443,10 @@ static int learn_all(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
     while ((got = gw_cats_next(mh, &it, &item)) == 1) {
         if (item.type != GW_CATS_VECTOR)
             continue;
-        if (gw_addr_eq(&item.vector.origin, &nb->m->cfg->self))
+        if (!nb->source && gw_addr_eq(&item.vector.origin, &nb->m->cfg->self))
             own_again(nb->m, &item.vector);
-        learn(nb, &item.vector, true);
+        if (relays(nb, &item.vector.origin))
+            learn(nb, &item.vector, true);
     }
     if (got < 0)
         nb->m->count[GW_MCNT_MALFORMED]++;
@@ -432,6 +475,7 @@ static int digest_input(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
         nb->waiting = false;
     }
     int err = learn_all(nb, mh);
+    nb->digested = nb->digested || err == 0;
     if ((mh->exp.cats.flags & GW_CATS_WANTS_DIGEST) != 0)
         digest(nb, 0);
     tell_soon(nb);
@@ -447,19 +491,19 @@ int gw_metric_input(struct gw_metric *m, const struct gw_addr *from, const struc
         return GW_EDENIED;
     }
     heard(nb);
-    switch (mh->exp.cats.type) {
-    case GW_CATS_UPDATE:
-        return update(nb, mh);
-    case GW_CATS_ACK:
-        return ack(nb, mh);
-    case GW_CATS_DIGEST:
-        return digest_input(nb, mh);
-    default:
-        return GW_EINVAL;
-    }
+    int err = GW_EINVAL;
+    if (mh->exp.cats.type == GW_CATS_UPDATE)
+        err = update(nb, mh);
+    else if (mh->exp.cats.type == GW_CATS_ACK)
+        err = ack(nb, mh);
+    else if (mh->exp.cats.type == GW_CATS_DIGEST)
+        err = digest_input(nb, mh);
+    if (!nb->synced)
+        look_synced(nb);
+    return err;
 }
 
-int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a)
+int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a, bool source)
 {
     struct gw_metric_neighbour *nb = gw_table_get(&m->neighbours, a);
 
@@ -470,6 +514,7 @@ int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a)
         return GW_ENOMEM;
     nb->addr = *a;
     nb->m = m;
+    nb->source = source;
     nb->timer.fire = due;
     nb->timer.owner = nb;
     nb->pace.fire = paced;

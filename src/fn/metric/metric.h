@@ -99,7 +99,9 @@ struct gw_metric_known {
 struct gw_metric_neighbour {
     struct gw_addr addr; /* the key */
     struct gw_metric *m;
-    bool up; /* it has answered lately */
+    bool source; /* it speaks for itself only, and is told nothing of others: a metric agent */
+    bool up;     /* it has answered lately */
+    bool digested, synced; /* it has said what it knows; and all of that was known here once */
     struct gw_metric_known *known;
     size_t nknown, size;
     struct gw_timer timer; /* while waiting: send again; else: the next digest */
@@ -114,8 +116,10 @@ struct gw_metric_neighbour {
 struct gw_metric_ops {
     /* Adds authentication and sends; as if lost when it fails. m is scratch and is changed. */
     int (*send)(void *user, const struct gw_addr *to, struct gw_mh *m);
-    /* May that origin say this of that instance? */
-    bool (*may)(void *user, const struct gw_metric_key *key, const struct gw_cats_instance *v);
+    /* May that be said of this instance by the neighbour that says it? An egress of zero is the
+     * origin. */
+    bool (*may)(void *user, const struct gw_addr *from, const struct gw_metric_key *key,
+                const struct gw_cats_instance *v);
     /* An instance of the service has come, changed or gone. */
     void (*changed)(void *user, const struct gw_metric_instance *x);
 };
@@ -151,8 +155,8 @@ struct gw_metric {
 int gw_metric_init(struct gw_metric *m, uint32_t epoch, uint64_t seed);
 void gw_metric_free(struct gw_metric *m);
 
-/* A neighbour: idempotent; GW_ENOMEM. It is sent a DIGEST, and asked for its. */
-int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a);
+/* A neighbour: idempotent; GW_ENOMEM. It is sent a DIGEST, and asked for its. source: see above. */
+int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a, bool source);
 void gw_metric_neighbour_del(struct gw_metric *m, const struct gw_addr *a);
 
 /* One's own instance as it is now: v.seq and v.age are ignored; measured now. v.state GONE
@@ -163,6 +167,9 @@ int gw_metric_say(struct gw_metric *m, const struct gw_cats_service *s,
 /* A message of sub-type UPDATE, ACK or DIGEST from a peer. 0; GW_EDENIED: no neighbour; GW_EFORMAT.
  */
 int gw_metric_input(struct gw_metric *m, const struct gw_addr *from, const struct gw_mh *mh);
+
+/* How many neighbours have not yet told all they knew: of those that are up, or of all. */
+size_t gw_metric_unsynced(const struct gw_metric *m, bool of_all);
 
 /* The service's instances, also those GONE; NULL when it has none. */
 const struct gw_metric_service *gw_metric_service(const struct gw_metric *m,

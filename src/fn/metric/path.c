@@ -5,6 +5,7 @@
 
 #define SMOOTH_DELAY  8
 #define SMOOTH_JITTER 16
+#define REFUSAL       GW_MSEC(2500)
 #define LEAST         (sizeof((struct gw_path_target *)0)->least / sizeof(int64_t))
 
 static uint64_t hash_target(const void *key, uint64_t seed)
@@ -69,6 +70,8 @@ static void miss(struct gw_path_target *t, size_t slot, uint32_t seq)
     mark(t, seq, true);
     p->lost++;
     t->missed++;
+    if (t->state == GW_PATH_REFUSED && gw_time_before(p->now.mono, gw_time_add(t->heard, REFUSAL)))
+        return;
     if (t->missed >= p->cfg->detect)
         turn(t, GW_PATH_DOWN);
 }
@@ -220,6 +223,24 @@ int gw_paths_answer(struct gw_paths *p, const struct gw_addr *from, const uint8_
     turn(t, GW_PATH_UP);
     arm(t);
     return 0;
+}
+
+void gw_paths_refused(struct gw_paths *p, const struct gw_addr *from)
+{
+    struct gw_path_target *t = gw_table_get(&p->targets, from);
+
+    if (t == NULL)
+        return;
+    t->heard = p->now.mono;
+    t->missed = 0;
+    turn(t, GW_PATH_REFUSED);
+}
+
+const char *gw_path_state_name(enum gw_path_state s)
+{
+    static const char *const names[] = {"unknown", "up", "refused", "down"};
+
+    return names[s];
 }
 
 int gw_paths_reflect(struct gw_paths *p, const uint8_t *data, size_t len, uint64_t received,

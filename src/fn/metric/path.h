@@ -12,6 +12,9 @@
  * - Jitter is the mean deviation of RFC 3550 §6.4.1, of round trips, halved.
  * - A target is down when `detect` probes in a row have no answer, and up with the first answer:
  * detection takes at most detect + 1 intervals and `wait`.
+ * - Where a kernel says that nobody listens, packets get through and their path lives: `refused`
+ * is neither up nor down. Kernels say that once a second (Linux's icmp ratelimit), so a target that
+ * has refused is down only after 2.5 s of silence.
  * - The reflector keeps no state but counts (a stateless one, §4.3): the sequence number comes
  * back.
  */
@@ -33,7 +36,12 @@ struct gw_path_config {
     struct gw_stamp_key key;
 };
 
-enum gw_path_state { GW_PATH_UNKNOWN, GW_PATH_UP, GW_PATH_DOWN };
+enum gw_path_state {
+    GW_PATH_UNKNOWN,
+    GW_PATH_UP,
+    GW_PATH_REFUSED, /* the machine is there, and nobody on it answers probes */
+    GW_PATH_DOWN,
+};
 struct gw_path_target {
     struct gw_addr addr; /* the key */
     struct gw_paths *all;
@@ -52,8 +60,9 @@ struct gw_path_target {
     uint32_t answers;
     uint64_t lost[GW_PATH_WINDOW / 64]; /* bits, by seq */
     uint32_t judged;                    /* probes that are over, up to the window */
-    struct gw_time heard;
+    struct gw_time heard;               /* also a refusal */
 };
+const char *gw_path_state_name(enum gw_path_state s); /* "up" */
 
 struct gw_paths_ops {
     /* A packet to UDP port 862 of a target. */
@@ -81,6 +90,8 @@ const struct gw_path_target *gw_paths_get(const struct gw_paths *p, const struct
  * GW_EREPLAY: nobody waits for it. */
 int gw_paths_answer(struct gw_paths *p, const struct gw_addr *from, const uint8_t *data, size_t len,
                     uint64_t received);
+/* The machine of a target says that nobody listens there. */
+void gw_paths_refused(struct gw_paths *p, const struct gw_addr *from);
 /* A probe of somebody's: the octets to send back, their number, or an error as above. `may`: from a
  * configured peer, for nobody else's is answered. */
 int gw_paths_reflect(struct gw_paths *p, const uint8_t *data, size_t len, uint64_t received,

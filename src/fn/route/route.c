@@ -32,9 +32,15 @@ static void add(struct run *r, const struct gw_intent *i)
     r->any = true;
 }
 
+bool gw_route_tunnels(unsigned here, unsigned there)
+{
+    return ((here & GW_ROLES_FORWARDING) != 0 && (there & GW_ROLES_FORWARDING) != 0) ||
+           ((here & GW_ROLES_STEERING) != 0 && (there & GW_ROLES_STEERING) != 0);
+}
+
 static bool forwards(const struct gw_lm *lm, const struct gw_cfg_peer *p)
 {
-    return (p->roles & GW_ROLES_FORWARDING) != 0 && !gw_addr_eq(&p->addr, &lm->cfg->addr);
+    return gw_route_tunnels(lm->cfg->roles, p->roles) && !gw_addr_eq(&p->addr, &lm->cfg->addr);
 }
 
 void gw_route_drop_peer(struct gw_lm *lm, const struct gw_cfg_peer *p)
@@ -48,7 +54,7 @@ static void add_peers(struct run *r)
     const struct gw_config *c = r->lm->cfg;
 
     for (const struct gw_cfg_peer *p = c->peers; p < c->peers + c->npeers; p++)
-        if ((c->roles & GW_ROLES_FORWARDING) != 0 && forwards(r->lm, p))
+        if (forwards(r->lm, p))
             add(r, &(struct gw_intent){.kind = GW_INTENT_PEER_SET,
                                        .peer = {.addr = p->addr,
                                                 .mtu = c->core_mtu,
@@ -233,4 +239,9 @@ void gw_route_drop_station(struct gw_lm *lm, const struct gw_binding *b,
 void gw_route_sync(struct gw_lm *lm)
 {
     say(lm, &(struct gw_intent){.kind = GW_INTENT_SYNC});
+}
+
+void gw_route_serve_sync(struct gw_lm *lm)
+{
+    say(lm, &(struct gw_intent){.kind = GW_INTENT_SERVE_SYNC});
 }

@@ -9,10 +9,13 @@
 
 #include "fn/lm/binding.h"
 
+/* Do nodes of these roles have tunnels with each other: for mobile nodes (MAAR, LMA, MAG), or for
+ * services (forwarders of CATS)? */
+bool gw_route_tunnels(unsigned here, unsigned there);
 /* Where a tag is taken, it is on all that is said and gets one answer (plane/intent.h). */
 
-/* What no mobile node brings: tunnels with the configured peers that forward (MAAR, LMA, MAG), but
- * for this node itself; the networks behind this node, and the peers whose mobile nodes may use
+/* What no mobile node brings: tunnels with the configured peers that have them, but for
+ * this node itself; the networks behind this node, and the peers whose mobile nodes may use
  * them. before: the configuration whose networks were said so far, or NULL. false: there is
  * nothing, and no answer. */
 bool gw_route_fixed(struct gw_lm *lm, const struct gw_config *before, uint64_t tag);
@@ -32,5 +35,6 @@ void gw_route_drop_station(struct gw_lm *lm, const struct gw_binding *b,
 void gw_route_drop_nets(struct gw_lm *lm, const struct gw_binding *b, const struct gw_anchor *a,
                         const struct gw_station_key *st);
 void gw_route_sync(struct gw_lm *lm);
+void gw_route_serve_sync(struct gw_lm *lm); /* of a node without services */
 
 #endif

@@ -58,9 +58,11 @@ static int send(void *user, const struct gw_addr *to, struct gw_mh *mh)
     return 0;
 }
 
-static bool may(void *user, const struct gw_metric_key *key, const struct gw_cats_instance *v)
+static bool may(void *user, const struct gw_addr *from, const struct gw_metric_key *key,
+                const struct gw_cats_instance *v)
 {
     (void)user;
+    (void)from;
     (void)v;
     return key->csci_id.b[5] == index_of(&key->origin); /* who is said to be where it is */
 }
@@ -114,7 +116,7 @@ void mesh_start(struct mesh *s, size_t i, uint32_t epoch)
     for (size_t j = 0; j < s->n; j++) {
         struct gw_addr a = mesh_addr(j);
         if (s->peer[i][j])
-            assert_int_equal(gw_metric_neighbour_add(&n->m, &a), 0);
+            assert_int_equal(gw_metric_neighbour_add(&n->m, &a, s->source[j]), 0);
     }
 }
 

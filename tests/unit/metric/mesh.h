@@ -34,6 +34,7 @@ struct mesh {
     size_t n;
     struct m_node node[M_NODES];
     bool peer[M_NODES][M_NODES]; /* they are neighbours */
+    bool source[M_NODES];        /* it speaks for itself only */
     bool link[M_NODES][M_NODES]; /* and the way from one to the other is there */
     unsigned loss, dup;          /* of 100 */
     int64_t delay;               /* ns; as much again at random */

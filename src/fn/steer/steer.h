@@ -1,0 +1,109 @@
+/* steer.h: what is known of service instances, wherever they are, becomes what the packet path
+ * chooses from (C-TC and, in the distributed model, C-PS; RFC 10053): each service of the
+ * configuration, and each of its instances with the way to it.
+ *
+ *   steer.c      services, instances, paths to intents        post.c   messages that are
+ * acknowledged mapping.c    D-Router and D-Forwarder: MAPPING            share.c  path selector:
+ * shares
+ *
+ * Left to others: who knows which instances (fn/metric), the choice itself and what belongs to a
+ * flow (src/plane).
+ *
+ * Decisions of this implementation:
+ * - A CSCI-ID is one instance, of one service. When several origins speak of it, the record of this
+ *   node counts first, then one that is up, then the latest.
+ * - Only what changed is said: a report always, the way to an egress when it is more than an eighth
+ *   and 100 us off what was said.
+ * - Until the way to an egress has been measured, it counts as long as a probe is waited for.
+ * - Egress down: its instances are dead. Its machine refuses probes: they are draining, because
+ *   packets still get through. The record withdrawn or aged out: the instance is removed, and its
+ *   flows are as those of a dead one.
+ * - After a start the packet path keeps what it had until every neighbour has told all it knew, or
+ *   5 s later all of those that have answered, at last after a record's lifetime: then
+ *   GW_INTENT_SERVE_SYNC removes what nobody has named.
+ * - What the packet path refuses is said again, every second.
+ */
+#ifndef GW_FN_STEER_STEER_H
+#define GW_FN_STEER_STEER_H
+
+#include "fn/metric/metric.h"
+#include "fn/metric/path.h"
+#include "plane/intent.h"
+
+struct gw_config;
+struct gw_cfg_service;
+
+#define GW_STEER_COUNTERS(X)                   \
+    X(CONFLICT, "steer-conflicting-instances") \
+    X(STRANGE, "steer-unknown-egress")         \
+    X(LIMIT, "limit-steer-instances")          \
+    X(REFUSED, "steer-refused-by-packet-path") \
+    X(INTENTS, "steer-intents")
+enum gw_steer_count {
+#define X(id, name) GW_SCNT_##id,
+    GW_STEER_COUNTERS(X)
+#undef X
+        GW_SCNT_MAX
+};
+const char *gw_steer_count_name(enum gw_steer_count c);
+
+/* Tags of its intents have this bit; nobody else's do. */
+#define GW_STEER_TAG (UINT64_C(1) << 63)
+
+struct gw_steer_instance {
+    struct gw_addr csci_id; /* the key */
+    struct gw_intent_instance said;
+    bool refused; /* say it again */
+    uint64_t tag; /* of the last time that it was said */
+};
+
+struct gw_steer_ops {
+    void (*intent)(void *user, const struct gw_intent *i);
+    bool (*peer)(void *user, const struct gw_addr *a); /* is it a forwarder that may be sent to? */
+};
+
+struct gw_steer {
+    const struct gw_config *cfg;
+    const struct gw_alloc *al;
+    struct gw_timers *timers;
+    struct gw_metric *metric; /* its `now` is this one's */
+    struct gw_paths *paths;
+    const struct gw_steer_ops *ops;
+    void *user;
+    struct gw_table instances; /* owned */
+    uint64_t count[GW_SCNT_MAX];
+    uint64_t last_tag;
+    struct gw_timer look; /* every second */
+    struct gw_time started;
+    bool running, synced;
+    bool services_refused; /* one of them: say them again */
+};
+
+void gw_steer_init(struct gw_steer *s, size_t limit, uint64_t seed);
+void gw_steer_free(struct gw_steer *s);
+/* Says all services; instances follow as they are told. 0; GW_ENOMEM. */
+int gw_steer_start(struct gw_steer *s);
+/* s->cfg is another one. */
+void gw_steer_reload(struct gw_steer *s, const struct gw_config *before);
+/* A record has come, changed or gone (struct gw_metric_ops). */
+void gw_steer_changed(struct gw_steer *s, const struct gw_metric_instance *x);
+/* The way to a forwarder is another one: up, down, refused. */
+void gw_steer_turned(struct gw_steer *s, const struct gw_addr *egress);
+/* The packet path's answer to an intent. GW_ENOENT: not one of these. */
+int gw_steer_done(struct gw_steer *s, uint64_t tag, int result);
+/* A neighbour has told something: is that all of them? */
+void gw_steer_look_synced(struct gw_steer *s);
+
+/* The configured service; NULL: none. */
+const struct gw_cfg_service *gw_steer_service(const struct gw_config *c,
+                                              const struct gw_service_key *k);
+static inline struct gw_cats_service gw_steer_cats_key(const struct gw_service_key *k)
+{
+    return (struct gw_cats_service){.cs_id = k->cs_id, .proto = k->proto, .port = k->port};
+}
+/* The record that counts of those that are told of an instance; NULL: all are gone. */
+const struct gw_metric_instance *gw_steer_record(const struct gw_metric *m,
+                                                 const struct gw_cats_service *s,
+                                                 const struct gw_addr *csci_id);
+
+#endif

@@ -1,0 +1,347 @@
+/* steering.c: CATS in a node: its functions made of a configuration, fed with what concerns them
+ * and reloaded; what they want becomes actions. Which message is for which of them is here too.
+ *
+ * Decisions of this implementation:
+ * - Neighbours of the flood are the configured peers with a role of CATS, but not one metric agent
+ *   of another. Trust is by hop: what a forwarder or a path selector says of anybody counts; a peer
+ *   that is only a metric agent speaks of its own instances, and of those behind this node.
+ * - Paths are measured between forwarders, and a probe of any configured peer is answered.
+ */
+#include "node/steering.h"
+
+#define INSTANCES 65536 /* limits */
+#define ORIGINS   4096
+#define TARGETS   4096
+#define TRIES     5
+
+static struct gw_peer *peer_of(const struct gw_steering *x, const struct gw_addr *a)
+{
+    struct gw_peer *p = gw_peer_get(x->node, a);
+
+    return p != NULL && p->cfg != &x->node->self ? p : NULL;
+}
+
+static bool is_source(unsigned roles)
+{
+    return (roles & GW_ROLES_CATS) == GW_ROLE_METRIC_AGENT;
+}
+
+/* -- what the functions want --------------------------------------------------------------------
+ */
+
+static int op_send(void *user, const struct gw_addr *to, struct gw_mh *m)
+{
+    struct gw_steering *x = user;
+
+    return gw_signal_send(x->node, GW_ROLE_D_ROUTER, to, m);
+}
+
+static bool op_may(void *user, const struct gw_addr *from, const struct gw_metric_key *key,
+                   const struct gw_cats_instance *v)
+{
+    const struct gw_steering *x = user;
+    const struct gw_peer *p = peer_of(x, from);
+
+    if (p == NULL)
+        return false;
+    return !is_source(p->cfg->roles) ||
+           (gw_addr_eq(&key->origin, from) && gw_addr_eq(&v->egress, &x->node->cfg->addr));
+}
+
+static void op_changed(void *user, const struct gw_metric_instance *i)
+{
+    struct gw_steering *x = user;
+
+    gw_steer_changed(&x->steer, i);
+}
+
+static const struct gw_metric_ops metric_ops = {op_send, op_may, op_changed};
+
+static void send_stamp(const struct gw_steering *x, const struct gw_addr *to, uint16_t port,
+                       bool reflect, const uint8_t *data, size_t len)
+{
+    struct gw_queue *q = &x->node->queue;
+    const uint8_t *copy = gw_queue_copy(q, data, len);
+
+    if (copy != NULL)
+        gw_queue_add(
+            q,
+            &(struct gw_action){
+                .kind = GW_ACT_SEND_STAMP,
+                .stamp = {.to = *to, .port = port, .reflect = reflect, .data = copy, .len = len}});
+}
+
+static void op_probe(void *user, const struct gw_addr *to, const uint8_t *data, size_t len)
+{
+    const struct gw_steering *x = user;
+
+    send_stamp(x, to, x->node->cfg->steering.stamp_port, false, data, len);
+}
+
+static void op_turned(void *user, const struct gw_path_target *t)
+{
+    struct gw_steering *x = user;
+    const struct gw_peer *p = peer_of(x, &t->addr);
+
+    if (p != NULL)
+        gw_log(x->node->log, t->state == GW_PATH_UP ? GW_LOG_INFO : GW_LOG_WARN, GW_CAT_NODE,
+               "path-turned", "the way to %s is %s", p->cfg->name, gw_path_state_name(t->state));
+    gw_steer_turned(&x->steer, &t->addr);
+}
+
+static const struct gw_paths_ops paths_ops = {op_probe, op_turned};
+
+static void op_put(void *user, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    const struct gw_steering *x = user;
+    struct gw_lm *lm = &x->node->lm;
+
+    lm->ops->put(lm->user, key, key_len, value, value_len);
+}
+
+static void op_del(void *user, const void *key, size_t key_len)
+{
+    const struct gw_steering *x = user;
+    struct gw_lm *lm = &x->node->lm;
+
+    lm->ops->del(lm->user, key, key_len);
+}
+
+static const struct gw_owns_ops owns_ops = {op_put, op_del};
+
+static void op_intent(void *user, const struct gw_intent *i)
+{
+    const struct gw_steering *x = user;
+    struct gw_lm *lm = &x->node->lm;
+
+    lm->ops->intent(lm->user, i);
+}
+
+static bool op_peer(void *user, const struct gw_addr *a)
+{
+    const struct gw_peer *p = peer_of(user, a);
+
+    return p != NULL && (p->cfg->roles & GW_ROLES_STEERING) != 0;
+}
+
+static const struct gw_steer_ops steer_ops = {op_intent, op_peer};
+
+/* -- life ---------------------------------------------------------------------------------------
+ */
+
+static void follow_config(struct gw_steering *x, const struct gw_config *c)
+{
+    x->rules = (struct gw_metric_config){.self = c->addr,
+                                         .pace = c->steering.pace,
+                                         .retransmit = c->timers.initial_ack,
+                                         .retransmit_max = c->timers.max_ack,
+                                         .tries = TRIES,
+                                         .digest = c->steering.digest,
+                                         .instances = INSTANCES,
+                                         .origins = ORIGINS};
+    x->owns.cfg = c;
+    x->steer.cfg = c;
+    x->paths.cfg = &c->steering.stamp;
+}
+
+int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed, struct gw_now now)
+{
+    if ((c->roles & GW_ROLES_CATS) == 0)
+        return 0;
+    struct gw_steering *x = gw_new(n->al, sizeof *x);
+    if (x == NULL)
+        return GW_ENOMEM;
+    n->steering = x;
+    x->node = n;
+    x->metric = (struct gw_metric){.cfg = &x->rules,
+                                   .al = n->al,
+                                   .log = n->log,
+                                   .timers = &n->timers,
+                                   .now = now.mono,
+                                   .ops = &metric_ops,
+                                   .user = x,
+                                   .out = &x->out};
+    x->paths = (struct gw_paths){
+        .al = n->al, .timers = &n->timers, .now = now, .ops = &paths_ops, .user = x};
+    x->owns = (struct gw_owns){
+        .al = n->al, .timers = &n->timers, .metric = &x->metric, .ops = &owns_ops, .user = x};
+    x->steer = (struct gw_steer){.al = n->al,
+                                 .timers = &n->timers,
+                                 .metric = &x->metric,
+                                 .paths = &x->paths,
+                                 .ops = &steer_ops,
+                                 .user = x};
+    follow_config(x, c);
+    gw_paths_init(&x->paths, TARGETS, seed ^ 0x7374u);
+    gw_owns_init(&x->owns, seed ^ 0x6f77u);
+    gw_steer_init(&x->steer, INSTANCES, seed ^ 0x7363u);
+    return gw_metric_init(&x->metric, (uint32_t)(now.wall_ns / 1000000000), seed ^ 0x6d65u);
+}
+
+void gw_steering_free(struct gw_node *n)
+{
+    struct gw_steering *x = n->steering;
+
+    if (x == NULL)
+        return;
+    gw_steer_free(&x->steer);
+    gw_owns_free(&x->owns);
+    gw_paths_free(&x->paths);
+    gw_metric_free(&x->metric);
+    gw_free(n->al, x, sizeof *x);
+    n->steering = NULL;
+}
+
+/* Clocks of probes are the machine's, as it is now: their timestamps are. */
+void gw_steering_now(struct gw_node *n, struct gw_now now)
+{
+    if (n->steering == NULL)
+        return;
+    n->steering->metric.now = now.mono;
+    n->steering->paths.now = now;
+}
+
+static bool is_neighbour(const struct gw_config *c, const struct gw_cfg_peer *p)
+{
+    return (p->roles & GW_ROLES_CATS) != 0 && !gw_addr_eq(&p->addr, &c->addr) &&
+           !(is_source(c->roles) && is_source(p->roles));
+}
+
+static bool is_target(const struct gw_config *c, const struct gw_cfg_peer *p)
+{
+    return c->steering.stamp.interval.ns != 0 && (c->roles & GW_ROLES_STEERING) != 0 &&
+           (p->roles & GW_ROLES_STEERING) != 0 && !gw_addr_eq(&p->addr, &c->addr);
+}
+
+/* Neighbours and targets that the configuration has. */
+static int add_peers(struct gw_steering *x, const struct gw_config *c)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < c->npeers && err == 0; i++) {
+        const struct gw_cfg_peer *p = &c->peers[i];
+        if (is_neighbour(c, p))
+            err = gw_metric_neighbour_add(&x->metric, &p->addr, is_source(p->roles));
+        if (err == 0 && is_target(c, p))
+            err = gw_paths_add(&x->paths, &p->addr);
+    }
+    return err;
+}
+
+/* Those of before that it has no more, or differently. */
+static void drop_peers(struct gw_steering *x, const struct gw_config *before)
+{
+    const struct gw_config *c = x->node->cfg;
+
+    for (size_t i = 0; i < before->npeers; i++) {
+        const struct gw_cfg_peer *was = &before->peers[i];
+        const struct gw_peer *p = peer_of(x, &was->addr);
+        if (p == NULL || !is_neighbour(c, p->cfg) ||
+            is_source(p->cfg->roles) != is_source(was->roles))
+            gw_metric_neighbour_del(&x->metric, &was->addr);
+        if (p == NULL || !is_target(c, p->cfg))
+            gw_paths_del(&x->paths, &was->addr);
+    }
+}
+
+int gw_steering_start(struct gw_node *n)
+{
+    struct gw_steering *x = n->steering;
+    int err = 0;
+
+    if (x == NULL)
+        return 0;
+    if ((n->cfg->roles & GW_ROLES_STEERING) != 0)
+        err = gw_steer_start(&x->steer);
+    int e = gw_owns_load(&x->owns);
+    err = err != 0 ? err : e;
+    e = add_peers(x, n->cfg);
+    gw_steer_look_synced(&x->steer);
+    return err != 0 ? err : e;
+}
+
+int gw_steering_reload(struct gw_node *n, const struct gw_config *before)
+{
+    struct gw_steering *x = n->steering;
+
+    if (x == NULL)
+        return 0;
+    follow_config(x, n->cfg);
+    drop_peers(x, before);
+    gw_steer_reload(&x->steer, before);
+    int err = gw_owns_load(&x->owns);
+    int e = add_peers(x, n->cfg);
+    return err != 0 ? err : e;
+}
+
+int gw_steering_restore(struct gw_node *n, const uint8_t *key, size_t key_len)
+{
+    return n->steering != NULL ? gw_owns_restore(&n->steering->owns, key, key_len) : GW_EFORMAT;
+}
+
+/* -- what comes in ------------------------------------------------------------------------------
+ */
+
+static int stamp(struct gw_steering *x, const struct gw_input *in)
+{
+    const struct gw_addr *from = &in->stamp.from;
+    uint8_t out[GW_STAMP_AUTH];
+
+    if (in->stamp.refused) {
+        gw_paths_refused(&x->paths, from);
+        return 0;
+    }
+    if (!in->stamp.reflect)
+        return gw_paths_answer(&x->paths, from, in->stamp.data, in->stamp.len, in->stamp.received);
+    if (peer_of(x, from) == NULL) {
+        x->paths.refused++;
+        return GW_EDENIED;
+    }
+    int len = gw_paths_reflect(&x->paths, in->stamp.data, in->stamp.len, in->stamp.received,
+                               in->stamp.hop_limit, out);
+    if (len > 0)
+        send_stamp(x, from, in->stamp.port, true, out, (size_t)len);
+    return len > 0 ? 0 : len;
+}
+
+int gw_steering_input(struct gw_node *n, const struct gw_input *in)
+{
+    struct gw_steering *x = n->steering;
+
+    if (x == NULL || !n->started)
+        return GW_EINVAL;
+    if (in->kind == GW_IN_STAMP)
+        return stamp(x, in);
+    if (in->kind == GW_IN_REPORT)
+        return gw_owns_sample(&x->owns, &in->sample);
+    return GW_EINVAL;
+}
+
+int gw_steering_message(struct gw_node *n, struct gw_peer *p)
+{
+    struct gw_steering *x = n->steering;
+
+    switch ((enum gw_cats_type)n->in.exp.cats.type) {
+    case GW_CATS_UPDATE:
+    case GW_CATS_ACK:
+    case GW_CATS_DIGEST: {
+        int err = gw_metric_input(&x->metric, &p->cfg->addr, &n->in);
+        gw_steer_look_synced(&x->steer);
+        return err;
+    }
+    case GW_CATS_MAPPING:
+    case GW_CATS_SELECTION:
+    case GW_CATS_QUERY:
+    case GW_CATS_PATHS:
+    case GW_CATS_TRACE:
+    case GW_CATS_TRACE_REPLY:
+        break;
+    }
+    n->lm.count[GW_CNT_IGNORED]++;
+    return GW_EINVAL;
+}
+
+int gw_steering_plane_done(struct gw_node *n, uint64_t tag, int result)
+{
+    return n->steering != NULL ? gw_steer_done(&n->steering->steer, tag, result) : GW_ENOENT;
+}

@@ -1,0 +1,21 @@
+/* steering.h: the functions of CATS in a node: fn/metric and fn/steer, wired. Only a node with one
+ * of the roles GW_ROLES_CATS has them.
+ */
+#ifndef GW_NODE_STEERING_H
+#define GW_NODE_STEERING_H
+
+#include "fn/metric/own.h"
+#include "fn/steer/steer.h"
+#include "node/node_int.h"
+
+struct gw_steering {
+    struct gw_node *node;
+    struct gw_metric_config rules; /* of the flood */
+    struct gw_metric metric;
+    struct gw_paths paths;
+    struct gw_owns owns;
+    struct gw_steer steer;
+    struct gw_mh out;
+};
+
+#endif
