@@ -5,8 +5,8 @@
  * what allows removal during iteration. The objects, and what their keys mean, belong to the
  * caller.
  *
- * Each slot has a tag of eight bits of its hash beside it: an object whose tag differs is not
- * looked at, and the tags of a probe are in one cache line.
+ * Each slot has a tag of eight bits of its hash: an object whose tag differs is not looked at, and
+ * the tags of a probe are in one cache line, in a small table together with the segment's head.
  */
 #include "base/table.h"
 
@@ -21,8 +21,8 @@ enum { FREE, GONE, TAGS }; /* GONE is free too, but ends no chain */
 
 struct gw_table_segment {
     uint32_t mask, used, gone;
-    uint8_t depth; /* low bits of the hash that all its entries share */
-    void *slot[];  /* mask + 1, and behind them as many tags */
+    uint32_t depth; /* low bits of the hash that all its entries share */
+    uint8_t tag[];  /* mask + 1, a multiple of 16, and behind them as many slots */
 };
 
 void gw_table_init(struct gw_table *t, const struct gw_alloc *al, const struct gw_table_ops *ops,
@@ -36,9 +36,9 @@ static size_t size_of(size_t slots)
     return sizeof(struct gw_table_segment) + slots * (sizeof(void *) + 1);
 }
 
-static uint8_t *tags(const struct gw_table_segment *s)
+static void **slots_of(const struct gw_table_segment *s)
 {
-    return (uint8_t *)(uintptr_t)(s->slot + s->mask + 1);
+    return (void **)(uintptr_t)(s->tag + s->mask + 1);
 }
 
 static uint8_t tag_of(uint64_t hash)
@@ -64,14 +64,14 @@ static bool is_first(const struct gw_table_segment *s, size_t index)
     return index >> s->depth == 0;
 }
 
-static struct gw_table_segment *segment_new(const struct gw_table *t, size_t slots, uint8_t depth)
+static struct gw_table_segment *segment_new(const struct gw_table *t, size_t slots, uint32_t depth)
 {
     struct gw_table_segment *s = t->al->resize(t->al->user, NULL, 0, size_of(slots));
 
     if (s == NULL)
         return NULL;
     *s = (struct gw_table_segment){.mask = (uint32_t)slots - 1, .depth = depth};
-    memset(tags(s), FREE, slots);
+    memset(s->tag, FREE, slots);
     return s;
 }
 
@@ -96,9 +96,10 @@ static size_t find(const struct gw_table *t, const struct gw_table_segment *s, u
 {
     if (s == NULL || s->used == 0)
         return SIZE_MAX;
-    const uint8_t *tag = tags(s), wanted = tag_of(hash);
+    const uint8_t *tag = s->tag, wanted = tag_of(hash);
+    void *const *slot = slots_of(s);
     for (size_t i = (hash >> 32) & s->mask; tag[i] != FREE; i = (i + 1) & s->mask)
-        if (tag[i] == wanted && t->ops->eq(key, s->slot[i]))
+        if (tag[i] == wanted && t->ops->eq(key, slot[i]))
             return i;
     return SIZE_MAX;
 }
@@ -116,12 +117,12 @@ void *gw_table_get(const struct gw_table *t, const void *key)
     const struct gw_table_segment *s = segment(t, hash);
     size_t i = find(t, s, hash, key);
 
-    return i != SIZE_MAX ? s->slot[i] : NULL;
+    return i != SIZE_MAX ? slots_of(s)[i] : NULL;
 }
 
 static void place(struct gw_table_segment *s, uint64_t hash, void *obj)
 {
-    uint8_t *tag = tags(s);
+    uint8_t *tag = s->tag;
     size_t i = (hash >> 32) & s->mask;
 
     while (tag[i] >= TAGS)
@@ -129,7 +130,7 @@ static void place(struct gw_table_segment *s, uint64_t hash, void *obj)
     if (tag[i] == GONE)
         s->gone--;
     tag[i] = tag_of(hash);
-    s->slot[i] = obj;
+    slots_of(s)[i] = obj;
     s->used++;
 }
 
@@ -138,14 +139,14 @@ static void place(struct gw_table_segment *s, uint64_t hash, void *obj)
 static void deal(const struct gw_table *t, const struct gw_table_segment *s,
                  struct gw_table_segment *low, struct gw_table_segment *high)
 {
-    const uint8_t *tag = tags(s);
+    void *const *slot = slots_of(s);
 
     for (size_t i = 0; i <= s->mask; i++) {
-        if (tag[i] < TAGS)
+        if (s->tag[i] < TAGS)
             continue;
-        uint64_t hash = hash_of(t, t->ops->key(s->slot[i]));
+        uint64_t hash = hash_of(t, t->ops->key(slot[i]));
         bool up = high != NULL && (hash >> (high->depth - 1) & 1) != 0;
-        place(up ? high : low, hash, s->slot[i]);
+        place(up ? high : low, hash, slot[i]);
     }
 }
 
@@ -196,7 +197,7 @@ static int double_dir(struct gw_table *t)
 static int split(struct gw_table *t, uint64_t hash)
 {
     struct gw_table_segment *old = segment(t, hash);
-    uint8_t depth = (uint8_t)(old->depth + 1);
+    uint32_t depth = old->depth + 1;
     int err = old->depth == t->depth ? double_dir(t) : 0;
 
     if (err != 0)
@@ -257,7 +258,7 @@ int gw_table_put(struct gw_table *t, void *obj)
 /* Frees a slot, and the marks before it that no chain needs any more. */
 static void vacate(struct gw_table_segment *s, size_t i)
 {
-    uint8_t *tag = tags(s);
+    uint8_t *tag = s->tag;
 
     tag[i] = GONE;
     s->gone++;
@@ -278,7 +279,7 @@ void gw_table_swap(struct gw_table *t, void *obj)
     size_t i = find(t, s, hash, key);
 
     if (i != SIZE_MAX)
-        s->slot[i] = obj;
+        slots_of(s)[i] = obj;
 }
 
 void *gw_table_del(struct gw_table *t, const void *key)
@@ -291,7 +292,7 @@ void *gw_table_del(struct gw_table *t, const void *key)
 
     if (i == SIZE_MAX)
         return NULL;
-    void *obj = s->slot[i];
+    void *obj = slots_of(s)[i];
     t->used--;
     vacate(s, i);
     return obj;
@@ -311,10 +312,10 @@ void *gw_table_next(const struct gw_table *t, size_t *it)
         if (!is_first(s, d))
             continue;
         for (size_t i = *it & UINT32_MAX; i <= s->mask; i++) {
-            if (tags(s)[i] < TAGS)
+            if (s->tag[i] < TAGS)
                 continue;
             *it = d << 32 | (i + 1);
-            return s->slot[i];
+            return slots_of(s)[i];
         }
     }
     return NULL;

@@ -19,6 +19,7 @@ struct request {
     const struct gw_opt *mnid, *hnp, *hi, *att, *llid, *ts;
     struct gw_mnid id; /* zero length when missing */
     struct gw_cmd_mn *mn;
+    struct gw_anchor *named; /* who has the prefix of hnp; NULL: nobody */
 };
 
 struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b)
@@ -188,6 +189,16 @@ static bool about_other(const struct request *q)
            gw_anchor_of(&q->mn->b, &q->peer->addr) != NULL;
 }
 
+/* Who has this prefix: mostly the node itself, whose anchors are at hand; the table of all is not.
+ */
+static struct gw_anchor *owner_of(const struct request *q, const struct gw_prefix *p)
+{
+    for (struct gw_anchor *a = q->mn != NULL ? q->mn->b.anchors : NULL; a != NULL; a = a->next)
+        if (gw_prefix_eq(&a->prefix, p))
+            return a;
+    return gw_anchor_get(&q->cmd->bs, p);
+}
+
 /* Steps 10 to 12, and whose prefix it is. */
 static int check_options(struct request *q)
 {
@@ -197,7 +208,7 @@ static int check_options(struct request *q)
         return reject(q, GW_ST_MISSING_HI, GW_CNT_REFUSED_OPTION);
     if (q->att == NULL)
         return reject(q, GW_ST_MISSING_ATT, GW_CNT_REFUSED_OPTION);
-    const struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &q->hnp->prefix);
+    const struct gw_anchor *a = q->named = owner_of(q, &q->hnp->prefix);
     if ((!gw_lm_in_pools(q->peer, &q->hnp->prefix) && !about_other(q)) ||
         (a != NULL && (q->mn == NULL || a->binding != &q->mn->b)))
         return reject(q, GW_ST_HNP_NOT_AUTHORISED, GW_CNT_REFUSED_PREFIX);
@@ -213,7 +224,7 @@ static struct gw_anchor *anchor_for(struct request *q)
     int err;
 
     if (a == NULL)
-        a = gw_anchor_get(&q->cmd->bs, &p.prefix);
+        a = q->named; /* its own: check_options */
     if (a == NULL)
         a = gw_anchor_add(&q->cmd->bs, &q->mn->b, &p, &err);
     if (a == NULL)
@@ -254,7 +265,7 @@ static void order_by_use(struct request *q)
     if (q->hi->code != GW_HI_REREGISTRATION || q->cmd->lm->cfg->mobility.evict != GW_EVICT_IDLE)
         return;
     for (uint32_t n = 0; n < GW_LM_PREVIOUS_MAX && gw_lm_next_previous(q->mh, &it, &p); n++) {
-        struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &p.prefix);
+        struct gw_anchor *a = owner_of(q, &p.prefix);
         if (a != NULL && a->binding == &q->mn->b && !gw_addr_eq(&a->maar, &q->peer->addr))
             gw_anchor_to_back(a);
     }
@@ -397,7 +408,7 @@ static int release(struct request *q)
 {
     struct gw_cmd_mn *mn = q->mn;
     struct gw_lm *lm = q->cmd->lm;
-    struct gw_anchor *a = gw_anchor_get(&q->cmd->bs, &q->hnp->prefix);
+    struct gw_anchor *a = q->named;
 
     if (a == NULL || a->state == GW_ANCHOR_RELEASING) { /* whoever says it once more */
         accept_leaving(q, NULL);
