@@ -38,6 +38,13 @@ bool sim_path_is(const struct sim_node *n, const struct gw_prefix *p, enum gw_pr
            (peer == NULL || memcmp(t->peer.b, peer->b, 16) == 0);
 }
 
+bool sim_waits(const struct sim_node *n, const struct gw_exchange *x, uint8_t hi)
+{
+    int64_t first = 2 * n->cfg[n->cfg_now].timers.initial_ack.ns; /* what a second one waits */
+
+    return x->pending && (hi != GW_HI_REREGISTRATION || x->run->wait.ns > first);
+}
+
 static bool anchor_agrees(struct sim *s, const struct sim_station *h, const struct sim_node *at,
                           const struct gw_anchor *a, bool say)
 {
@@ -79,7 +86,7 @@ static bool served(struct sim *s, const struct sim_station *h, bool say)
     if (mn == NULL || mn->state != GW_MN_SERVING)
         NOT("mn%zu is at %s, which has it as %s", h->index, at->name,
             mn != NULL ? gw_mn_state_name(mn->state) : "unknown");
-    if (mn->ex.pending)
+    if (sim_waits(at, &mn->ex, mn->b.hi))
         NOT("mn%zu: %s waits for the CMD's answer to sequence number %u", h->index, at->name,
             mn->ex.seq);
     if (b == NULL)

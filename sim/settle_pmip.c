@@ -43,7 +43,7 @@ static bool served(struct sim *s, const struct sim_station *h, bool say)
 
     if (mn == NULL || mn->state != GW_MAG_SERVING)
         NOT("mn%zu is at %s, whose MAG has it as %s", h->index, at->name, state_of(mn));
-    if (mn->ex.pending)
+    if (sim_waits(at, &mn->ex, mn->b.hi))
         NOT("mn%zu: %s waits for the LMA's answer to sequence number %u", h->index, at->name,
             mn->ex.seq);
     if (b == NULL)

@@ -330,6 +330,29 @@ static void asks_when_it_starts(void **state)
     w_free(w);
 }
 
+/* Nobody remembers which prefix it had, and it gets the same again: its host has addresses of it.
+ */
+static void same_place_after_all_is_lost(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 31);
+
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    struct gw_prefix before = w_own(w, 1, 1);
+    for (size_t i = 0; i < 2; i++) {
+        w_crash(w, i);
+        w_forget(w, i);
+    }
+    w_boot(w, 0);
+    w_boot(w, 1);
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(5));
+    struct gw_prefix now = w_own(w, 1, 1);
+    assert_true(gw_prefix_eq(&before, &now));
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +365,7 @@ int main(void)
         cmocka_unit_test(notice_after_the_end),
         cmocka_unit_test(notice_of_a_forgotten_anchor),
         cmocka_unit_test(asks_when_it_starts),
+        cmocka_unit_test(same_place_after_all_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,11 @@ int gw_pools_init(struct gw_pools *p, const struct gw_alloc *al, const struct gw
     return 0;
 }
 
+void gw_pools_set_places(struct gw_pools *p, uint64_t secret)
+{
+    p->seed = secret;
+}
+
 void gw_pools_free(struct gw_pools *p)
 {
     struct gw_pool_entry *e;
@@ -277,6 +282,14 @@ int gw_pools_release(struct gw_pools *p, const struct gw_prefix *x)
     if (p->resting > GW_POOL_RESTING)
         rest_forget_oldest(p);
     return 0;
+}
+
+void gw_pools_disown(struct gw_pools *p, const struct gw_prefix *x)
+{
+    struct gw_pool_entry *e = gw_table_get(&p->entries, x);
+
+    if (e != NULL)
+        e->who = 0;
 }
 
 bool gw_pools_own(const struct gw_pools *p, const struct gw_prefix *x)

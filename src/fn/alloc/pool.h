@@ -41,18 +41,24 @@ struct gw_pools {
 int gw_pools_init(struct gw_pools *p, const struct gw_alloc *al, const struct gw_cfg_pool *cfg,
                   size_t ncfg, uint64_t seed);
 void gw_pools_free(struct gw_pools *p);
+/* Where gw_pools_take_for looks first follows from this secret, not from the seed: before any. */
+void gw_pools_set_places(struct gw_pools *p, uint64_t secret);
 
 /* A free prefix: of the first pool that has one never used or long forgotten, else the least
  * recently released of all. GW_EFULL when every prefix is taken, GW_ENOMEM. */
 int gw_pools_take(struct gw_pools *p, struct gw_prefix *out);
 /* The same for somebody who may come back: while it is free he gets the one he had before. `who`
- * is any value that tells takers apart; it is not remembered over a restart. */
+ * is any value that tells takers apart; it is not remembered over a restart, but the place where
+ * it is looked for first may be the same (gw_pools_set_places). */
 int gw_pools_take_for(struct gw_pools *p, uint64_t who, struct gw_prefix *out);
 /* Takes a given one (restore). GW_EEXIST when taken; GW_EINVAL when it is not a prefix of a pool
  * (outside, another length, bits behind the length); GW_ENOMEM. */
 int gw_pools_reserve(struct gw_pools *p, const struct gw_prefix *x);
 /* GW_ENOENT when it is not taken. Never fails otherwise, needs no memory. */
 int gw_pools_release(struct gw_pools *p, const struct gw_prefix *x);
+
+/* Whoever has it taken does not get it again as the one he had before: it was another's. */
+void gw_pools_disown(struct gw_pools *p, const struct gw_prefix *x);
 
 bool gw_pools_own(const struct gw_pools *p,
                   const struct gw_prefix *x); /* in a pool, of its length */

@@ -49,6 +49,19 @@ struct gw_handover *gw_mn_row(struct gw_maar_mn *mn)
     return gw_handovers_get(&mn->maar->lm->handovers, mn->row);
 }
 
+/* Where nodes have their places in the pools: as before after a restart, also of those that are in
+ * no record, and known to nobody who has not the keys. Without keys it is the process's. */
+static uint64_t places(const struct gw_config *cfg, uint64_t seed)
+{
+    uint64_t h = gw_hash(&cfg->addr, sizeof cfg->addr, 0);
+    size_t keys = 0;
+
+    for (size_t i = 0; i < cfg->npeers; i++)
+        for (size_t k = 0; k < cfg->peers[i].nkeys; k++, keys++)
+            h = gw_hash(cfg->peers[i].keys[k].secret, cfg->peers[i].keys[k].len, h);
+    return keys != 0 ? h : seed;
+}
+
 int gw_maar_init(struct gw_maar *m, struct gw_lm *lm, struct gw_access *access, uint64_t seed)
 {
     const struct gw_config *cfg = lm->cfg;
@@ -57,7 +70,10 @@ int gw_maar_init(struct gw_maar *m, struct gw_lm *lm, struct gw_access *access, 
     gw_bindings_init(&m->bs, lm, cfg->limits.bindings, seed);
     gw_table_init(&m->by_station, lm->al, &by_station_ops, cfg->limits.stations, seed ^ 1);
     gw_table_init(&m->by_tag, lm->al, &by_tag_ops, 0, seed ^ 2);
-    return gw_pools_init(&m->pools, lm->al, cfg->pools, cfg->npools, seed ^ 3);
+    int err = gw_pools_init(&m->pools, lm->al, cfg->pools, cfg->npools, seed ^ 3);
+    if (err == 0)
+        gw_pools_set_places(&m->pools, places(cfg, seed ^ 4));
+    return err;
 }
 
 static void stop_timers(struct gw_maar_mn *mn)
@@ -226,6 +242,25 @@ int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given)
     }
     mn->own = a;
     return 0;
+}
+
+void gw_maar_vacate(struct gw_maar *m, const struct gw_prefix *p)
+{
+    const struct gw_config *cfg = m->lm->cfg;
+    struct gw_anchor *a = gw_anchor_get(&m->bs, p);
+    struct gw_maar_mn *mn = a != NULL ? gw_maar_mn(a->binding) : NULL;
+
+    if (mn == NULL || mn->own != a)
+        return;
+    if (mn->state == GW_MN_REGISTERING && !mn->was_previous) {
+        mn->tries++;
+        if (gw_mn_take_prefix(mn, NULL) == 0)
+            (void)gw_mn_register(mn, mn->b.hi, (struct gw_time){0});
+    } else if (mn->state == GW_MN_LOCAL) {
+        struct gw_station_key st = mn->station;
+        gw_mn_local_leave(mn);
+        gw_access_ask_again(m->access, &st, &cfg->dlif.link_local, &cfg->dlif.lladdr);
+    }
 }
 
 /* More specific routes (RFC 4191), by which a station sends to local networks through the DLIF of

@@ -160,6 +160,9 @@ void gw_mn_strip(struct gw_maar_mn *mn);        /* of its station and all anchor
 int gw_mn_set_station(struct gw_maar_mn *mn, const struct gw_station_key *st);
 void gw_mn_advertise(struct gw_maar_mn *mn); /* its anchors to the access function */
 int gw_mn_take_prefix(struct gw_maar_mn *mn, const struct gw_prefix *given);
+/* A prefix is somebody's, says the CMD: whoever else has it without the CMD's word (this node may
+ * have lost whose it was before) has to take another one. */
+void gw_maar_vacate(struct gw_maar *m, const struct gw_prefix *p);
 /* Forwards nothing more of what was in flight to it when it left: it has arrived, is lost, or comes
  * after it to where it is now; from there it would come back here. */
 void gw_mn_end_transit(struct gw_maar_mn *mn);

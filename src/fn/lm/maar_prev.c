@@ -219,6 +219,8 @@ static void put_as_before(struct gw_maar_mn *mn)
  * an anchor of old, which this node had forgotten. */
 static void note(struct gw_maar_mn *mn, const struct notice *n)
 {
+    if (mn->state == GW_MN_DEREGISTERING && n->lifetime == 0)
+        mn->was_previous = false; /* should it come back before that is answered */
     if (mn->state != GW_MN_REGISTERING || (mn->was_previous && n->timestamp < mn->attached_before))
         return;
     mn->attached_before = n->timestamp;

@@ -463,6 +463,7 @@ static int accept_prefix(struct gw_maar_mn *mn, const struct gw_mh *mh)
         return GW_EINVAL;
     if (gw_prefix_eq(&hnp->prefix, &mn->own->prefix))
         return 0;
+    gw_maar_vacate(mn->maar, &hnp->prefix);
     int err = gw_mn_take_prefix(mn, &hnp->prefix);
     return err != 0 ? err : 1;
 }
@@ -687,6 +688,7 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
 static void other_prefix(struct gw_maar_mn *mn, uint8_t status)
 {
     mn->maar->lm->count[GW_CNT_REFUSED_BY_PEER]++;
+    gw_pools_disown(&mn->maar->pools, &mn->own->prefix); /* the CMD has it as another's */
     if (mn->state != GW_MN_REGISTERING || ++mn->tries > PREFIX_TRIES ||
         gw_mn_take_prefix(mn, NULL) != 0 ||
         gw_mn_register(mn, mn->b.hi, (struct gw_time){0}) != 0) {

@@ -151,6 +151,10 @@ static void who_comes_back(void **state)
     }
     assert_int_equal(gw_pools_take_for(&p, 5, &x), 0); /* he has that one */
     assert_false(gw_prefix_eq(&x, &first[5]));
+    gw_pools_disown(&p, &first[7]); /* it was another's */
+    assert_int_equal(gw_pools_release(&p, &first[7]), 0);
+    assert_int_equal(gw_pools_take_for(&p, 7, &x), 0);
+    assert_false(gw_prefix_eq(&x, &first[7]));
     gw_pools_free(&p);
 }
 
