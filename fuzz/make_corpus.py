@@ -26,6 +26,18 @@ PROM = [
     "name{label=\"value\"}",
     "x{a=\"\\x\"} 1\n",
 ]
+# A variant of node_world.c (a MAAR; a CMD), its options, and a request a line; "+": 100 s pass.
+REQUESTS = [b"\3\0" + "\n".join((
+    f'{{"cmd": "attach", "interface": "ap0", "lladdr": "{STA}", "mn-id": "alice@example.org"}}',
+    '{"cmd": "status"}', *(f'{{"cmd": "show", "what": "{what}"}}' for what in (
+        "bindings", "stations", "prefixes", "tunnels", "peers", "counters", "handovers")),
+    "+", f'{{"cmd": "detach", "interface": "ap0", "lladdr": "{STA}"}}')).encode(),
+            b"\0\0" + "\n".join((
+    '{"cmd": "revoke", "mn-id": "alice@example.org", "hold": 300}',
+    '{"cmd": "revoke", "peer": "2001:db8:0:f::2"}', '{"cmd": "notify", "peer": "peer"}',
+    '{"cmd": "allow", "mn-id": "02:00:00:00:00:01"}', "+", '{"cmd": "show", "what": "operations"}',
+    '{"cmd": "show", "what": "revoked"}', '{"cmd": "reload"}', '{"cmd": 1, "x": [{}, null, 1.5]}',
+    "[]")).encode()]
 RADIUS = [b"\x28\x06\0\0\0\x01\x2c\x06abcd\x1f\x1302-00-00-00-00-01\x01\x07alice\x21\x03p",
           b"\x28\x06\0\0\0\x07\x50\x12" + bytes(16)]
 
@@ -73,6 +85,8 @@ def main(target):
         seeds["fuzz_hostapd", f"datagram-{i}"] = text.encode()
     for i, attributes in enumerate(RADIUS):
         seeds["fuzz_radius", f"request-{i}"] = attributes
+    for i, lines in enumerate(REQUESTS):
+        seeds["fuzz_request", f"requests-{i}"] = lines
     for i, text in enumerate(PROM):
         seeds["fuzz_prom", f"scrape-{i}"] = text.encode()
     seeds["fuzz_table", "fill-and-empty"] = bytes(

@@ -119,18 +119,26 @@ static void respond(struct gwd_client *cl, json_t *answer)
         client_close(cl);
 }
 
-static void ask(struct gwd_client *cl, size_t len)
+json_t *gwd_control_answer(const struct gwd_control *c, struct gwd_asker *who, const char *text,
+                           size_t len)
 {
     json_error_t error;
-    json_t *req = json_loadb(cl->request, len, JSON_REJECT_DUPLICATES, &error);
-    cl->taken = len < cl->used ? len + 1 : len;
+    json_t *req = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error), *answer;
+
     if (req == NULL)
-        respond(cl, gwd_answer_error("not JSON: %s", error.text));
+        answer = gwd_answer_error("not JSON: %s", error.text);
     else if (!json_is_object(req))
-        respond(cl, gwd_answer_error("a request is a JSON object"));
+        answer = gwd_answer_error("a request is a JSON object");
     else
-        respond(cl, cl->control->handle(cl->control->user, &cl->who, req));
+        answer = c->handle(c->user, who, req);
     json_decref(req);
+    return answer;
+}
+
+static void ask(struct gwd_client *cl, size_t len)
+{
+    cl->taken = len < cl->used ? len + 1 : len;
+    respond(cl, gwd_control_answer(cl->control, &cl->who, cl->request, len));
 }
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)

@@ -43,6 +43,11 @@ int gwd_control_open(struct gwd_control *c, uv_loop_t *loop, const char *path, u
 /* Closes the listener and every client, removes the socket; the loop must run once more. */
 void gwd_control_close(struct gwd_control *c);
 
+/* The answer to a request as it came, without its newline: the handler's, or why it is none. A new
+ * reference; NULL: out of memory. */
+json_t *gwd_control_answer(const struct gwd_control *c, struct gwd_asker *who, const char *text,
+                           size_t len);
+
 /* {"ok": true, "result": result} and {"ok": false, "error": text}; steals result, which may be
  * NULL for none. */
 json_t *gwd_answer_ok(json_t *result);
