@@ -17,7 +17,8 @@ struct gw_cli {
     const char *socket, *node; /* where the daemon is; NULL: not said */
     const char *mnid, *peer;
     bool has_hold;
-    long hold; /* seconds */
+    long hold;                                 /* seconds */
+    const char *protocol, *port, *client_port; /* NULL: not said */
     bool json, hide_secrets, certificates;
     double watch; /* seconds; 0: once */
     int argc;
@@ -51,6 +52,9 @@ int gw_cli_status(const struct gw_cli *cli);
 int gw_cli_reload(const struct gw_cli *cli);
 int gw_cli_attach(const struct gw_cli *cli);  /* and detach */
 int gw_cli_operate(const struct gw_cli *cli); /* revoke, notify, allow */
+int gw_cli_why(const struct gw_cli *cli);
+int gw_cli_trace(const struct gw_cli *cli);
+int gw_cli_drain(const struct gw_cli *cli); /* and undrain */
 int gw_cli_config(const struct gw_cli *cli);
 
 #endif

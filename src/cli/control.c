@@ -7,8 +7,9 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-static const char *const tables[] = {"bindings", "stations",  "prefixes",   "tunnels", "peers",
-                                     "counters", "handovers", "operations", "revoked"};
+static const char *const tables[] = {"bindings",  "stations",  "prefixes",   "tunnels",  "peers",
+                                     "counters",  "handovers", "operations", "revoked",  "services",
+                                     "instances", "metrics",   "candidates", "affinity", "paths"};
 
 void gw_cli_print_json(const json_t *result, bool one_line)
 {

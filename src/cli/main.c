@@ -17,6 +17,8 @@ enum option_bit {                      /* options that only some commands have *
                   OPT_PEER = 1 << 5,
                   OPT_HOLD = 1 << 6,
                   OPT_CERT = 1 << 7,
+                  OPT_FLOW = 1 << 8, /* --protocol, --port */
+                  OPT_CLIENT = 1 << 9,
 };
 
 static const struct command {
@@ -27,7 +29,8 @@ static const struct command {
     const char *usage;
 } commands[] = {
     {"show", 1, OPT_SOCKET | OPT_JSON | OPT_WATCH, gw_cli_show,
-     "show bindings|stations|prefixes|tunnels|peers|counters|handovers|operations|revoked "
+     "show bindings|stations|prefixes|tunnels|peers|counters|handovers|operations|revoked|"
+     "services|instances|metrics|candidates|affinity|paths "
      "[--json] [--watch [S]]"},
     {"status", 0, OPT_SOCKET | OPT_JSON, gw_cli_status, "status [--json]"},
     {"attach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach,
@@ -38,6 +41,12 @@ static const struct command {
     {"notify", -1, OPT_SOCKET | OPT_JSON | OPT_PEER, gw_cli_operate,
      "notify MN-ID|--peer NAME [--json]"},
     {"allow", 1, OPT_SOCKET | OPT_JSON, gw_cli_operate, "allow MN-ID"},
+    {"why", 2, OPT_SOCKET | OPT_JSON | OPT_FLOW | OPT_CLIENT, gw_cli_why,
+     "why CLIENT CS-ID [--client-port N] [--protocol tcp|udp|N] [--port N] [--json]"},
+    {"trace", 1, OPT_SOCKET | OPT_JSON | OPT_FLOW, gw_cli_trace,
+     "trace CS-ID [--protocol tcp|udp|N] [--port N] [--json]"},
+    {"drain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "drain INSTANCE"},
+    {"undrain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "undrain INSTANCE"},
     {"reload", 0, OPT_SOCKET | OPT_JSON, gw_cli_reload, "reload"},
     {"config", 2, OPT_HIDE | OPT_CERT, gw_cli_config,
      "config check FILE | config show FILE [--hide-secrets] | "
@@ -48,8 +57,8 @@ static const char help[] =
     "godwit asks and steers godwitd, checks configurations and decodes captures.\n"
     "\n"
     "  godwit show TABLE [--json] [--watch [SECONDS]]\n"
-    "      TABLE: bindings, stations, prefixes, tunnels, peers, counters, handovers, operations\n"
-    "      or revoked\n"
+    "      TABLE: bindings, stations, prefixes, tunnels, peers, counters, handovers, operations,\n"
+    "      revoked, services, instances, metrics, candidates, affinity or paths\n"
     "  godwit status [--json]\n"
     "  godwit attach INTERFACE LLADDR [--mn-id NAI]   a station is there, as if it had been seen\n"
     "  godwit detach INTERFACE LLADDR                 it has left\n"
@@ -57,6 +66,13 @@ static const char help[] =
     "      ends a mobile node's session, or all that is shared with a peer, and keeps it out\n"
     "  godwit allow MN-ID                             a revoked node may come back now\n"
     "  godwit notify MN-ID|--peer NAME [--json]       asks for new registrations\n"
+    "  godwit why CLIENT CS-ID [--client-port N] [--protocol tcp|udp|N] [--port N] [--json]\n"
+    "      where a flow goes, why, and what its service's instances score (a name will do as "
+    "CS-ID)\n"
+    "  godwit trace CS-ID [--protocol tcp|udp|N] [--port N] [--json]\n"
+    "      the ways from here to each instance of a service\n"
+    "  godwit drain INSTANCE | godwit undrain INSTANCE\n"
+    "      an instance of this node's takes no new flows, or takes them again\n"
     "  godwit reload                                  read the configuration again\n"
     "  godwit config check FILE                       say what is wrong with it\n"
     "  godwit config show FILE [--hide-secrets]       its normal form with every default\n"
@@ -107,6 +123,9 @@ enum {
     LONG_CERT,
     LONG_PEER,
     LONG_HOLD,
+    LONG_PROTOCOL,
+    LONG_PORT,
+    LONG_CLIENT,
     LONG_VERSION
 };
 
@@ -120,6 +139,9 @@ static const struct option options[] = {
     {"hold", required_argument, NULL, LONG_HOLD},
     {"hide-secrets", no_argument, NULL, LONG_HIDE},
     {"certificates", no_argument, NULL, LONG_CERT},
+    {"protocol", required_argument, NULL, LONG_PROTOCOL},
+    {"port", required_argument, NULL, LONG_PORT},
+    {"client-port", required_argument, NULL, LONG_CLIENT},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, LONG_VERSION},
     {0},
@@ -163,6 +185,18 @@ static enum verdict take_option(struct gw_cli *cli, int c, unsigned *used, int a
             break;
         (void)fprintf(stderr, "godwit: --hold takes whole seconds from 0 to %d\n", GW_HOLD_MAX_S);
         return WRONG;
+    case LONG_PROTOCOL:
+        cli->protocol = optarg;
+        *used |= OPT_FLOW;
+        break;
+    case LONG_PORT:
+        cli->port = optarg;
+        *used |= OPT_FLOW;
+        break;
+    case LONG_CLIENT:
+        cli->client_port = optarg;
+        *used |= OPT_CLIENT;
+        break;
     case LONG_HIDE:
         cli->hide_secrets = true;
         *used |= OPT_HIDE;

@@ -11,6 +11,7 @@
  *   driver.c   node actions are carried out
  *   batch.c    messages wait for the records before them
  *   operate.c  control requests about other nodes' bindings
+ *   steer.c    control requests about services
  *   request.c  control requests, control.c their socket, json.c their form
  *   reload.c   another configuration in a running daemon
  */
@@ -211,6 +212,13 @@ void gwd_batch_end(struct gwd *d); /* the last flush: nothing waits after it */
 
 /* request.c */
 gwd_control_fn gwd_request;
+
+/* steer.c: what the packet path counts for rows of the node's; what `show affinity` shows; the
+ * requests why and trace. */
+void gwd_steer_add_counts(const struct gwd *d, enum gw_show what, json_t *rows);
+json_t *gwd_steer_affinity(struct gwd *d);
+json_t *gwd_steer_why(struct gwd *d, const json_t *req);
+json_t *gwd_steer_trace(struct gwd *d, const json_t *req);
 
 /* operate.c: the requests revoke, notify and allow. */
 json_t *gwd_operate(struct gwd *d, const json_t *req);

@@ -116,9 +116,16 @@ static void first_packet(void *user, const struct gw_prefix *prefix, bool uplink
     gwd_input(user, &in, gw_clock_now());
 }
 
+static void missed(void *user, const struct gw_miss *m)
+{
+    struct gw_input in = {.kind = GW_IN_MISS, .miss = *m};
+    gwd_input(user, &in, gw_clock_now());
+}
+
 static void plane_readable(uv_poll_t *poll, int status, int events)
 {
-    static const struct gw_bpf_ops ops = {.new_station = new_station, .first_packet = first_packet};
+    static const struct gw_bpf_ops ops = {
+        .new_station = new_station, .first_packet = first_packet, .missed = missed};
     struct gwd *d = poll->data;
     (void)events;
     gw_bpf_dispatch(d->bpf, &ops, d, gw_clock_mono());

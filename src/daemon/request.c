@@ -13,11 +13,13 @@ static const struct {
     const char *name;
     enum gw_show what;
 } shows[] = {
-    {"bindings", GW_SHOW_BINDINGS},   {"stations", GW_SHOW_STATIONS},
-    {"prefixes", GW_SHOW_PREFIXES},   {"tunnels", GW_SHOW_TUNNELS},
-    {"peers", GW_SHOW_PEERS},         {"counters", GW_SHOW_COUNTERS},
-    {"handovers", GW_SHOW_HANDOVERS}, {"operations", GW_SHOW_OPERATIONS},
-    {"revoked", GW_SHOW_REVOKED},
+    {"bindings", GW_SHOW_BINDINGS},     {"stations", GW_SHOW_STATIONS},
+    {"prefixes", GW_SHOW_PREFIXES},     {"tunnels", GW_SHOW_TUNNELS},
+    {"peers", GW_SHOW_PEERS},           {"counters", GW_SHOW_COUNTERS},
+    {"handovers", GW_SHOW_HANDOVERS},   {"operations", GW_SHOW_OPERATIONS},
+    {"revoked", GW_SHOW_REVOKED},       {"services", GW_SHOW_SERVICES},
+    {"instances", GW_SHOW_INSTANCES},   {"metrics", GW_SHOW_METRICS},
+    {"candidates", GW_SHOW_CANDIDATES}, {"paths", GW_SHOW_PATHS},
 };
 
 static const struct {
@@ -106,12 +108,15 @@ static json_t *show_rows(struct gwd *d, enum gw_show what)
         else if (what == GW_SHOW_TUNNELS)
             add_mtu(d, row);
     }
+    gwd_steer_add_counts(d, what, rows);
     return rows;
 }
 
 static json_t *show(struct gwd *d, const json_t *req)
 {
     const char *what = text_of(req, "what");
+    if (strcmp(what, "affinity") == 0)
+        return gwd_steer_affinity(d);
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
         if (strcmp(what, shows[i].name) != 0)
             continue;
@@ -203,6 +208,12 @@ json_t *gwd_request(void *user, struct gwd_asker *who, const json_t *req)
         return attach(d, req, GW_IN_DETACH);
     if (strcmp(cmd, "revoke") == 0 || strcmp(cmd, "notify") == 0 || strcmp(cmd, "allow") == 0)
         return gwd_operate(d, req);
+    if (strcmp(cmd, "why") == 0)
+        return gwd_steer_why(d, req);
+    if (strcmp(cmd, "trace") == 0)
+        return gwd_steer_trace(d, req);
+    if (strcmp(cmd, "drain") == 0 || strcmp(cmd, "undrain") == 0)
+        return gwd_agent_drain(d, cmd, text_of(req, "instance"));
     if (strcmp(cmd, "reload") == 0)
         return reload(d);
     if (strcmp(cmd, "status") == 0)
