@@ -180,8 +180,9 @@ static bool read_port(const json_t *v, uint16_t *out)
 }
 
 /* What a request means by a service: its name, or a CS-ID and what else tells it. What is left out
- * is that of the first service with this CS-ID. NULL, or what is wrong. */
-static json_t *read_service(const struct gwd *d, const json_t *req, struct gw_service_key *out)
+ * is that of the first service with this CS-ID. false: *wrong is the answer. */
+static bool read_service(const struct gwd *d, const json_t *req, struct gw_service_key *out,
+                         json_t **wrong)
 {
     const char *cmd = json_string_value(json_object_get(req, "cmd"));
     const char *text = json_string_value(json_object_get(req, "cs-id"));
@@ -194,17 +195,20 @@ static json_t *read_service(const struct gwd *d, const json_t *req, struct gw_se
         if (strcmp(s->name, text) == 0 || (is_addr && gw_addr_eq(&s->key.cs_id, &addr)))
             found = &s->key;
     }
-    if (found == NULL)
-        return gwd_answer_error("%s: no service is called \"%s\", nor has it as its CS-ID", cmd,
-                                text != NULL ? text : "");
+    if (found == NULL) {
+        *wrong = gwd_answer_error("%s: no service is called \"%s\", nor has it as its CS-ID", cmd,
+                                  text != NULL ? text : "");
+        return false;
+    }
     *out = *found;
     int number = protocol != NULL ? protocol_of(protocol) : found->proto;
+    bool port = read_port(json_object_get(req, "port"), &out->port);
     if (number < 0)
-        return gwd_answer_error("%s: protocol is \"tcp\", \"udp\" or a number up to 255", cmd);
+        *wrong = gwd_answer_error("%s: protocol is \"tcp\", \"udp\" or a number up to 255", cmd);
+    else if (!port)
+        *wrong = gwd_answer_error("%s: port is a number up to 65535", cmd);
     out->proto = (uint8_t)number;
-    if (!read_port(json_object_get(req, "port"), &out->port))
-        return gwd_answer_error("%s: port is a number up to 65535", cmd);
-    return NULL;
+    return number >= 0 && port;
 }
 
 static json_t *candidate_row(const struct gw_why_candidate *c)
@@ -254,8 +258,8 @@ json_t *gwd_steer_why(struct gwd *d, const json_t *req)
     struct gw_time now = gw_clock_mono();
     struct gw_service_key key;
     struct gw_flow_id flow = {0};
-    json_t *wrong = read_service(d, req, &key);
-    if (wrong != NULL)
+    json_t *wrong;
+    if (!read_service(d, req, &key, &wrong))
         return wrong;
     if (client == NULL || gw_parse_addr(client, &flow.src) < 0)
         return gwd_answer_error("why: \"%s\" is no IPv6 address", client != NULL ? client : "");
@@ -320,12 +324,11 @@ static json_t *way(const struct gwd *d, const json_t *candidate, json_t *paths)
 json_t *gwd_steer_trace(struct gwd *d, const json_t *req)
 {
     struct gw_service_key key;
-    json_t *row, *ways = json_array(), *wrong = read_service(d, req, &key);
+    json_t *row, *wrong;
     size_t i;
-    if (wrong != NULL) {
-        json_decref(ways);
+    if (!read_service(d, req, &key, &wrong))
         return wrong;
-    }
+    json_t *ways = json_array();
     json_t *candidates = node_rows(d, GW_SHOW_CANDIDATES), *paths = node_rows(d, GW_SHOW_PATHS);
     gwd_steer_add_counts(d, GW_SHOW_CANDIDATES, candidates);
     for (i = 0; (row = row_of(candidates, &i, "cs_id", &key.cs_id)) != NULL;)

@@ -1,6 +1,5 @@
 """The metric agent and STAMP of real daemons: what instances say of themselves over the Unix socket
 and HTTP, leases, checks of real servers, and paths between forwarders whose packets tshark judges."""
-import http.client
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ pytestmark = [pytest.mark.sanitized,
               pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")]
 
 EGRESS, INGRESS, HOST = "2001:db8:f::e1", "2001:db8:f::11", "2001:db8:5::c"
-CS_ID, TOKEN, PORT = "2001:db8:ca75::1", "not-a-real-secret", 8080
+CLIENT, CS_ID, TOKEN, PORT = "2001:db8:c1::1", "2001:db8:ca75::1", "not-a-real-secret", 8080
 NOBODY = 65534
 WEB = """
 import http.server, socket, sys
@@ -59,7 +58,9 @@ class Domain:
             "eg1": {"role": ["d-router", "metric-agent"], "address": EGRESS,
                     "routed": ["2001:db8:e1::/64"]},
             "host": {"role": "server", "address": HOST, "anycast": [CS_ID]},
-        }, "links": [{"ends": ["in1", "eg1"], "delay": "5ms"}, {"ends": ["host", "eg1"]}]}, name)
+            "cl1": {"role": "client", "address": CLIENT},
+        }, "links": [{"ends": ["in1", "eg1"], "delay": "5ms"}, {"ends": ["host", "eg1"]},
+                     {"ends": ["cl1", "in1"]}]}, name)
         self.lab.up(self.plan, BIN, daemons=False)
         self.socket = self.lab.state.path("agent.sock")
         for node in ("in1", "eg1"):
@@ -208,3 +209,75 @@ def test_the_agent_knows_its_instances(domain):
     speak_over_the_socket(domain)
     speak_over_http(domain)
     restart_and_reload(domain)
+
+
+def judge_stamp(file):
+    """Probes and answers as tshark's TWAMP-Test sees them, whose packets STAMP's are."""
+    rows = signalling.tshark_fields(file, [
+        "ipv6.src", "ipv6.hlim", "udp.dstport", "twamp.test.seq_number", "twamp.test.sender_seq_number",
+        "twamp.test.sender_ttl", "_ws.malformed"], "udp", ["-d", "udp.port==862,twamp.test"])
+    probes = {int(r[3]) for r in rows if r[0] == INGRESS and r[2] == "862"}
+    answers = {int(r[4]): r for r in rows if r[0] == EGRESS and r[2] != "862"}
+    assert len(probes & set(answers)) > 10
+    assert all(r[1] == "255" and not r[6] for r in rows)
+    assert all(answers[n][5] == "255" for n in probes & set(answers))
+
+
+def path(domain):
+    rows = domain.lab.show("in1", "paths")
+    assert [row["address"] for row in rows] == [EGRESS]
+    return rows[0]
+
+
+def at_ingress(domain):
+    return {row["csci_id"][-1]: row["state"] for row in domain.lab.show("in1", "instances")}
+
+
+def ask_the_service(domain):
+    said = domain.lab.run("cl1", ["curl", "-s", "-m", "5", "--local-port", "40000",
+                                  f"http://[{CS_ID}]:{PORT}/"]).stdout
+    assert "wait_seconds" in said
+
+
+def explain_the_flow(domain):
+    flow, = domain.lab.show("in1", "affinity")
+    assert (flow["client"], flow["client_port"], flow["service"]) == (CLIENT, 40000, "web")
+    why = domain.lab.godwit("in1", "why", CLIENT, "web", "--client-port", "40000")
+    assert why["goes_to"] == flow["csci_id"] and why["packets"] == flow["packets"] > 3
+    assert {c["csci_id"] for c in why["candidates"]} == {"2001:db8:e1::1", "2001:db8:e1::3"}
+    assert all(c["usable"] and c["path_us"] >= 5000 for c in why["candidates"])
+    stranger = domain.lab.godwit("in1", "why", CLIENT, CS_ID, "--client-port", "40001")
+    assert stranger["goes_to"] == "" and stranger["new_would_go_to"] != ""
+    # What went in at the ingress for the instance came out at its egress.
+    ways = {w["csci_id"]: w for w in domain.lab.godwit("in1", "trace", CS_ID)["ways"]}
+    here = {w["csci_id"]: w for w in domain.lab.godwit("eg1", "trace", CS_ID)["ways"]}
+    way = ways[flow["csci_id"]]
+    assert (way["path"], way["peer"], way["state"]) == ("up", "eg1", "up")
+    assert way["in_packets"] == here[flow["csci_id"]]["out_packets"] == flow["packets"]
+    # Nobody else hears who uses what.
+    assert CLIENT not in domain.lab.log("in1") + domain.lab.log("eg1")
+
+
+def test_the_domain_knows_instances_and_ways(domain):
+    file = domain.lab.state.path("stamp.pcap")
+    domain.lab.capture("in1", "eg1", file, "udp port 862")
+    domain.web()
+    domain.start()
+    wait_for("the way is up", lambda: path(domain)["state"] == "up", 10)
+    wait_for("two instances are known", lambda: at_ingress(domain) == {"1": "up", "3": "up"}, 10)
+    assert path(domain)["delay_us"] >= 5000
+    wait_for("the delay is at the candidates", lambda: all(
+        c["path_us"] >= 5000 for c in domain.lab.show("in1", "candidates")), 10)
+    ask_the_service(domain)
+    explain_the_flow(domain)
+    began = path(domain)["probes"]
+    wait_for("20 probes", lambda: path(domain)["probes"] > began + 20, 10)
+    domain.lab.stop("capture-in1-eg1", signal.SIGINT)
+    judge_stamp(file)
+    domain.lab.stop("web", signal.SIGKILL)
+    wait_for("its end is heard", lambda: "up" not in at_ingress(domain).values(), 10)
+    domain.lab.kill("eg1", signal.SIGKILL)
+    wait_for("refusals", lambda: path(domain)["state"] == "refused", 10)
+    assert domain.count("stamp-refused", "in1") > 0
+    domain.lab.run("in1", ["ip", "link", "set", "eg1", "down"])
+    wait_for("the way is down", lambda: path(domain)["state"] == "down", 10)
