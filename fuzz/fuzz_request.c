@@ -1,7 +1,7 @@
 /* fuzz_request.c: requests on the control socket, from the octets of a line to the answer, as the
- * daemon has them (src/daemon/control.c, request.c, operate.c), about a real node under the
- * daemon's own driver. The first two octets say what node it is (node_world.h), then each line is a
- * request, or time passes: "+", 100 s for each octet.
+ * daemon has them (src/daemon/control.c, request.c, operate.c, steer.c), about a real node under
+ * the daemon's own driver. The first two octets say what node it is (node_world.h), then each line
+ * is a request, or time passes: "+", 100 s for each octet.
  *
  * Sockets, the clock and the parts of the daemon that read files are stand-ins below; the packet
  * path is the native one.
@@ -18,6 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LINES = 64, PLUSES = 40 };
 
+static struct gw_cfg_service web = {.name = "web",
+                                    .key = {{{0x20, 1, 0xd, 0xb8, [15] = 1}}, 6, 80}};
 /* What stands for the system has no argument for it; one thread. */
 static struct fz_world *world;
 
@@ -79,6 +81,59 @@ int gw_bpf_peer_mtu(const struct gw_bpf *b, const struct gw_addr *peer)
     return peer->b[15];
 }
 
+/* One of each, of the service that begin() configures. */
+int gw_bpf_flows(const struct gw_bpf *b, const struct gw_service_key *service,
+                 bool (*each)(void *user, const struct gw_flow_info *f), void *user)
+{
+    (void)b;
+    (void)service;
+    const struct gw_flow_info f = {.service = web.key, .begun = GW_SEC(1), .last = GW_SEC(1)};
+    return each(user, &f) ? 1 : 0;
+}
+
+int gw_bpf_services(const struct gw_bpf *b,
+                    bool (*each)(void *user, const struct gw_service_info *s), void *user)
+{
+    (void)b;
+    const struct gw_service_info s = {.service = web.key};
+    return each(user, &s) ? 1 : 0;
+}
+
+int gw_bpf_instances(const struct gw_bpf *b,
+                     bool (*each)(void *user, const struct gw_instance_info *i), void *user)
+{
+    (void)b;
+    const struct gw_instance_info i = {.service = web.key, .here = true};
+    return each(user, &i) ? 1 : 0;
+}
+
+int gw_bpf_why(const struct gw_bpf *b, const struct gw_addr *cs_id, const struct gw_flow_id *flow,
+               struct gw_time now, uint64_t random, struct gw_why *out)
+{
+    (void)b;
+    (void)now;
+    (void)random;
+    if (!gw_addr_eq(cs_id, &web.key.cs_id) || flow->dport == 1)
+        return GW_ENOENT;
+    out->service.service = web.key;
+    out->bound = flow->sport != 0;
+    out->n = flow->proto % GW_STEER_CANDIDATES;
+    return 0;
+}
+
+void gwd_agent_describe(const struct gwd *d, const struct gw_addr *csci_id, json_t *row)
+{
+    (void)d;
+    (void)csci_id;
+    (void)row;
+}
+
+json_t *gwd_agent_drain(struct gwd *d, const char *cmd, const char *name)
+{
+    (void)d;
+    return gwd_answer_error("%s %s", cmd, name);
+}
+
 const char *gw_bpf_hook(const struct gw_bpf *b, uint32_t iface)
 {
     (void)b;
@@ -124,6 +179,8 @@ static void begin(struct gwd *d)
                       .icmp_fd = -1,
                       .nifs = 2,
                       .ifs = ifs};
+    world->cfg[0].services = &web;
+    world->cfg[0].nservices = 1;
     for (uint32_t i = 0; i < d->nifs; i++) {
         const struct gw_cfg_if *c = &world->cfg[0].ifs[i];
         ifs[i] = (struct gwd_if){.side = c->side, .index = i, .nd.fd = -1};

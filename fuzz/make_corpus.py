@@ -37,7 +37,14 @@ REQUESTS = [b"\3\0" + "\n".join((
     '{"cmd": "revoke", "peer": "2001:db8:0:f::2"}', '{"cmd": "notify", "peer": "peer"}',
     '{"cmd": "allow", "mn-id": "02:00:00:00:00:01"}', "+", '{"cmd": "show", "what": "operations"}',
     '{"cmd": "show", "what": "revoked"}', '{"cmd": "reload"}', '{"cmd": 1, "x": [{}, null, 1.5]}',
-    "[]")).encode()]
+    "[]")).encode(),
+            b"\0\0" + "\n".join((
+    *(f'{{"cmd": "show", "what": "{what}"}}' for what in (
+        "services", "instances", "metrics", "candidates", "affinity", "paths")),
+    '{"cmd": "why", "client": "2001:db8::c", "cs-id": "web", "client-port": 9, "protocol": "udp"}',
+    '{"cmd": "why", "client": "2001:db8::c", "cs-id": "2001:db8::1", "port": 443, "protocol": 17}',
+    '{"cmd": "why", "client": "?", "cs-id": "web"}', '{"cmd": "trace", "cs-id": "2001:db8::1"}',
+    '{"cmd": "trace"}', '{"cmd": "drain", "instance": "web1"}')).encode()]
 RADIUS = [b"\x28\x06\0\0\0\x01\x2c\x06abcd\x1f\x1302-00-00-00-00-01\x01\x07alice\x21\x03p",
           b"\x28\x06\0\0\0\x07\x50\x12" + bytes(16)]
 
