@@ -153,6 +153,12 @@ void gwd_accounting_count(const struct gwd *d, struct gw_emit *e)
     (void)e;
 }
 
+void gwd_announce_note(struct gwd *d, const struct gw_intent *in)
+{
+    (void)d;
+    (void)in;
+}
+
 void gwd_stamp_send(struct gwd *d, const struct gw_action *act)
 {
     (void)d;

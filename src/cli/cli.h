@@ -56,5 +56,6 @@ int gw_cli_why(const struct gw_cli *cli);
 int gw_cli_trace(const struct gw_cli *cli);
 int gw_cli_drain(const struct gw_cli *cli); /* and undrain */
 int gw_cli_config(const struct gw_cli *cli);
+int gw_cli_export(const struct gw_cli *cli);
 
 #endif

@@ -23,7 +23,7 @@ enum option_bit {                      /* options that only some commands have *
 
 static const struct command {
     const char *name;
-    int args;         /* behind the name; -1: one, or --peer */
+    int args;         /* behind the name; -1: one, or --peer; -2: the command looks itself */
     unsigned options; /* enum option_bit */
     int (*run)(const struct gw_cli *cli);
     const char *usage;
@@ -51,6 +51,7 @@ static const struct command {
     {"config", 2, OPT_HIDE | OPT_CERT, gw_cli_config,
      "config check FILE | config show FILE [--hide-secrets] | "
      "config strongswan FILE [--certificates]"},
+    {"export", -2, OPT_SOCKET, gw_cli_export, "export dns ZONE [FILE] | export bird|frr [FILE]"},
 };
 
 static const char help[] =
@@ -77,6 +78,8 @@ static const char help[] =
     "  godwit config check FILE                       say what is wrong with it\n"
     "  godwit config show FILE [--hide-secrets]       its normal form with every default\n"
     "  godwit config strongswan FILE [--certificates] what strongSwan needs for peers under IPsec\n"
+    "  godwit export dns ZONE [FILE]                  the services' names, as records of a zone\n"
+    "  godwit export bird|frr [FILE]                  their anycast routes\n"
     "  godwit decode FILE.pcap [--json]               the Mobility Header messages of a capture\n"
     "\n"
     "Where the daemon is: --socket PATH, or -n NODE for /run/godwit/NODE.sock, or $GODWIT_SOCKET,\n"
@@ -230,7 +233,7 @@ static int run(const struct gw_cli *cli, unsigned used)
                       cli->argv[0]);
         return GW_CLI_USAGE;
     }
-    int args = cmd->args >= 0 ? cmd->args : cli->peer == NULL;
+    int args = cmd->args >= 0 ? cmd->args : cmd->args == -1 ? cli->peer == NULL : cli->argc - 1;
     if (cli->argc - 1 != args || (used & ~cmd->options) != 0) {
         (void)fprintf(stderr, "godwit: usage: godwit %s\n", cmd->usage);
         return GW_CLI_USAGE;

@@ -215,6 +215,7 @@ static void build_steering(struct gw_build *b, const struct lyd_node *n)
     (void)gw_conf_addr(http, "address", &s->http.addr);
     s->http.port = (uint16_t)gw_conf_u32(http, "port");
     s->agent_socket = gw_build_copy(b, gw_conf_str(n, "agent-socket"));
+    s->bird_socket = gw_build_copy(b, gw_conf_str(gw_conf_child(n, "announce"), "bird-socket"));
 }
 
 void gw_build_steer(struct gw_build *b, const struct lyd_node *tree)

@@ -314,6 +314,7 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
                    struct gw_conf_errors *err)
 {
     const struct lyd_node *node = gw_conf_child(tree, "node");
+    const struct lyd_node *steering = gw_conf_child(tree, "steering");
     bool complete = err->errors == 0;
 
     check_address(err, node, "address");
@@ -327,7 +328,8 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
     check_protocol(tree, err);
     check_dlif(tree, err);
     check_socket(gw_conf_child(gw_conf_child(tree, "daemon"), "control-socket"), err);
-    check_socket(gw_conf_child(gw_conf_child(tree, "steering"), "agent-socket"), err);
+    check_socket(gw_conf_child(steering, "agent-socket"), err);
+    check_socket(gw_conf_child(gw_conf_child(steering, "announce"), "bird-socket"), err);
     gw_conf_check_steer(tree, complete, err);
     if (src->exposed)
         check_exposure(tree, err);

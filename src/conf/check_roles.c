@@ -239,6 +239,9 @@ static void check_steering_roles(const struct lyd_node *tree, unsigned roles,
                "d-router, d-forwarder, metric-agent and path-selector", err);
     check_only(tree, "instances", (roles & GW_ROLES_STEERING) != 0 || agent,
                "d-router, d-forwarder and metric-agent", err);
+    if (gw_conf_child(steering, "announce") != NULL && (roles & GW_ROLES_STEERING) == 0)
+        gw_conf_fault(err, gw_conf_child(steering, "announce"),
+                      "is only for the roles d-router and d-forwarder, expected nothing");
     check_client_sides(tree, roles, err);
 }
 

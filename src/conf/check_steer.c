@@ -66,6 +66,12 @@ static void check_service_twice(const struct lyd_node *tree, const struct lyd_no
     const struct lyd_node *o = gw_conf_child(tree, "services");
 
     for (; o != s; o = gw_conf_next(o)) {
+        const char *name = gw_conf_str(s, "name"), *other = gw_conf_str(o, "name");
+        if (name != NULL && other != NULL && strcasecmp(name, other) == 0)
+            gw_conf_fault(err, gw_conf_child(s, "name"),
+                          "%s is the domain name of the service \"%s\" too (line %u), expected "
+                          "another one",
+                          name, other, gw_conf_line(o));
         if (!same_text(s, o, "cs-id") || !same_text(s, o, "protocol") || !same_text(s, o, "port"))
             continue;
         gw_conf_fault(err, s,

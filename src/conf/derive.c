@@ -61,13 +61,15 @@ static void derive_path(const struct lyd_node *in, const char *leaf, const char 
 static void derive_paths(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     const struct lyd_node *daemon = gw_conf_child(tree, "daemon");
+    const struct lyd_node *steering = gw_conf_child(tree, "steering");
     const char *name = gw_conf_str(gw_conf_child(tree, "node"), "name");
 
     derive_path(daemon, "control-socket", name, err);
     derive_path(daemon, "state-directory", name, err);
     derive_path(daemon, "pin-directory", name, err);
     derive_path(gw_conf_child(daemon, "log"), "file", name, err);
-    derive_path(gw_conf_child(tree, "steering"), "agent-socket", name, err);
+    derive_path(steering, "agent-socket", name, err);
+    derive_path(gw_conf_child(steering, "announce"), "bird-socket", name, err);
 }
 
 static void derive_dlif(const struct gw_conf_model *m, const struct lyd_node *tree,

@@ -7,6 +7,7 @@
  *   attach.c   hostapd's stations become node inputs, accounting.c those of RADIUS
  *   stamp.c    the sockets of STAMP
  *   agent*.c   the metric agent (agent.h)
+ *   announce.c which services have an instance becomes what BIRD announces
  *   policy.c   IPsec policies become a node input
  *   driver.c   node actions are carried out
  *   batch.c    messages wait for the records before them
@@ -126,7 +127,8 @@ struct gwd {
     size_t nhostapd;
     struct gwd_hostapd *hostapd; /* attach.c */
     struct gwd_accounting *accounting;
-    struct gwd_agent *agent; /* NULL: none */
+    struct gwd_agent *agent;       /* NULL: none */
+    struct gwd_announce *announce; /* NULL: BIRD is told nothing */
     int icmp_fd;
     struct gw_icmp_rate icmp_rate;
     struct gw_time armed; /* what the deadline timer stands at */
@@ -182,6 +184,14 @@ void gwd_accounting_close(struct gwd *d);
 void gwd_accounting_free(struct gwd *d);
 void gwd_accounting_count(const struct gwd *d, struct gw_emit *e);
 bool gwd_accounting_same(const struct gw_config *a, const struct gw_config *b);
+
+/* announce.c: open before the node starts (0 or GW_ENOMEM), free when the loop is closed. */
+int gwd_announce_open(struct gwd *d);
+void gwd_announce_note(struct gwd *d, const struct gw_intent *in);
+void gwd_announce_reload(struct gwd *d, const struct gw_config *old); /* d->conf is the new one */
+bool gwd_announce_same(const struct gw_config *a, const struct gw_config *b);
+void gwd_announce_close(struct gwd *d, bool withdraw);
+void gwd_announce_free(struct gwd *d);
 
 /* stamp.c: 0, or GW_ESYS after a log line. */
 int gwd_stamp_open(struct gwd *d);

@@ -46,6 +46,7 @@ static void apply(struct gwd *d, const struct gw_intent *in)
 {
     int result = gw_bpf_apply(d->bpf, in);
     d->count.intents++;
+    gwd_announce_note(d, in);
     if (result < 0) {
         d->count.intent_errors++;
         gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_PLANE, "intent-failed", "kind %d: %s", in->kind,

@@ -58,6 +58,8 @@ static int check_daemon(struct reload *r, const struct gw_config *c)
         refused(r, "/godwit/steering", "http and agent-socket cannot change in a running daemon");
     if (!gwd_attach_same(old, c))
         refused(r, "/godwit/attachment", why);
+    if (!gwd_announce_same(old, c))
+        refused(r, "/godwit/steering/announce", why);
     if (gwd_policies_open(r->d, c) < 0)
         refused(r, "/godwit/peers", "the IPsec policies cannot be watched");
     const char *log = c->daemon.log_file;
@@ -80,6 +82,7 @@ static void set_log(struct gwd *d, const struct gw_config *c)
 static int take_over(struct reload *r, struct gw_config *c)
 {
     struct gwd *d = r->d;
+    struct gw_config *old = d->conf;
     int err = check_daemon(r, c);
     if (err == 0)
         err = gw_node_reload(d->node, c, refused, r, gw_clock_now());
@@ -87,10 +90,11 @@ static int take_over(struct reload *r, struct gw_config *c)
         return err;
     set_log(d, c);
     d->control.path = c->daemon.control_socket;
-    gw_config_free(d->conf);
     d->conf = c;
     gwd_carry_out(d);
     gwd_agent_reload(d);
+    gwd_announce_reload(d, old);
+    gw_config_free(old);
     gwd_policies_read(d);
     return 0;
 }

@@ -166,20 +166,24 @@ static int start_node(struct gwd *d)
     return err < 0 ? fail(d, GW_CAT_NODE, "start-failed", err, d->conf->name, gw_err_name(err)) : 0;
 }
 
+static int or_no_memory(struct gwd *d, enum gw_log_cat cat, int err)
+{
+    return err == GW_ENOMEM ? fail(d, cat, "no-memory", err, d->conf->name, gw_err_name(err)) : err;
+}
+
 static int open_attachment(struct gwd *d)
 {
-    int err = gwd_attach_open(d);
-    return err == GW_ENOMEM
-               ? fail(d, GW_CAT_ACCESS, "no-memory", err, d->conf->name, gw_err_name(err))
-               : err;
+    return or_no_memory(d, GW_CAT_ACCESS, gwd_attach_open(d));
+}
+
+static int open_announce(struct gwd *d)
+{
+    return or_no_memory(d, GW_CAT_PLANE, gwd_announce_open(d));
 }
 
 static int open_agent(struct gwd *d)
 {
-    int err = gwd_agent_open(d);
-    return err == GW_ENOMEM
-               ? fail(d, GW_CAT_NODE, "no-memory", err, d->conf->name, gw_err_name(err))
-               : err;
+    return or_no_memory(d, GW_CAT_NODE, gwd_agent_open(d));
 }
 
 static void every_second(uv_timer_t *timer)
@@ -242,8 +246,8 @@ static int enter_sandbox(struct gwd *d)
 int gwd_start(struct gwd *d)
 {
     static int (*const steps[])(struct gwd *) = {
-        open_control, open_store, find_interfaces, settle_interfaces, open_plane,
-        gwd_io_open,  start_node, open_attachment, open_agent};
+        open_control, open_store,    find_interfaces, settle_interfaces, open_plane,
+        gwd_io_open,  open_announce, start_node,      open_attachment,   open_agent};
     int err = 0;
     init_handles(d);
     d->started = gw_clock_mono();
@@ -299,6 +303,7 @@ void gwd_stop(struct gwd *d)
     gwd_control_close(&d->control);
     gwd_attach_close(d);
     gwd_agent_close(d);
+    gwd_announce_close(d, on_stop == GW_STOP_REMOVE && !failed);
     gwd_policies_close(d);
     gwd_io_close(d);
     close_loop(d);
@@ -311,6 +316,7 @@ void gwd_stop(struct gwd *d)
     gw_node_free(d->node);
     gwd_attach_free(d);
     gwd_agent_free(d);
+    gwd_announce_free(d);
     free(d->ifs);
     gwd_driver_free(d);
 }

@@ -244,6 +244,7 @@ struct gw_cfg_steering {
         uint16_t port;
     } http;
     const char *agent_socket; /* Unix socket of the same; NULL: none */
+    const char *bird_socket;  /* where BIRD is told which services have an instance; NULL: none */
 };
 
 enum gw_on_stop { GW_STOP_LEAVE, GW_STOP_REMOVE };

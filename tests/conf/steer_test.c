@@ -131,6 +131,7 @@ static void test_default_steering(void **state)
     assert_false(s->host_metrics);
     assert_int_equal(s->http.port, 0);
     assert_null(s->agent_socket);
+    assert_null(s->bird_socket);
     gw_config_free(c);
 }
 
@@ -286,6 +287,7 @@ static void test_full_steering(void **state)
     assert_addr(&s->http.addr, "fd00::1");
     assert_int_equal(s->http.port, 8080);
     assert_string_equal(s->agent_socket, "/run/godwit/edge1-agent.sock");
+    assert_string_equal(s->bird_socket, "/run/bird/edge1.ctl");
     gw_config_free(c);
 }
 

@@ -4,6 +4,7 @@ here is a script that answers what a test wants, the wrong things above all; tes
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import threading
@@ -74,7 +75,14 @@ def ok(result=None):
     ["show", "bindings", "--mn-id", "x"], ["show", "bindings", "--watch=0"],
     ["show", "bindings", "--watch=nan"], ["attach", "ap1"], ["attach", "ap1", "02:00"],
     ["config"], ["config", "check"], ["config", "eat", "file"], ["config", "check", "f", "--json"],
-    ["--no-such-option"], ["decode"],
+    ["--no-such-option"], ["decode"], ["export"], ["export", "dns"], ["export", "zebra"],
+    ["export", "dns", ".", CONF / "good/steering.yaml"],
+    ["export", "dns", "a..b", CONF / "good/steering.yaml"],
+    ["export", "dns", "two words", CONF / "good/steering.yaml"],
+    ["export", "dns", "edge." * 60, CONF / "good/steering.yaml"],
+    ["export", "bird", CONF / "good/steering.yaml", "more"],
+    ["export", "bird", CONF / "good/minimal.yaml"],
+    ["export", "bird", CONF / "bad/many.yaml"],
 ])
 def test_wrong_command_line(args):
     done = godwit(*args)
@@ -86,9 +94,54 @@ def test_help_and_version():
     done = godwit("--help")
     assert done.returncode == 0 and done.stderr == ""
     for word in ("show", "status", "attach", "detach", "reload", "config check", "config show",
-                 "config strongswan", "decode"):
+                 "config strongswan", "decode", "export dns", "export bird"):
         assert f"godwit {word}" in done.stdout
     assert godwit("--version").stdout.startswith("godwit ")
+
+
+# ---- export ----
+
+def export(*args, **kwargs):
+    done = godwit("export", *args, **kwargs)
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.splitlines() if line[0] not in ";#!"]
+
+
+def test_export_dns():
+    for zone in ("edge.example", "edge.example."):
+        assert export("dns", zone, CONF / "good/steering.yaml") == [
+            "media.edge.example. 300 IN AAAA 2001:db8:5::2",
+            "Web-1.edge.example. 300 IN AAAA 2001:db8:5::1",
+            "_Web-1._tcp.edge.example. 300 IN SRV 0 0 8080 Web-1.edge.example.",
+            "dns.edge.example. 300 IN AAAA 2001:db8:5::1",
+            "_dns._udp.edge.example. 300 IN SRV 0 0 53 dns.edge.example."]
+
+
+def test_export_bird_warns_when_nobody_would_enable_it():
+    done = godwit("export", "bird", CONF / "good/d-router.yaml")
+    assert "protocol static godwit_web {" in done.stdout and "disabled;" in done.stdout
+    assert "no steering/announce" in done.stderr
+    assert "no steering/announce" not in godwit("export", "bird", CONF / "good/steering.yaml").stderr
+
+
+def test_export_frr():
+    """Two services share an address; it is one route."""
+    assert export("frr", CONF / "good/steering.yaml") == [
+        "ipv6 route 2001:db8:5::2/128 blackhole tag 18263",
+        "ipv6 route 2001:db8:5::1/128 blackhole tag 18263",
+        "route-map godwit permit 10", " match tag 18263", "exit"]
+
+
+def test_export_asks_the_daemon(daemon):
+    rows = [{"service": "web-1", "cs_id": "2001:db8:5::1", "protocol": 6, "port": 80}]
+    d = daemon(ok(rows), ok(rows), ok([{"service": "x", "cs_id": "none"}]), ok([]))
+    assert export("dns", "e.example", "--socket", d.path) == [
+        "web-1.e.example. 300 IN AAAA 2001:db8:5::1",
+        "_web-1._tcp.e.example. 300 IN SRV 0 0 80 web-1.e.example."]
+    assert d.requests[0] == {"cmd": "show", "what": "services"}
+    assert export("bird", "--socket", d.path)[0] == "protocol static godwit_web_1 {"
+    for status in (1, 2):
+        assert godwit("export", "bird", "--socket", d.path).returncode == status
 
 
 # ---- config ----
@@ -298,8 +351,8 @@ def examples():
 
 @pytest.mark.parametrize("text", examples())
 def test_examples_in_the_documents_are_good(text, tmp_path):
-    for name in ("cmd", "cmd-maar1", "cmd-maar2", "maar1-maar2", "lma-mag1"):
-        key = tmp_path / f"{name}.key"
+    for name in re.findall(r"(?:secret|token)-file: ([\w.-]+)", text):
+        key = tmp_path / name
         key.write_text(SECRET + "\n")
         key.chmod(0o600)
     config = tmp_path / "node.yaml"

@@ -113,6 +113,12 @@ int gw_mh_send(int fd, const struct gw_mh_addrs *addrs, const uint8_t *data, siz
     return 0;
 }
 
+void gwd_announce_note(struct gwd *d, const struct gw_intent *in)
+{
+    (void)d;
+    (void)in;
+}
+
 void gwd_stamp_send(struct gwd *d, const struct gw_action *act)
 {
     (void)d;
