@@ -10,7 +10,6 @@
 #include "node_world.h"
 #include "sys/clock.h"
 #include "sys/mh_socket.h"
-#include "sys/nd_socket.h"
 
 #include <stdlib.h>
 
@@ -42,17 +41,6 @@ int gw_mh_send(int fd, const struct gw_mh_addrs *addrs, const uint8_t *data, siz
     (void)addrs;
     (void)data;
     fz_demand(len <= GW_MH_MAX);
-    return 0;
-}
-
-int gw_nd_send(int fd, const struct gw_lladdr *src, const struct gw_lladdr *dst,
-               const uint8_t *packet, size_t len)
-{
-    (void)fd;
-    (void)src;
-    (void)dst;
-    (void)packet;
-    (void)len;
     return 0;
 }
 
@@ -151,18 +139,6 @@ void gwd_accounting_count(const struct gwd *d, struct gw_emit *e)
 {
     (void)d;
     (void)e;
-}
-
-void gwd_announce_note(struct gwd *d, const struct gw_intent *in)
-{
-    (void)d;
-    (void)in;
-}
-
-void gwd_stamp_send(struct gwd *d, const struct gw_action *act)
-{
-    (void)d;
-    (void)act;
 }
 
 int gwd_reload(struct gwd *d, json_t **problems)

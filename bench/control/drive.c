@@ -6,7 +6,6 @@
 #include "daemon/daemon.h"
 #include "sys/clock.h"
 #include "sys/mh_socket.h"
-#include "sys/nd_socket.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -33,29 +32,6 @@ int gw_mh_send(int fd, const struct gw_mh_addrs *addrs, const uint8_t *data, siz
     (void)fd;
     drive_add(&current->sent, domain_peer_of(&addrs->dst), data, len);
     return 0;
-}
-
-int gw_nd_send(int fd, const struct gw_lladdr *src, const struct gw_lladdr *dst,
-               const uint8_t *packet, size_t len)
-{
-    (void)fd;
-    (void)src;
-    (void)dst;
-    (void)packet;
-    (void)len;
-    return 0;
-}
-
-void gwd_announce_note(struct gwd *d, const struct gw_intent *in)
-{
-    (void)d;
-    (void)in;
-}
-
-void gwd_stamp_send(struct gwd *d, const struct gw_action *act)
-{
-    (void)d;
-    (void)act;
 }
 
 int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
