@@ -95,10 +95,13 @@ static void give(struct sim *s, const struct sim_node *n, const struct gw_prefix
 }
 
 /* Not while the CMD has yet to say whether the node may have it: a MAAR that has forgotten a node
- * in a crash asks for the same prefix for another, and is refused. */
+ * in a crash asks for the same prefix for another, and is refused. Nor when that one leaves before
+ * it has ever been answered. */
 static bool is_given(const struct gw_maar_mn *mn)
 {
-    return mn->state != GW_MN_RELEASING && (mn->state != GW_MN_REGISTERING || mn->was_previous);
+    bool asked = mn->state == GW_MN_REGISTERING || (mn->state == GW_MN_DEREGISTERING && !mn->acked);
+
+    return mn->state != GW_MN_RELEASING && (!asked || mn->was_previous);
 }
 
 /* What a look visits is all over the memory of the nodes, and a large domain's is in no cache: it

@@ -64,22 +64,29 @@ int gw_detach(struct gw_node *n, const struct gw_station_key *st)
     return maar == 0 ? 0 : mag;
 }
 
-/* One of them serves it, and the policy gives it to the other as well, which has lost it (its CMD
- * or LMA has had it elsewhere for a moment): no frame of it is reported. */
-static int give_to_other(struct gw_node *n, const struct gw_station_key *st)
+/* One of them serves it: what the policy gives it as well, which it has not (any more: a CMD or LMA
+ * has had it elsewhere for a moment). No frame of it is reported. */
+static unsigned missing(const struct gw_node *n, const struct gw_station_key *st)
 {
     const struct gw_maar_mn *maar = gw_table_get(&n->maar.by_station, st);
     const struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
 
     if ((maar == NULL) == (mag == NULL))
         return 0;
-    struct gw_mnid name = maar != NULL ? maar->b.mnid : mag->b.mnid;
-    unsigned how = gw_lm_anchoring(n->cfg, &name, &st->lladdr);
-    if (mag == NULL && (how & GW_ANCHORING_LMA) != 0)
-        return gw_mag_attach(&n->mag, st, &name, maar->seen);
-    if (maar == NULL && (how & (GW_ANCHORING_HERE | GW_ANCHORING_NONE)) != 0)
-        return gw_maar_attach(&n->maar, st, &name, mag->seen);
-    return 0;
+    const struct gw_mnid *name = maar != NULL ? &maar->b.mnid : &mag->b.mnid;
+    unsigned how = gw_lm_anchoring(n->cfg, name, &st->lladdr);
+    return how & (unsigned)(mag == NULL ? GW_ANCHORING_LMA : GW_ANCHORING_HERE | GW_ANCHORING_NONE);
+}
+
+static int give_to_other(struct gw_node *n, const struct gw_station_key *st)
+{
+    const struct gw_maar_mn *maar = gw_table_get(&n->maar.by_station, st);
+    const struct gw_mag_mn *mag = gw_table_get(&n->mag.by_station, st);
+
+    if (missing(n, st) == 0)
+        return 0;
+    return maar != NULL ? gw_mag_attach(&n->mag, st, &maar->b.mnid, maar->seen)
+                        : gw_maar_attach(&n->maar, st, &mag->b.mnid, mag->seen);
 }
 
 static bool serves_both_ways(const struct gw_node *n)
@@ -99,17 +106,24 @@ int gw_attach_alive(struct gw_node *n, const struct gw_station_key *st)
     return err == GW_ENOMEM ? err : 0;
 }
 
-/* A station that one of them serves and that the policy now gives to the other as well: the packet
- * path knows it, so that no frame of it will be reported. */
-static void give_to_both(struct gw_node *n)
+/* Whether it is there is for the station to say: an entry of one without mobility may outlive its
+ * visit. When it cannot be asked it is taken to be, unless the entry is from a record. */
+static void ask_for_other(struct gw_node *n, const struct gw_station_key *st, bool restored)
+{
+    if (missing(n, st) != 0 && gw_access_probe(&n->access, st) != 0 && !restored)
+        (void)give_to_other(n, st);
+}
+
+/* Stations that one of them serves and that the policy now gives to the other as well. */
+static void give_to_both(struct gw_node *n, bool restored)
 {
     const struct gw_maar_mn *maar;
     const struct gw_mag_mn *mag;
 
     for (size_t i = 0; (maar = gw_table_next(&n->maar.by_station, &i)) != NULL;)
-        (void)give_to_other(n, &maar->station);
+        ask_for_other(n, &maar->station, restored);
     for (size_t i = 0; (mag = gw_table_next(&n->mag.by_station, &i)) != NULL;)
-        (void)give_to_other(n, &mag->station);
+        ask_for_other(n, &mag->station, restored);
 }
 
 static void ask_after(struct gw_node *n, struct gw_time delay)
@@ -147,7 +161,7 @@ void gw_attach_review(struct gw_node *n)
     if ((n->cfg->roles & GW_ROLE_MAG) != 0)
         gw_mag_review(&n->mag);
     if (serves_both_ways(n))
-        give_to_both(n);
+        give_to_both(n, false);
     gw_attach_ask_soon(n); /* whoever was not allowed before has no router to speak to */
 }
 
@@ -161,5 +175,5 @@ void gw_attach_resume(struct gw_node *n)
     gw_mag_resume(&n->mag);
     gw_mag_review(&n->mag);
     if (serves_both_ways(n))
-        give_to_both(n);
+        give_to_both(n, true);
 }

@@ -250,6 +250,16 @@ static void same_question(void **state)
     w_free(w);
 }
 
+/* What is kept as a Timestamp and told once more is the same. */
+static void timestamps_come_back(void **state)
+{
+    (void)state;
+    for (uint64_t fraction = 0; fraction < 0x10000; fraction++) {
+        uint64_t ts = UINT64_C(1700000000) << 16 | fraction;
+        assert_true(gw_lm_timestamp(gw_lm_timestamp_ns(ts)) == ts);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +270,7 @@ int main(void)
         cmocka_unit_test(proof),
         cmocka_unit_test(recorded),
         cmocka_unit_test(same_question),
+        cmocka_unit_test(timestamps_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

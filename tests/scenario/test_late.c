@@ -353,6 +353,41 @@ static void same_place_after_all_is_lost(void **state)
     w_free(w);
 }
 
+static unsigned answers;
+
+static int late_then_lost(struct world *w, struct sim_message *e)
+{
+    if (e->from != 0 || e->data[2] != GW_MH_BA)
+        return 0;
+    (void)w;
+    if (++answers == 1)
+        e->later = GW_MSEC(1500).ns;
+    return answers == 2;
+}
+
+/* The answer to an attachment comes when a later one has been told already, whose answer is lost:
+ * the CMD knows the later one, and so does the refresh. */
+static void answered_for_an_earlier_one(void **state)
+{
+    (void)state;
+    struct world *w = w_new(1, 41);
+
+    answers = 0;
+    w->tap = late_then_lost;
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_MSEC(500));
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(2));
+    w->tap = NULL;
+    assert_int_equal(answers, 2);
+    assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_SERVING);
+    assert_true(w_mn(w, 1, 1)->b.attached == w_bce(w, 1)->b.attached);
+    w_run(w, GW_SEC(60));
+    assert_int_equal(w_count(w, 0, GW_CNT_REFUSED_TIMESTAMP), 0);
+    w_check(w, 1, 1);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +401,7 @@ int main(void)
         cmocka_unit_test(notice_of_a_forgotten_anchor),
         cmocka_unit_test(asks_when_it_starts),
         cmocka_unit_test(same_place_after_all_is_lost),
+        cmocka_unit_test(answered_for_an_earlier_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

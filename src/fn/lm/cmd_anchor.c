@@ -212,8 +212,11 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
         gw_handover_prev_done(gw_cmd_row(mn), &a->maar, lm->now.mono);
     }
     gw_cmd_settle(mn);
-    if (waited) /* the node is served: its binding stays */
-        gw_cmd_round_gathered(mn, updated);
+    if (!waited)
+        return;
+    gw_cmd_round_gathered(mn, updated); /* the node is served: its binding stays */
+    if (!updated)
+        gw_cmd_round_changed(mn);
 }
 
 bool gw_cmd_take_locals(struct gw_anchor *a, const struct gw_mh *mh)

@@ -155,8 +155,9 @@ int64_t gw_lm_timestamp_ns(uint64_t timestamp)
 {
     uint64_t s = timestamp >> 16, frac = timestamp & 0xffff;
 
-    return s < INT64_MAX / 1000000000 ? (int64_t)(s * 1000000000u + (frac * 1000000000u >> 16))
-                                      : INT64_MAX;
+    return s < INT64_MAX / 1000000000
+               ? (int64_t)(s * 1000000000u + ((frac * 1000000000u + 0xffff) >> 16))
+               : INT64_MAX;
 }
 
 uint64_t gw_lm_timestamp_span(struct gw_time t)

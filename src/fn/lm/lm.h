@@ -97,7 +97,8 @@ bool gw_exchange_sent(const struct gw_exchange *x, struct gw_time since);
 /* Is this the answer that is awaited? */
 bool gw_exchange_matches(const struct gw_exchange *x, uint16_t seq);
 
-/* The Timestamp option's value (48.16 since the Unix epoch) of a wall-clock time, and back. */
+/* The Timestamp option's value (48.16 since the Unix epoch) of a wall-clock time, and back: to the
+ * first time that has it, so that it comes to the same again. */
 uint64_t gw_lm_timestamp(int64_t wall_ns);
 int64_t gw_lm_timestamp_ns(uint64_t timestamp);
 /* A span in its units, 1/65536 s. */

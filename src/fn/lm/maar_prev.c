@@ -380,6 +380,7 @@ static int to_unknown(struct gw_maar *m, const struct notice *n)
         m->lm->count[GW_CNT_STALE]++; /* what still holds is said again */
         return 0;
     }
+    gw_maar_vacate(m, &n->hnp);
     mn = recreate(m, n);
     if (mn != NULL)
         return moved(mn, n);

@@ -514,8 +514,9 @@ static void serve(struct gw_maar_mn *mn, const struct gw_mh *mh)
     mn->was_previous = false;
     mn->b.serving = mn->maar->lm->cfg->addr;
     mn->b.lifetime = mh->ba.lifetime;
-    if (ts != NULL)
-        mn->b.attached = ts->u64; /* the one that is in force at the CMD */
+    /* The one that is in force at the CMD; a later one that a retransmission has told is, too. */
+    if (ts != NULL && ts->u64 >= mn->asked)
+        mn->b.attached = ts->u64;
 }
 
 /* After its anchors have been accepted; fresh: this was the first answer. */
@@ -681,6 +682,8 @@ static void outdated(struct gw_maar_mn *mn, const struct gw_mh *mh)
     }
     gw_timer_stop(lm->timers, &mn->refresh);
     mn->outdated = true;
+    if (mn->on_link) /* if it is here after all, it says so */
+        (void)gw_access_probe(mn->maar->access, &mn->station);
     if (!gw_timer_is_set(&mn->guard))
         gw_mn_guard(mn, lm->cfg->timers.detach_guard);
 }
