@@ -3,9 +3,23 @@
 import itertools
 import secrets
 
+import yaml
+
 from .topology import CATS
 
 SPI = 256
+STAMP = "stamp"  # the key of the whole domain's path measurements
+
+
+class _Plain(yaml.SafeDumper):
+    """What two places have in common is written twice: a configuration has no aliases."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
+def dump(document, stream):
+    yaml.dump(document, stream, _Plain, sort_keys=False)
 
 
 def merge(base, extra):
@@ -20,9 +34,10 @@ def merge(base, extra):
 
 
 def draw_keys(topology):
-    """One secret for each pair of daemons."""
+    """One secret for each pair of daemons, and one for STAMP."""
     names = [n.name for n in topology.daemons()]
-    return {frozenset(p): secrets.token_hex(32) for p in itertools.combinations(names, 2)}
+    return {p: secrets.token_hex(32)
+            for p in (STAMP, *map(frozenset, itertools.combinations(names, 2)))}
 
 
 def _peer(node, key):
@@ -63,13 +78,16 @@ def node_config(topology, node, keys, run_dir, pin_dir):
         "node": identity,
         "interfaces": _interfaces(topology, node),
         "peers": [_peer(n, keys[frozenset((n.name, node.name))]) for n in daemons if n is not node],
-        "policy": topology.policy,
         "daemon": {
             "control-socket": f"{run_dir}/{node.name}.sock",
             "state-directory": f"{run_dir}/{node.name}.state",
             "pin-directory": f"{pin_dir}/{node.name}",
         },
     }
+    if set(CATS).issuperset(node.roles):
+        config["steering"] = {"stamp": {"secret": keys[STAMP]}}
+    else:
+        config["policy"] = topology.policy
     if node.pools:
         config["pools"] = [{"prefix": p, "node-prefix-length": 64} for p in node.pools]
     return {"godwit": merge(merge(config, topology.godwit), node.godwit)}

@@ -48,6 +48,7 @@ class Lab:
         self.name = name
         self.state = state.State(name)
         self.ports = None
+        self.severed = {}
 
     # -- up and down ------------------------------------------------------------------------------
 
@@ -107,6 +108,33 @@ class Lab:
             self.spawn("wire", name, argv)
             wait_for(name, lambda n=name: "ready" in self.log(n), READY_SECONDS)
 
+    def cut(self, a, b):
+        """Nothing passes the emulated link of a and b until mend()."""
+        name = next((n for n in (f"link-{a}-{b}", f"link-{b}-{a}")
+                     if n in self.state.read()["processes"]), None)
+        if not name:
+            raise LabError(f"no emulated link of {a} and {b} to cut")
+        self.severed[name] = self.process(name)["argv"]
+        self.stop(name, signal.SIGKILL)
+
+    def mend(self):
+        """All links that were cut."""
+        for name, argv in self.severed.items():
+            done = len(self.log(name))
+            self.spawn("wire", name, argv)
+            wait_for(name, lambda n=name, d=done: "ready" in self.log(n)[d:], READY_SECONDS)
+        self.severed.clear()
+
+    def reload(self, node, change):
+        """What an operator does: change(document) of the configuration, and `godwit reload`."""
+        file = self.config_file(node)
+        with open(file, encoding="utf-8") as stream:
+            document = yaml.safe_load(stream)
+        change(document["godwit"])
+        with open(file, "w", encoding="utf-8") as stream:
+            config.dump(document, stream)
+        self.ask(node, {"cmd": "reload"})
+
     def _write_configs(self, plan):
         keys = config.draw_keys(plan)
         pins = self.state.read()["pins"]
@@ -114,7 +142,7 @@ class Lab:
             document = config.node_config(plan, node, keys, self.state.directory, pins)
             with open(self.config_file(node.name), "w", encoding="utf-8") as file:
                 os.chmod(file.name, 0o600)
-                yaml.safe_dump(document, file, sort_keys=False)
+                config.dump(document, file)
 
     def start_daemons(self, plan, names=None):
         _mount_bpffs()
@@ -244,15 +272,16 @@ class Lab:
         except LabError as err:
             raise LabError(f"{err}\n{self.log(node)[-2000:]}") from None
 
-    def start(self, node, *options):
-        """A daemon again, after kill(); with options of godwitd."""
+    def start(self, node, *options, wait=True):
+        """A daemon again, after kill(); with options of godwitd. wait: until it answers."""
         if node not in self.daemons():
             raise LabError(f"{node} has no daemon")
         running = self.state.read()["processes"].get(node)
         if running and state.alive(running):
             raise LabError(f"{node}: its daemon runs already (pid {running['pid']})")
         self._launch(node, *options)
-        self._await_ready(node)
+        if wait:
+            self._await_ready(node)
 
     def kill(self, node, sig=signal.SIGTERM):
         if node not in self.daemons():

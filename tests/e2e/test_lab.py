@@ -55,6 +55,17 @@ def carrier_changes(lab):
         "carrier_changes"))
 
 
+def test_a_link_that_is_cut_carries_nothing_until_it_is_mended(lab_name, clean):
+    lab = up(lab_name, PAIR, delay="1ms")
+    assert reaches(lab, "left", "2001:db8:f::b")
+    lab.cut("right", "left")
+    assert silent(lab, "left", "2001:db8:f::b")
+    lab.mend()
+    assert reaches(lab, "left", "2001:db8:f::b")
+    with pytest.raises(LabError, match="no emulated link of left and air"):
+        lab.cut("left", "air")
+
+
 def test_up_move_down_leave_nothing(lab_name, clean):
     lab_command(lab_name, "up", DEMO, "--bin", str(BIN), "--no-daemons", "--set",
                 "links.0.delay=1ms")
