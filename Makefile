@@ -7,10 +7,13 @@ SEED ?= 8885
 MAARS ?= 10,100,1000
 MNS ?= 1000,10000
 
-.PHONY: demo check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate steer-eval canary soak-moves storm clean
+.PHONY: demo demo-steering check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate steer-eval canary soak-moves steering-kills storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
+
+demo-steering: build
+	lab/demo-steering --bin build/release/bin --out build/demo-steering
 
 check: deps
 	tools/check
@@ -32,6 +35,10 @@ soak-moves: build
 # Daemons are killed at random moments of a storm of handovers; `make check` has five such kills.
 storm: build
 	lab/storm --bin build/release/bin --out build/storm --kills $(KILLS) --seed $(SEED)
+
+# Forwarders are killed at random while clients use services; `make check` has three such kills.
+steering-kills: build
+	GODWIT_KILLS=$(KILLS) GODWIT_SEED=$(SEED) /usr/bin/python3 -m pytest -q -s tests/e2e/test_steering.py -k killed
 
 # Domains under faults drawn from seeds; a failing one leaves its schedule in build/sim.
 simulate: build

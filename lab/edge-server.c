@@ -300,7 +300,7 @@ static void serve_metrics(struct connection *c)
              "# TYPE edge_requests_queued gauge\nedge_requests_queued %u\n"
              "# TYPE edge_slots gauge\nedge_slots %u\n"
              "# TYPE edge_sessions gauge\nedge_sessions %u\n"
-             "# TYPE edge_latency_seconds gauge\nedge_latency_seconds %.6f\n"
+             "# TYPE edge_latency_us gauge\nedge_latency_us %" PRId64 "\n"
              "# TYPE edge_requests_total counter\nedge_requests_total %" PRIu64 "\n"
              "# TYPE edge_errors_total counter\nedge_errors_total %" PRIu64 "\n"
              "# TYPE edge_steps_total counter\nedge_steps_total %" PRIu64 "\n"
@@ -308,7 +308,7 @@ static void serve_metrics(struct connection *c)
              "edge_request_seconds_count %" PRIu64 "\n"
              "# TYPE edge_busy_seconds_total counter\nedge_busy_seconds_total %.6f\n",
              s->working + s->waiting, s->waiting, s->opt.slots, s->streams,
-             (double)median_ns(s) / 1e9, s->done, s->refused + s->malformed, s->steps,
+             median_ns(s) / 1000, s->done, s->refused + s->malformed, s->steps,
              (double)s->total_ns / 1e9, s->done, (double)s->busy_ns / 1e9);
     pthread_mutex_unlock(&s->lock);
     answer(c, "200 OK", "text/plain; version=0.0.4", body);
