@@ -97,8 +97,10 @@ class Demo:
     # -- the figures ------------------------------------------------------------------------------
 
     def figures(self, policy, begin, files, happened):
-        records = sorted((r for f in files.values() for r in steering_report.read(f)),
-                         key=lambda r: r["start_ns"])
+        records = sorted((dict(r, client=c) for c, f in files.items()
+                          for r in steering_report.read(f)), key=lambda r: r["start_ns"])
+        with open(os.path.join(self.out, f"{policy}.records"), "w", encoding="ascii") as file:
+            file.writelines(json.dumps(r) + "\n" for r in records)
         windows = {name: steering_report.summary(steering_report.within(records, begin, w))
                    for name, w in WINDOWS.items()}
         wrong = steering_report.wrong_digests(records)

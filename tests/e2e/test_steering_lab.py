@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from conftest import BIN, ROOT
-from godwit_lab import steering_trace, topology
+from godwit_lab import steering_report, steering_trace, topology
 from godwit_lab.domain import Lab, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
@@ -87,3 +87,22 @@ def test_the_same_seed_makes_the_same_load_at_the_rate_that_was_asked_for():
     assert made != steering_trace.requests(*ask, seed=2, skip=600)
     assert len(made) == 300 and 0 <= made[0].at <= made[-1].at <= 10
     assert 180 < sum(r.client == "cl1" for r in made) < 270
+
+
+def record(start_s, end_s, instance, **more):
+    return {"start_ns": int(start_s * 1e9), "end_ns": int(end_s * 1e9), "instance": instance, "status": 200,
+            "error": None, "steps": 1, "digest": "a", **more}
+
+
+def test_figures_of_records():
+    records = [record(i, i + 0.001 * (i + 1), f"chat{i % 2 + 1}") for i in range(100)]
+    records += [record(50, 65, None, status=0, error="no answer"), record(51, 52, "chat1", status=503)]
+    found = steering_report.summary(records)
+    assert found == {"requests": 102, "failed": 2, "mean": 50.5, "p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0}
+    assert steering_report.share(records) == {"chat1": 51, "chat2": 50}
+    assert steering_report.summary([])["p99"] is None
+    seconds = steering_report.timeline(records, int(1e9), 3)
+    assert [s["p50"] for s in seconds] == [2.0, 3.0, 4.0]
+    assert steering_report.wrong_digests(records) == []
+    assert steering_report.wrong_digests([*records, record(1, 2, "chat3", digest="b")]) == [1]
+    assert steering_report.sparkline([10, None, 100, 1000], 10, 1000) == "▁ ▅█"
