@@ -307,9 +307,9 @@ static void serve_metrics(struct connection *c)
              "# TYPE edge_request_seconds summary\nedge_request_seconds_sum %.6f\n"
              "edge_request_seconds_count %" PRIu64 "\n"
              "# TYPE edge_busy_seconds_total counter\nedge_busy_seconds_total %.6f\n",
-             s->working + s->waiting, s->waiting, s->opt.slots, s->streams,
-             median_ns(s) / 1000, s->done, s->refused + s->malformed, s->steps,
-             (double)s->total_ns / 1e9, s->done, (double)s->busy_ns / 1e9);
+             s->working + s->waiting, s->waiting, s->opt.slots, s->streams, median_ns(s) / 1000,
+             s->done, s->refused + s->malformed, s->steps, (double)s->total_ns / 1e9, s->done,
+             (double)s->busy_ns / 1e9);
     pthread_mutex_unlock(&s->lock);
     answer(c, "200 OK", "text/plain; version=0.0.4", body);
 }
