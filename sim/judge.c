@@ -218,8 +218,14 @@ void sim_judge_message(struct sim *s, struct sim_node *n, const struct gw_mh_add
 /* -- what stations are told ---------------------------------------------------------------------
  */
 
-static const struct sim_node *router(const struct sim *s, const struct gw_addr *ll)
+/* Whose router an RA speaks for: of the anchor of its first prefix, as a rule. */
+static const struct sim_node *router(const struct sim *s, const struct gw_nd *ra)
 {
+    const struct gw_addr *ll = &ra->src;
+    const struct sim_node *n = ra->npio > 0 ? anchor_of(s, &ra->pio[0].prefix.addr) : NULL;
+
+    if (n != NULL && gw_addr_eq(&n->cfg[0].dlif.link_local, ll))
+        return n;
     for (size_t i = 0; i < s->nnodes; i++)
         if (gw_addr_eq(&s->node[i].cfg[0].dlif.link_local, ll))
             return &s->node[i];
@@ -267,7 +273,7 @@ void sim_judge_nd(struct sim *s, const struct sim_node *n, const struct gw_lladd
     if (!s->judged || h == NULL || (n->roles & GW_ROLES_ACCESS) != GW_ROLE_MAAR ||
         gw_nd_parse(data, len, &ra).code != GW_PARSE_OK || ra.type != GW_ND_RA)
         return;
-    const struct sim_node *of = router(s, &ra.src);
+    const struct sim_node *of = router(s, &ra);
     if (of == NULL || !gw_lladdr_eq(src, &of->cfg[0].dlif.lladdr) ||
         (ra.slla.len != 0 && !gw_lladdr_eq(&ra.slla, src))) {
         sim_fail(s, "router-right", "%s advertises a router to mn%zu that there is not", n->name,
