@@ -220,6 +220,23 @@ static void test_full_services(void **state)
     gw_config_free(c);
 }
 
+/* What does not do yet what it says, says so. */
+static void test_not_built(void **state)
+{
+    struct lines l;
+    struct gw_conf_report report = report_into(&l);
+    struct gw_config *c = NULL;
+
+    (void)state;
+    assert_int_equal(gw_conf_load_file(TEST_DIR "/good/path-selector.yaml", &report, &c), 0);
+    assert_non_null(strstr(l.warnings, "/godwit/steering/model: warning: is not built yet"));
+    gw_config_free(c);
+    report = report_into(&l);
+    assert_int_equal(gw_conf_load_file(TEST_DIR "/good/d-router.yaml", &report, &c), 0);
+    assert_null(strstr(l.warnings, "not built"));
+    gw_config_free(c);
+}
+
 static void test_full_instances(void **state)
 {
     struct gw_config *c = load("steering");
@@ -469,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_default_scores),
         cmocka_unit_test(test_other_roles),
         cmocka_unit_test(test_full_services),
+        cmocka_unit_test(test_not_built),
         cmocka_unit_test(test_full_instances),
         cmocka_unit_test(test_full_steering),
         cmocka_unit_test(test_full_scores),
