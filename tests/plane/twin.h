@@ -15,7 +15,7 @@
 #include "plane/native.h"
 #include "sys/plane_impl.h"
 
-enum { ROOM = 64, FRAME_MAX = 2048, CORE_MTU = 1500 };
+enum { ROOM = 64, FRAME_MAX = 2048, CORE_MTU = 1500, TWIN_FLOWS = 65536 };
 
 #define ME      "2001:db8:f::1"
 #define PEER_A  "2001:db8:f::2"
