@@ -7,7 +7,7 @@ SEED ?= 8885
 MAARS ?= 10,100,1000
 MNS ?= 1000,10000
 
-.PHONY: demo demo-steering check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate steer-eval canary soak-moves steering-kills storm clean
+.PHONY: demo demo-steering check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate steer-eval affinity canary soak-moves steering-kills storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
@@ -31,6 +31,11 @@ deps:
 # A host with one connection moves a hundred times and more; `make check` has ten of these.
 soak-moves: build
 	GODWIT_MOVES=102 /usr/bin/python3 -m pytest -q -s tests/e2e/test_idle.py
+
+# Packets of flows that reach another instance than their first (root): in the kernel's packet path
+# by test-run a tenth of them.
+affinity: build
+	GODWIT_PACKETS=10000000 build/release/bin/plane-affinity
 
 # Daemons are killed at random moments of a storm of handovers; `make check` has five such kills.
 storm: build

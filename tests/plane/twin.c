@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -389,7 +390,7 @@ static void make_links(void)
     read_mac();
 }
 
-int set_up(void **state)
+int twin_open(void)
 {
     struct gw_cfg_if ifs[] = {{.name = "ap0", .side = GW_IF_ACCESS, .hook = GW_HOOK_XDP},
                               {.name = "core0", .side = GW_IF_CORE, .hook = GW_HOOK_XDP}};
@@ -399,6 +400,20 @@ int set_up(void **state)
         .ifs = ifs,
         .limits = {.stations = 10, .bindings = 10, .previous_maars = 2, .flows = TWIN_FLOWS},
         .daemon = {.pin_dir = T.pins}};
+
+    return gw_bpf_open(&T.bpf, &c, 0, NULL);
+}
+
+struct gw_time twin_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return gw_time_add(GW_SEC(ts.tv_sec), (struct gw_time){ts.tv_nsec});
+}
+
+int set_up(void **state)
+{
     static const struct gw_native_ops ops = {
         .route = native_route, .error = native_error, .first_packet = on_first};
 
@@ -410,9 +425,9 @@ int set_up(void **state)
     struct gw_native_if nifs[] = {{T.ap, 1500, GW_T_ACCESS}, {T.core, 1500, GW_T_CORE}};
     T.native = gw_native_new(
         &(struct gw_native_conf){
-            .addr = c.addr, .nifs = 2, .ifs = nifs, .flows = TWIN_FLOWS, .seed = 1},
+            .addr = addr(ME), .nifs = 2, .ifs = nifs, .flows = TWIN_FLOWS, .seed = 1},
         &ops, NULL, &gw_alloc_libc);
-    if (!T.native || gw_bpf_open(&T.bpf, &c, 0, NULL))
+    if (!T.native || twin_open())
         return -1;
     fill_tables();
     return 0;

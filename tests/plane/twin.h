@@ -80,6 +80,10 @@ struct gw_native_result run(const struct frame *in, uint32_t ifindex, uint32_t g
 void expect(struct frame f, bool access, enum gw_reason reason);
 uint64_t bpf_counter(enum gw_reason r);
 
+/* Opens T.bpf, once more after gw_bpf_close; 0, or why not. */
+int twin_open(void);
+/* CLOCK_MONOTONIC, as programs read it. */
+struct gw_time twin_now(void);
 /* For cmocka: the namespace, links and tables; and everything away again. */
 int set_up(void **state);
 int tear_down(void **state);
