@@ -6,7 +6,8 @@
  *   bench-plane [ROUNDS]      root; runs in a network namespace of its own
  *
  * The tables hold KEYS stations with a local and a served prefix each, and KEYS moved prefixes;
- * packets use 1, 1 k or all of them, at random.
+ * packets use 1, 1 k or all of them, at random. One service with INSTANCES instances, by the
+ * default policy; flows have a table of 4 KEYS entries, which new ones fill until it evicts.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -30,7 +31,8 @@ enum { KEYS = 65536, PACKETS = 1000, ROUNDS = 61, MAX_ROUNDS = 1000, PAYLOAD = 6
 #define PEER  "2001:db8:f::2"
 #define WORLD "2001:db8:5::2"
 
-enum net { NET_ME, NET_PEER, NET_WORLD, NET_LOCAL, NET_SERVED, NET_MOVED };
+enum net { NET_ME, NET_PEER, NET_WORLD, NET_LOCAL, NET_SERVED, NET_MOVED, NET_CS };
+enum { INSTANCES = 16 };
 
 /* What a packet is, and what must become of it: a figure of anything else would be worthless. */
 static const struct shape {
@@ -38,14 +40,26 @@ static const struct shape {
     bool access, tunnel, sent;
     enum net src, dst;
     int grows;
+    bool services; /* there are any; else only the one look that says so is paid for */
+    bool fresh;    /* each packet is of a flow that has no entry */
 } shapes[] = {
-    {"baseline: pass at once", false, false, false, NET_WORLD, NET_ME, 0},
-    {"pass to the kernel", false, false, false, NET_WORLD, NET_ME, 0},
-    {"uplink, local prefix: route", true, false, true, NET_LOCAL, NET_WORLD, 0},
-    {"uplink, served prefix: tunnel", true, false, true, NET_SERVED, NET_WORLD, 40},
-    {"downlink, moved prefix: tunnel", false, false, true, NET_WORLD, NET_MOVED, 40},
-    {"downlink, out of a tunnel: deliver", false, true, true, NET_WORLD, NET_SERVED, -40},
+    {"baseline: pass at once", false, false, false, NET_WORLD, NET_ME, 0, false, false},
+    {"pass to the kernel", false, false, false, NET_WORLD, NET_ME, 0, false, false},
+    {"uplink, local prefix: route", true, false, true, NET_LOCAL, NET_WORLD, 0, false, false},
+    {"uplink, served prefix: tunnel", true, false, true, NET_SERVED, NET_WORLD, 40, false, false},
+    {"downlink, moved prefix: tunnel", false, false, true, NET_WORLD, NET_MOVED, 40, false, false},
+    {"downlink, out of a tunnel: deliver", false, true, true, NET_WORLD, NET_SERVED, -40, false,
+     false},
+    {"to a service's address, without services: tunnel", true, false, true, NET_SERVED, NET_CS, 40,
+     false, false},
+    {"no service, among services: tunnel", true, false, true, NET_SERVED, NET_WORLD, 40, true,
+     false},
+    {"to a service, flow known: steer", true, false, true, NET_SERVED, NET_CS, 40, true, false},
+    {"to a service, new flow: choose, steer", true, false, true, NET_SERVED, NET_CS, 40, true,
+     true},
 };
+/* Those with services against the same program without. */
+enum { WITHOUT = 6 };
 static const unsigned in_use[] = {1, 1024, KEYS};
 enum { SHAPES = sizeof shapes / sizeof *shapes, USES = sizeof in_use / sizeof *in_use, FORMS = 2 };
 
@@ -53,7 +67,8 @@ static struct {
     struct gw_bpf *bpf;
     struct gw_bench *skel;
     struct gw_prng prng;
-    uint32_t ap, core;
+    uint32_t ap, core, flows;
+    struct gw_t_flow_key made[PACKETS]; /* the last flows that were new */
     double ns[FORMS][SHAPES][USES][MAX_ROUNDS];
 } T;
 
@@ -67,12 +82,12 @@ static void demand(bool holds, const char *what)
 
 static struct gw_addr address(enum net net, uint32_t i)
 {
-    static const char *const text[] = {ME,           PEER, WORLD, "2001:db9::1", "2001:dba::1",
-                                       "2001:dbb::1"};
+    static const char *const text[] = {
+        ME, PEER, WORLD, "2001:db9::1", "2001:dba::1", "2001:dbb::1", "2001:db8:cafe::1"};
     struct gw_addr a;
 
     demand(gw_parse_addr(text[net], &a) == 0, text[net]);
-    if (net >= NET_LOCAL)
+    if (net >= NET_LOCAL && net < NET_CS)
         for (int k = 0; k < 4; k++)
             a.b[4 + k] = (uint8_t)(i >> (24 - 8 * k));
     return a;
@@ -113,6 +128,14 @@ static size_t make(const struct shape *s, uint32_t i, uint8_t frame[static FRAME
         len += put_ip(frame + len, address(NET_PEER, 0), address(NET_ME, 0), 41, 40 + PAYLOAD);
     len += put_ip(frame + len, address(s->src, i), address(s->dst, i), 17, PAYLOAD);
     memset(frame + len, 0, PAYLOAD);
+    if (s->fresh) { /* ports that no packet had before */
+        T.flows++;
+        memcpy(frame + len, &T.flows, sizeof T.flows);
+        struct gw_t_flow_key *k = &T.made[T.flows % PACKETS];
+        *k = (struct gw_t_flow_key){.proto = 17};
+        memcpy(&k->src, frame + 14 + 8, 2 * sizeof k->src);
+        memcpy(&k->sport, &T.flows, sizeof T.flows);
+    }
     return len + PAYLOAD;
 }
 
@@ -143,16 +166,39 @@ static void run_one(int prog, bool xdp, const struct shape *s, uint32_t i)
            s->name);
 }
 
+/* So that each round finds the same number of them. */
+static void forget_flows(void)
+{
+    for (int i = 0; i < PACKETS; i++)
+        demand(bpf_map_delete_elem(bpf_map__fd(T.bpf->skel->maps.flows), &T.made[i]) == 0,
+               "a flow that was new");
+}
+
+/* What says in one look whether there are services. */
+static void set_services(bool on)
+{
+    int fd = bpf_map__fd(T.bpf->skel->maps.self);
+    struct gw_t_self self;
+    uint32_t zero = 0;
+
+    demand(bpf_map_lookup_elem(fd, &zero, &self) == 0, "self");
+    self.services_used = on;
+    demand(bpf_map_update_elem(fd, &zero, &self, BPF_ANY) == 0, "self");
+}
+
 static double measure(bool xdp, const struct shape *s, unsigned keys)
 {
     int fd = bpf_map__fd(T.skel->maps.spent), prog = program(xdp, s == &shapes[0]);
     uint64_t sum = 0;
     uint32_t zero = 0;
 
+    set_services(s->services);
     demand(bpf_map_update_elem(fd, &zero, &sum, BPF_ANY) == 0, "map");
     for (int i = 0; i < PACKETS; i++)
         run_one(prog, xdp, s, (uint32_t)gw_prng_below(&T.prng, keys));
     demand(bpf_map_lookup_elem(fd, &zero, &sum) == 0, "map");
+    if (s->fresh)
+        forget_flows();
     return (double)sum / PACKETS;
 }
 
@@ -191,9 +237,31 @@ static void report_case(int xdp, int s, int u, unsigned rounds)
            ratio[rounds / 2]);
 }
 
+/* The same round's packet that the program without services tunnels is the measure. */
+static void report_services(unsigned rounds)
+{
+    static double ratio[MAX_ROUNDS];
+
+    puts("Against the same packet without services: median ratio (10–90 % of rounds)\n\n"
+         "| Packet | Form | 1 client | 1 k | 64 k |\n|---|---|---|---|---|");
+    for (int s = WITHOUT + 1; s < SHAPES; s++)
+        for (int xdp = 0; xdp < FORMS; xdp++) {
+            printf("| %s | %s", shapes[s].name, xdp ? "XDP" : "tc");
+            for (int u = 0; u < USES; u++) {
+                for (unsigned r = 0; r < rounds; r++)
+                    ratio[r] = T.ns[xdp][s][u][r] / T.ns[xdp][WITHOUT][u][r];
+                qsort(ratio, rounds, sizeof *ratio, by_value);
+                printf(" | ×%.2f (%.2f–%.2f)", ratio[rounds / 2], ratio[rounds / 10],
+                       ratio[rounds - 1 - rounds / 10]);
+            }
+            puts(" |");
+        }
+}
+
 static void report(unsigned rounds)
 {
-    puts("Above the baseline: median ns (10–90 % of rounds) × ratio to it\n\n"
+    report_services(rounds);
+    puts("\nAbove the baseline: median ns (10–90 % of rounds) × ratio to it\n\n"
          "| Packet | Form | 1 prefix in use | 1 k | 64 k |\n|---|---|---|---|---|");
     for (int s = 1; s < SHAPES; s++)
         for (int xdp = 0; xdp < FORMS; xdp++) {
@@ -242,6 +310,49 @@ static void fill_tables(void)
     }
 }
 
+/* One by the default policy, its instances behind the peer. */
+static void make_service(void)
+{
+    struct gw_intent s = {
+        .kind = GW_INTENT_SERVICE_SET,
+        .service = {.key = {.cs_id = address(NET_CS, 0)},
+                    .affinity = GW_AFFINITY_FLOW,
+                    .timeout = GW_SEC(100000),
+                    .policy = GW_STEER_PREQUAL,
+                    .rule = {.quantile = GW_STEER_QUANTILE, .width = 4, .interval_ms = 100},
+                    .max_age_ms = UINT32_MAX,
+                    .blur = 256,
+                    .error_limit = 100,
+                    .lasting = 1024}};
+
+    apply(&s);
+    for (uint32_t i = 0; i < INSTANCES; i++) {
+        struct gw_intent x = {.kind = GW_INTENT_INSTANCE_SET,
+                              .instance = {.service = s.service.key,
+                                           .csci_id = address(NET_PEER, 0),
+                                           .egress = address(NET_PEER, 0),
+                                           .path_us = 1000 + i,
+                                           .service_us = 5000,
+                                           .slots = 1000,
+                                           .weight = 1,
+                                           .measured = GW_SEC(1),
+                                           .now = GW_SEC(1)}};
+        x.instance.csci_id.b[14] = (uint8_t)(1 + i);
+        apply(&x);
+    }
+}
+
+/* Each client has a flow. */
+static void make_flows(void)
+{
+    const struct shape s = {"a first packet", true, false, true, NET_SERVED,
+                            NET_CS,           40,   true,  false};
+
+    set_services(true);
+    for (uint32_t i = 0; i < KEYS; i++)
+        run_one(program(false, false), false, &s, i);
+}
+
 static void sh(const char *cmd)
 {
     demand(system(cmd) == 0, cmd); /* NOLINT(cert-env33-c): constant commands */
@@ -282,11 +393,12 @@ int main(int argc, char **argv)
     struct gw_cfg_if ifs[] = {{.name = "ap0", .side = GW_IF_ACCESS, .hook = GW_HOOK_XDP},
                               {.name = "core0", .side = GW_IF_CORE, .hook = GW_HOOK_XDP}};
     char pins[64];
-    struct gw_config c = {.addr = address(NET_ME, 0),
-                          .nifs = 2,
-                          .ifs = ifs,
-                          .limits = {.stations = KEYS, .bindings = KEYS, .previous_maars = 1},
-                          .daemon = {.pin_dir = pins}};
+    struct gw_config c = {
+        .addr = address(NET_ME, 0),
+        .nifs = 2,
+        .ifs = ifs,
+        .limits = {.stations = KEYS, .bindings = KEYS, .previous_maars = 1, .flows = 4 * KEYS},
+        .daemon = {.pin_dir = pins}};
     unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : ROUNDS;
 
     if (rounds == 0 || rounds > MAX_ROUNDS)
@@ -296,7 +408,9 @@ int main(int argc, char **argv)
     make_links();
     demand(gw_bpf_open(&T.bpf, &c, 0, NULL) == 0, "packet path");
     fill_tables();
+    make_service();
     load();
+    make_flows();
     gw_prng_seed(&T.prng, 1);
     measure_round(0); /* warms up; overwritten */
     for (unsigned r = 0; r < rounds; r++)

@@ -79,6 +79,7 @@ static void change(const struct form *form)
 static void all_again(const struct form *form)
 {
     const struct gw_intent sync = {.kind = GW_INTENT_SYNC};
+    const struct gw_intent serve_sync = {.kind = GW_INTENT_SERVE_SYNC};
 
     form->restart();
     A.restarts++;
@@ -86,6 +87,7 @@ static void all_again(const struct form *form)
     assert_int_equal(form->apply(&A.service), 0);
     change(form);
     assert_int_equal(form->apply(&sync), 0);
+    assert_int_equal(form->apply(&serve_sync), 0);
 }
 
 /* One packet of a flow; a new flow now and then in its place, on other ports. */

@@ -376,7 +376,7 @@ static void test_in_flight(void **state)
     assert_int_equal(own(0), 1);
     send(tcp(1, W_SYN)); /* the same ports again */
     assert_int_equal(own(0), 2);
-    for (uint16_t i = 0; i < 3 * FLOWS; i++) /* evicted ones have ended */
+    for (int i = 0; i < 3 * FLOWS; i++) /* evicted ones have ended */
         send(udp((uint16_t)(100 + i), 80));
     assert_int_equal(entries(GW_NS_FLOWS), FLOWS);
     assert_int_equal(own(0), FLOWS);
@@ -697,7 +697,8 @@ static void test_answers_whom(void **state)
 
 static void test_restart(void **state)
 {
-    struct gw_intent s = two(GW_AFFINITY_FLOW, true), sync = {.kind = GW_INTENT_SYNC};
+    struct gw_intent s = two(GW_AFFINITY_FLOW, true), sync = {.kind = GW_INTENT_SYNC},
+                     serve_sync = {.kind = GW_INTENT_SERVE_SYNC};
     static const char *const peers[] = {A, B, ROUTER};
 
     (void)state;
@@ -713,11 +714,13 @@ static void test_restart(void **state)
     struct gw_intent xa = w_instance(&s, XA, A, 100);
     apply(&xa);
     apply(&sync);
+    apply(&serve_sync);
     send(udp(1, 80));
     assert_true(to(XA));
     assert_int_equal(own(0), 1);
     gw_native_restart(W.n);
     apply(&sync);
+    apply(&serve_sync);
     assert_int_equal(entries(GW_NS_FLOWS), 0);
     assert_int_equal(send(udp(1, 80)), GW_R_PASSED);
 }

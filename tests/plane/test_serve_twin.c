@@ -368,7 +368,8 @@ static void test_events(void **state)
  */
 static void test_adopt(void **state)
 {
-    struct gw_intent s = lone(3, 100000), sync = {.kind = GW_INTENT_SYNC};
+    struct gw_intent s = lone(3, 100000), sync = {.kind = GW_INTENT_SYNC},
+                     serve_sync = {.kind = GW_INTENT_SERVE_SYNC};
     struct gw_flow_id id = {.src = host(1), .proto = W_UDP, .sport = 9, .dport = 80};
     struct gw_flow_info f;
     static struct gw_why why;
@@ -388,6 +389,7 @@ static void test_adopt(void **state)
     struct gw_intent same = w_instance(&s, x, PEER_A, 10);
     apply(&same);
     apply(&sync);
+    apply(&serve_sync);
     send_to(&s, 9, false);
     assert_int_equal(gw_bpf_flow(T.bpf, &s.service.key.cs_id, &id, &f), 0);
     struct gw_addr is = addr(x), other = addr("2001:db8:e:1::4");
