@@ -41,11 +41,15 @@ class Sites:
     # -- up ---------------------------------------------------------------------------------------
 
     def up(self):
-        """Everything is there when this returns: all instances are candidates everywhere."""
+        """Everything is there when this returns: all instances are candidates everywhere. Or nothing is."""
         self.lab.up(self.plan, self.bin, daemons=False, owned=True)
-        self.serve()
-        self.lab.start_daemons(self.plan)
-        self.await_candidates(self.servers)
+        try:
+            self.serve()
+            self.lab.start_daemons(self.plan)
+            self.await_candidates(self.servers)
+        except BaseException:
+            self.lab.down()
+            raise
 
     def serve(self):
         for node in self.servers:
