@@ -315,6 +315,11 @@ static void first_packet(void *user, const struct gw_prefix *prefix, bool uplink
                                     .first = {.prefix = *prefix, .uplink = uplink, .seen = seen}});
 }
 
+static void missed(void *user, const struct gw_miss *m)
+{
+    report(user, &(struct gw_input){.kind = GW_IN_MISS, .miss = *m});
+}
+
 /* The process sends it, and it takes the way of all packets: to a station through the packet path.
  */
 static void error(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len)
@@ -335,8 +340,11 @@ static void error(void *user, const struct gw_icmp_error *e, const uint8_t *pack
         sim_core_packet(n->sim, n->index, frame, size, 0);
 }
 
-const struct gw_native_ops sim_plane_ops = {
-    .route = route, .new_station = new_station, .first_packet = first_packet, .error = error};
+const struct gw_native_ops sim_plane_ops = {.route = route,
+                                            .new_station = new_station,
+                                            .first_packet = first_packet,
+                                            .missed = missed,
+                                            .error = error};
 
 /* What the kernel gives to the process: Packet Too Big about its tunnels (sys/plane_events.c). */
 static void hear_icmp(struct sim *s, struct sim_node *n, const uint8_t *packet, size_t len)

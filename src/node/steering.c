@@ -2,9 +2,10 @@
  * and reloaded; what they want becomes actions. Which message is for which of them is here too.
  *
  * Decisions of this implementation:
- * - Neighbours of the flood are the configured peers with a role of CATS, but not one metric agent
- *   of another. Trust is by hop: what a forwarder or a path selector says of anybody counts; a peer
- *   that is only a metric agent speaks of its own instances, and of those behind this node.
+ * - Neighbours of the flood are the configured peers with a role of CATS; of a node that is only a
+ *   metric agent, its egress. Trust is by hop: what a forwarder or a path selector says of anybody
+ * counts; a peer that is only a metric agent speaks of its own instances, and of those behind this
+ * node.
  * - Paths are measured between forwarders, and a probe of any configured peer is answered.
  */
 #include "node/steering.h"
@@ -86,6 +87,8 @@ static void op_turned(void *user, const struct gw_path_target *t)
     if (p != NULL)
         gw_log(x->node->log, t->state == GW_PATH_UP ? GW_LOG_INFO : GW_LOG_WARN, GW_CAT_NODE,
                "path-turned", "the way to %s is %s", p->cfg->name, gw_path_state_name(t->state));
+    if (t->state == GW_PATH_UP || t->state == GW_PATH_DOWN)
+        gw_metric_neighbour_way(&x->metric, &t->addr, t->state == GW_PATH_UP);
     gw_steer_turned(&x->steer, &t->addr);
 }
 
@@ -141,6 +144,7 @@ static void follow_config(struct gw_steering *x, const struct gw_config *c)
                                          .origins = ORIGINS};
     x->owns.cfg = c;
     x->steer.cfg = c;
+    x->mappers.cfg = c;
     x->paths.cfg = &c->steering.stamp;
 }
 
@@ -175,6 +179,8 @@ int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed
     gw_paths_init(&x->paths, TARGETS, seed ^ 0x7374u);
     gw_owns_init(&x->owns, seed ^ 0x6f77u);
     gw_steer_init(&x->steer, INSTANCES, seed ^ 0x7363u);
+    x->mappers = (struct gw_mappers){.al = n->al, .metric = &x->metric, .cfg = c};
+    gw_mappers_init(&x->mappers, seed ^ 0x6d70u);
     return gw_metric_init(&x->metric, (uint32_t)(now.wall_ns / 1000000000), seed ^ 0x6d65u);
 }
 
@@ -184,6 +190,7 @@ void gw_steering_free(struct gw_node *n)
 
     if (x == NULL)
         return;
+    gw_mappers_free(&x->mappers);
     gw_steer_free(&x->steer);
     gw_owns_free(&x->owns);
     gw_paths_free(&x->paths);
@@ -204,7 +211,7 @@ void gw_steering_now(struct gw_node *n, struct gw_now now)
 static bool is_neighbour(const struct gw_config *c, const struct gw_cfg_peer *p)
 {
     return (p->roles & GW_ROLES_CATS) != 0 && !gw_addr_eq(&p->addr, &c->addr) &&
-           !(is_source(c->roles) && is_source(p->roles));
+           (!is_source(c->roles) || gw_addr_eq(&p->addr, &c->steering.egress));
 }
 
 static bool is_target(const struct gw_config *c, const struct gw_cfg_peer *p)
@@ -241,23 +248,30 @@ static void drop_peers(struct gw_steering *x, const struct gw_config *before)
             gw_metric_neighbour_del(&x->metric, &was->addr);
         if (p == NULL || !is_target(c, p->cfg))
             gw_paths_del(&x->paths, &was->addr);
+        if (p == NULL || (p->cfg->roles & GW_ROLE_D_FORWARDER) == 0)
+            gw_mappers_drop(&x->mappers, &was->addr);
     }
+}
+
+/* What is missing is tried again when something comes in. */
+static int complete(struct gw_steering *x)
+{
+    int err = 0;
+
+    if (!gw_timer_is_set(&x->steer.look) && (x->node->cfg->roles & GW_ROLES_STEERING) != 0)
+        err = gw_steer_start(&x->steer);
+    int e = gw_owns_load(&x->owns);
+    err = err != 0 ? err : e;
+    e = add_peers(x, x->node->cfg);
+    err = err != 0 ? err : e;
+    x->incomplete = err != 0;
+    gw_steer_look_synced(&x->steer);
+    return err;
 }
 
 int gw_steering_start(struct gw_node *n)
 {
-    struct gw_steering *x = n->steering;
-    int err = 0;
-
-    if (x == NULL)
-        return 0;
-    if ((n->cfg->roles & GW_ROLES_STEERING) != 0)
-        err = gw_steer_start(&x->steer);
-    int e = gw_owns_load(&x->owns);
-    err = err != 0 ? err : e;
-    e = add_peers(x, n->cfg);
-    gw_steer_look_synced(&x->steer);
-    return err != 0 ? err : e;
+    return n->steering != NULL ? complete(n->steering) : 0;
 }
 
 int gw_steering_reload(struct gw_node *n, const struct gw_config *before)
@@ -269,9 +283,7 @@ int gw_steering_reload(struct gw_node *n, const struct gw_config *before)
     follow_config(x, n->cfg);
     drop_peers(x, before);
     gw_steer_reload(&x->steer, before);
-    int err = gw_owns_load(&x->owns);
-    int e = add_peers(x, n->cfg);
-    return err != 0 ? err : e;
+    return complete(x);
 }
 
 int gw_steering_restore(struct gw_node *n, const uint8_t *key, size_t key_len)
@@ -304,17 +316,37 @@ static int stamp(struct gw_steering *x, const struct gw_input *in)
     return len > 0 ? 0 : len;
 }
 
+static int miss(struct gw_steering *x, const struct gw_miss *m)
+{
+    const struct gw_peer *p = peer_of(x, &m->from);
+
+    if (p == NULL || (p->cfg->roles & GW_ROLE_D_FORWARDER) == 0 ||
+        (x->node->cfg->roles & GW_ROLE_D_ROUTER) == 0)
+        return GW_EDENIED;
+    return gw_mappers_miss(&x->mappers, m);
+}
+
 int gw_steering_input(struct gw_node *n, const struct gw_input *in)
 {
     struct gw_steering *x = n->steering;
 
     if (x == NULL || !n->started)
         return GW_EINVAL;
+    if (x->incomplete)
+        (void)complete(x);
     if (in->kind == GW_IN_STAMP)
         return stamp(x, in);
     if (in->kind == GW_IN_REPORT)
         return gw_owns_sample(&x->owns, &in->sample);
-    return GW_EINVAL;
+    return miss(x, &in->miss);
+}
+
+static int flood(struct gw_steering *x, const struct gw_peer *p)
+{
+    int err = gw_metric_input(&x->metric, &p->cfg->addr, &x->node->in);
+
+    gw_steer_look_synced(&x->steer);
+    return err;
 }
 
 int gw_steering_message(struct gw_node *n, struct gw_peer *p)
@@ -322,14 +354,18 @@ int gw_steering_message(struct gw_node *n, struct gw_peer *p)
     struct gw_steering *x = n->steering;
 
     switch ((enum gw_cats_type)n->in.exp.cats.type) {
-    case GW_CATS_UPDATE:
     case GW_CATS_ACK:
-    case GW_CATS_DIGEST: {
-        int err = gw_metric_input(&x->metric, &p->cfg->addr, &n->in);
-        gw_steer_look_synced(&x->steer);
-        return err;
-    }
+        if (gw_mappers_ack(&x->mappers, &p->cfg->addr, n->in.exp.cats.seq) == 0)
+            return 0;
+        return flood(x, p);
+    case GW_CATS_UPDATE:
+    case GW_CATS_DIGEST:
+        return flood(x, p);
     case GW_CATS_MAPPING:
+        if (gw_addr_eq(&p->cfg->addr, &n->cfg->steering.d_router))
+            return gw_steer_mapping(&x->steer, &p->cfg->addr, &n->in);
+        n->lm.count[GW_CNT_WRONG_ROLE]++;
+        return GW_EDENIED;
     case GW_CATS_SELECTION:
     case GW_CATS_QUERY:
     case GW_CATS_PATHS:

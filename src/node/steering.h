@@ -5,6 +5,7 @@
 #define GW_NODE_STEERING_H
 
 #include "fn/metric/own.h"
+#include "fn/steer/mapping.h"
 #include "fn/steer/steer.h"
 #include "node/node_int.h"
 
@@ -15,7 +16,9 @@ struct gw_steering {
     struct gw_paths paths;
     struct gw_owns owns;
     struct gw_steer steer;
+    struct gw_mappers mappers;
     struct gw_mh out;
+    bool incomplete; /* memory was short: instances, neighbours or targets are missing */
 };
 
 #endif

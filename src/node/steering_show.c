@@ -260,6 +260,10 @@ void gw_steering_counters(const struct gw_node *n, struct gw_emit *e)
         gw_emit_num(e, gw_metric_count_name((enum gw_metric_count)i), (int64_t)x->metric.count[i]);
     for (int i = 0; i < GW_SCNT_MAX; i++)
         gw_emit_num(e, gw_steer_count_name((enum gw_steer_count)i), (int64_t)x->steer.count[i]);
+    gw_emit_num(e, "cats-mappings-told", (int64_t)x->mappers.told);
+    gw_emit_num(e, "cats-mappings-again", (int64_t)x->mappers.again);
+    gw_emit_num(e, "limit-cats-mappings", (int64_t)x->mappers.limited);
+    gw_emit_num(e, "cats-mappings-waiting", (int64_t)gw_mappers_flows(&x->mappers));
     gw_emit_num(e, "cats-samples", (int64_t)x->owns.samples);
     gw_emit_num(e, "cats-samples-unknown", (int64_t)x->owns.strange);
     gw_emit_num(e, "cats-leases-ended", (int64_t)x->owns.expired);

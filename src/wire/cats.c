@@ -8,6 +8,7 @@
 #define STATE_MASK 0x0fu
 #define ELSEWHERE  0x80u /* INSTANCE: the egress follows */
 #define COMPLETE   0x80u /* ORIGIN */
+#define DIRECT     0x80u
 #define MAX_SCORE  10u
 
 static void read_addr(struct gw_rd *r, struct gw_addr *a)
@@ -27,7 +28,7 @@ static bool is_score(uint8_t v)
 
 static bool read_vector(struct gw_rd *r, struct gw_cats_item *i)
 {
-    (void)gw_rd_u8(r);
+    i->vector.direct = (gw_rd_u8(r) & DIRECT) != 0;
     i->vector.epoch = gw_rd_u32(r);
     i->vector.seq = gw_rd_u32(r);
     read_addr(r, &i->vector.origin);
@@ -36,7 +37,7 @@ static bool read_vector(struct gw_rd *r, struct gw_cats_item *i)
 
 static bool write_vector(struct gw_wr *w, const struct gw_cats_item *i)
 {
-    gw_wr_u8(w, 0);
+    gw_wr_u8(w, i->vector.direct ? DIRECT : 0);
     gw_wr_u32(w, i->vector.epoch);
     gw_wr_u32(w, i->vector.seq);
     write_addr(w, &i->vector.origin);

@@ -75,6 +75,7 @@ struct gw_cats_vector { /* all of this origin's changes up to seq are known */
     struct gw_addr origin;
     uint32_t epoch; /* of the origin's run; later ones are greater (RFC 1982) */
     uint32_t seq;
+    bool direct; /* DIGEST: the sender hears it from the origin itself; do not pass it on */
 };
 /* What follows are all of this origin's instances that changed behind `from`, up to seq: who knows
  * those up to `from` knows those up to seq then. */

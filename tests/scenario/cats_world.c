@@ -168,21 +168,42 @@ static size_t packet(uint8_t *f, const struct gw_addr *src, const struct gw_addr
     return ETH + IP6 + 20;
 }
 
-struct gw_addr cw_send(struct world *w, size_t node, unsigned flow)
+static struct gw_addr pass(struct world *w, size_t node, uint32_t iface, struct gw_native_frame *f)
+{
+    struct gw_native_result r =
+        gw_native_packet(w->n[node].plane, iface, f, w_now_at(w, node).mono);
+    struct gw_addr out = {{0}};
+
+    if (r.action == GW_NATIVE_SEND && r.ifindex == SIM_IF_CORE)
+        memcpy(out.b, f->data + ETH + 24, 16);
+    return out;
+}
+
+static struct gw_addr send(struct world *w, size_t node, size_t next, unsigned flow)
 {
     struct gw_service_key k = cw_service(0);
     struct gw_addr client = {
         {0xfd, 1, [13] = (uint8_t)node, [14] = (uint8_t)(flow >> 8), [15] = (uint8_t)flow}};
-    struct gw_addr out = {{0}};
     uint8_t buf[ROOM + 256];
     struct gw_native_frame f = {.data = buf + ROOM, .headroom = ROOM};
 
     f.len = packet(f.data, &client, &k.cs_id, (uint16_t)(1024 + flow));
-    struct gw_native_result r =
-        gw_native_packet(w->n[node].plane, SIM_IF_ACCESS, &f, w_now_at(w, node).mono);
-    if (r.action == GW_NATIVE_SEND && r.ifindex == SIM_IF_CORE)
-        memcpy(out.b, f.data + ETH + 24, 16);
+    struct gw_addr out = pass(w, node, SIM_IF_ACCESS, &f);
+    if (next != node) {
+        assert_true(gw_addr_eq(&out, &w->n[next].cfg[0].addr));
+        out = pass(w, next, SIM_IF_CORE, &f);
+    }
     return out;
+}
+
+struct gw_addr cw_send(struct world *w, size_t node, unsigned flow)
+{
+    return send(w, node, node, flow);
+}
+
+struct gw_addr cw_send_by(struct world *w, size_t node, size_t next, unsigned flow)
+{
+    return send(w, node, next, flow);
 }
 
 bool cw_delivers(struct world *w, size_t from, size_t egress, const struct gw_addr *csci)

@@ -37,6 +37,8 @@ uint64_t cw_metric_count(struct world *w, size_t node, enum gw_metric_count c);
 /* A packet of UDP of client `flow` to service 0 at an ingress: whose tunnel it leaves by. zero: it
  * does not leave. */
 struct gw_addr cw_send(struct world *w, size_t node, unsigned flow);
+/* The same, and what comes out goes into node `next`: where that sends it. */
+struct gw_addr cw_send_by(struct world *w, size_t node, size_t next, unsigned flow);
 /* A packet from node `from` for an instance arrives at its egress: is it delivered? */
 bool cw_delivers(struct world *w, size_t from, size_t egress, const struct gw_addr *csci);
 

@@ -268,6 +268,125 @@ static void test_agent(void **unused)
     cw_free(w);
 }
 
+/* Node 0 is a D-Forwarder that asks node 1. */
+static struct world *asking(uint64_t seed)
+{
+    static const unsigned roles[] = {GW_ROLE_D_FORWARDER, GW_ROLE_D_ROUTER, GW_ROLE_D_ROUTER,
+                                     GW_ROLE_D_ROUTER};
+
+    a2 = cw_csci(2, 0);
+    a3 = cw_csci(3, 0);
+    cw_plan.instances[2] = cw_plan.instances[3] = 1;
+    cw_plan.d_router[0] = 1;
+    struct world *w = cw_new(roles, 4, seed);
+    w_run(w, GW_SEC(3));
+    return w;
+}
+
+#define ASKED 200u
+
+/* The first packets of flows go by the D-Router, which forgets them when it has told of them. */
+static void test_mapping(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    struct world *w = asking(10);
+    const struct gw_mappers *at = &w->n[1].node->steering->mappers;
+    struct gw_addr to[ASKED];
+
+    w_noise(w, 20, 5, 5);
+    for (unsigned f = 0; f < ASKED; f++) {
+        to[f] = cw_send_by(w, 0, 1, f);
+        assert_true(is(&to[f], &a2) || is(&to[f], &a3));
+    }
+    w_run(w, GW_MSEC(1));
+    assert_int_equal(gw_mappers_flows(at), ASKED);
+    w_run(w, GW_SEC(30));
+    assert_int_equal(gw_mappers_flows(at), 0);
+    assert_true(at->told <= ASKED);
+    unsigned direct = 0;
+    for (unsigned f = 0; f < ASKED; f++) {
+        struct gw_addr now = cw_send(w, 0, f);
+        direct += is(&now, &to[f]);
+        assert_true(is(&now, &to[f]) || is(&now, &w->n[1].cfg[0].addr));
+    }
+    assert_int_equal(direct, ASKED); /* a fifth of the messages was lost */
+    w_noise(w, 0, 0, 0);
+    w_crash(w, 1); /* both can do without it, and start again */
+    w_crash(w, 0);
+    w_run(w, GW_SEC(1));
+    w_boot(w, 0);
+    w_boot(w, 1);
+    for (int i = 0; i < 30; i++) {
+        for (unsigned f = 0; f < ASKED; f++) {
+            struct gw_addr now = cw_send(w, 0, f);
+            assert_true(is(&now, &to[f]));
+        }
+        w_run(w, GW_MSEC(300));
+    }
+    cw_free(w);
+}
+
+/* Its paths say so before its D-Router does: the flows are asked about again, and go elsewhere. */
+static void test_mapping_of_dead(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    struct world *w = asking(11);
+
+    for (unsigned f = 0; f < 40; f++)
+        (void)cw_send_by(w, 0, 1, f);
+    w_run(w, GW_SEC(1));
+    isolate(w, 2, true);
+    w_run(w, DETECTION);
+    assert_int_equal(state(w, 0, &a2), GW_INSTANCE_DEAD);
+    for (unsigned f = 0; f < 40; f++) {
+        struct gw_addr now = cw_send(w, 0, f);
+        if (!is(&now, &a3))
+            now = cw_send_by(w, 0, 1, f);
+        assert_true(is(&now, &a3));
+    }
+    w_run(w, GW_SEC(1));
+    for (unsigned f = 0; f < 40; f++) {
+        struct gw_addr now = cw_send(w, 0, f);
+        assert_true(is(&now, &a3));
+    }
+    cw_free(w);
+}
+
+/* Memory fails anywhere, for a moment: what everybody is told comes later. */
+static void test_memory(void **unused)
+{
+    (void)unused;
+    for (uint64_t nth = 1; nth < 400; nth += 9) {
+        cw_begin();
+        cw_plan.instances[4] = 1;
+        cw_plan.egress[4] = 3;
+        struct world *w = usual(12);
+        w->sim->memory.fail_at = w->sim->memory.count + nth;
+        w->sim->memory.fail_for = 5;
+        for (uint32_t i = 1; i < 8; i++) {
+            (void)cw_report(w, 2, 0, GW_INSTANCE_UP, 5 * i, 1000);
+            (void)cw_report(w, 4, 0, i % 2 ? GW_INSTANCE_DEAD : GW_INSTANCE_UP, i, 1000);
+            if (i == 3)
+                w_crash(w, 0);
+            while (i >= 4 && w->n[0].node == NULL) /* an attempt may fail */
+                (void)sim_node_boot(w->sim, &w->n[0]);
+            w_run(w, GW_MSEC(500));
+        }
+        w->sim->memory.fail_at = 0;
+        (void)cw_report(w, 4, 0, GW_INSTANCE_UP, 1, 1000);
+        w_run(w, GW_SEC(40)); /* and no flapping is held against it any more */
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(state(w, i, &a2), GW_INSTANCE_UP);
+            assert_int_equal(cw_said(w, i, &a2)->said.load, 35 * GW_STEER_FLOW);
+            assert_int_equal(state(w, i, &a3), GW_INSTANCE_UP);
+            assert_int_equal(state(w, i, &a4), GW_INSTANCE_UP);
+        }
+        cw_free(w);
+    }
+}
+
 /* -- hostile --------------------------------------------------------------------------------------
  */
 
@@ -277,8 +396,9 @@ static void update(const struct world *w, struct gw_mh *m, const struct gw_addr 
                    uint32_t epoch, uint32_t seq, const struct gw_cats_instance *v)
 {
     struct gw_service_key k = cw_service(0);
-    struct gw_cats_item o = {.type = GW_CATS_ORIGIN,
-                             .origin = {.upto = {*origin, epoch, seq}, .complete = true}};
+    struct gw_cats_item o = {
+        .type = GW_CATS_ORIGIN,
+        .origin = {.upto = {.origin = *origin, .epoch = epoch, .seq = seq}, .complete = true}};
     struct gw_cats_item s = {.type = GW_CATS_SERVICE, .service = gw_steer_cats_key(&k)};
     struct gw_cats_item i = {.type = GW_CATS_INSTANCE, .instance = *v};
 
@@ -336,6 +456,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_egress_restarts),
     cmocka_unit_test(test_ingress_restarts),
     cmocka_unit_test(test_agent),
+    cmocka_unit_test(test_mapping),
+    cmocka_unit_test(test_mapping_of_dead),
+    cmocka_unit_test(test_memory),
     cmocka_unit_test(test_hostile),
 };
 

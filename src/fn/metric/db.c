@@ -176,6 +176,7 @@ void gw_metric_free(struct gw_metric *m)
     }
     for (size_t i = 0; (obj = gw_table_next(&m->origins, &i)) != NULL;)
         gw_free(m->al, obj, sizeof(struct gw_metric_origin));
+    gw_timer_stop(m->timers, &m->announce);
     gw_table_free(&m->instances);
     gw_table_free(&m->origins);
     gw_table_free(&m->services);
@@ -193,6 +194,7 @@ struct gw_metric_origin *gw_metric_origin_get(struct gw_metric *m, const struct 
         return NULL;
     o->addr = *a;
     o->m = m;
+    o->index = (uint32_t)gw_table_count(&m->origins);
     if (gw_table_put(&m->origins, o) != 0) {
         gw_free(m->al, o, sizeof *o);
         m->count[GW_MCNT_LIMIT_ORIGINS]++;
@@ -267,6 +269,7 @@ static void put(struct gw_metric *m, struct gw_metric_instance *x, const struct 
     x->v = *v;
     if (gw_addr_is_zero(&x->v.egress))
         x->v.egress = x->key.origin;
+    x->of->via = x->v.egress;
     x->measured = gw_time_sub(m->now, GW_MSEC(v->age));
     link_change(x);
     arm(m, x);

@@ -3,23 +3,26 @@
 #include "base/text.h"
 #include "fn/metric/metric.h"
 
+#define ANNOUNCE GW_MSEC(500)
+
 static struct gw_metric_known *known_of(struct gw_metric_neighbour *nb, struct gw_metric_origin *o)
 {
-    for (size_t i = 0; i < nb->nknown; i++)
-        if (nb->known[i].of == o)
-            return &nb->known[i];
-    if (nb->nknown == nb->size) {
-        const struct gw_alloc *al = nb->m->al;
-        size_t more = nb->size == 0 ? 8 : 2 * nb->size;
+    const struct gw_alloc *al = nb->m->al;
+    size_t more = nb->size == 0 ? 8 : nb->size;
+
+    while (more <= o->index)
+        more *= 2;
+    if (more > nb->size) {
         struct gw_metric_known *k =
             al->resize(al->user, nb->known, nb->size * sizeof *k, more * sizeof *k);
         if (k == NULL)
             return NULL;
+        memset(k + nb->size, 0, (more - nb->size) * sizeof *k);
         nb->known = k;
         nb->size = more;
     }
-    nb->known[nb->nknown] = (struct gw_metric_known){.of = o};
-    return &nb->known[nb->nknown++];
+    nb->known[o->index].of = o;
+    return &nb->known[o->index];
 }
 
 /* The neighbour has said, or shown by what it sent, how far it knows an origin. */
@@ -30,6 +33,8 @@ static void learn(struct gw_metric_neighbour *nb, const struct gw_cats_vector *v
 
     if (k == NULL)
         return;
+    if (exact)
+        k->direct = v->direct;
     if (!exact && (gw_cats_later(k->epoch, v->epoch) ||
                    (k->epoch == v->epoch && !gw_cats_later(v->seq, k->seq))))
         return;
@@ -46,8 +51,10 @@ static bool relays(const struct gw_metric_neighbour *nb, const struct gw_addr *o
 /* Is all known here that the neighbour has said it knows? Once is enough. */
 static void look_synced(struct gw_metric_neighbour *nb)
 {
-    for (size_t i = 0; i < nb->nknown; i++) {
+    for (size_t i = 0; i < nb->size; i++) {
         const struct gw_metric_known *k = &nb->known[i];
+        if (k->of == NULL)
+            continue;
         if (gw_cats_later(k->epoch, k->of->epoch) || (k->of->epoch == 0 && k->seq != 0) ||
             (k->epoch == k->of->epoch && gw_cats_later(k->seq, k->of->seq)))
             return;
@@ -77,10 +84,38 @@ static void send(struct gw_metric_neighbour *nb)
 
 static struct gw_cats_item vector_of(const struct gw_metric_origin *o)
 {
-    return (struct gw_cats_item){.type = GW_CATS_VECTOR, .vector = {o->addr, o->epoch, o->seq}};
+    return (struct gw_cats_item){.type = GW_CATS_VECTOR,
+                                 .vector = {.origin = o->addr, .epoch = o->epoch, .seq = o->seq}};
 }
 
-static void digest(struct gw_metric_neighbour *nb, uint16_t flags)
+static const struct gw_metric_neighbour *heard_at(const struct gw_metric_origin *o,
+                                                  const struct gw_addr *a)
+{
+    const struct gw_metric_neighbour *nb = gw_table_get(&o->m->neighbours, a);
+
+    return nb != NULL && nb->up ? nb : NULL;
+}
+
+/* Is the origin a neighbour that is heard, or the forwarder that an agent tells? */
+static bool is_direct(const struct gw_metric_origin *o)
+{
+    const struct gw_metric_neighbour *nb = heard_at(o, &o->addr);
+
+    if (nb == NULL || nb->source)
+        nb = heard_at(o, &o->via);
+    return nb != NULL && !nb->source;
+}
+
+/* Is it this node that tells the others of it? */
+static bool is_ours(const struct gw_metric_origin *o)
+{
+    const struct gw_metric_neighbour *nb = gw_table_get(&o->m->neighbours, &o->addr);
+
+    return o == o->m->self || (nb != NULL && nb->source);
+}
+
+/* full: also what the neighbour need not pass on, and knows so. */
+static void digest(struct gw_metric_neighbour *nb, uint16_t flags, bool full)
 {
     struct gw_metric *m = nb->m;
     struct gw_metric_origin *o;
@@ -88,7 +123,10 @@ static void digest(struct gw_metric_neighbour *nb, uint16_t flags)
     gw_cats_begin(m->out, &m->buf, GW_CATS_DIGEST, flags, ++m->seq);
     for (size_t i = 0; (o = gw_table_next(&m->origins, &i)) != NULL;) {
         struct gw_cats_item v = vector_of(o);
-        if (o->seq == 0 || (nb->source && !gw_addr_eq(&o->addr, &nb->addr)) ||
+        v.vector.direct = is_direct(o);
+        if (v.vector.direct && !full && !gw_addr_eq(&o->addr, &nb->addr))
+            continue;
+        if ((o->seq == 0 && !v.vector.direct) || (nb->source && !gw_addr_eq(&o->addr, &nb->addr)) ||
             gw_cats_add(m->out, &m->buf, &v) == 0)
             continue;
         send(nb);
@@ -146,11 +184,11 @@ static bool add_origin(struct gw_metric_neighbour *nb, struct gw_metric_origin *
     struct gw_metric *m = nb->m;
     struct gw_metric_known *k = known_of(nb, o);
     struct gw_cats_item head = {.type = GW_CATS_ORIGIN,
-                                .origin = {.upto = {o->addr, o->epoch, o->seq}, .complete = true}};
+                                .origin = {.upto = vector_of(o).vector, .complete = true}};
     /* No service of protocol 0 has a port: the first instance always has one before it. */
     struct gw_cats_service last = {.port = 1};
 
-    if (k == NULL || gw_addr_eq(&o->addr, &nb->addr) || o->seq == 0 ||
+    if (k == NULL || gw_addr_eq(&o->addr, &nb->addr) || o->seq == 0 || (k->direct && !is_ours(o)) ||
         (k->epoch == o->epoch && !gw_cats_later(o->seq, k->seq)))
         return true;
     head.origin.from = k->epoch == o->epoch ? k->seq : 0;
@@ -194,6 +232,26 @@ static bool build(struct gw_metric_neighbour *nb)
 
 static void tell(struct gw_metric_neighbour *nb);
 
+/* Everybody is told who is heard now: who passes on what. */
+static void announce(struct gw_timer *t, void *user)
+{
+    struct gw_metric *m = t->owner;
+    struct gw_metric_neighbour *nb;
+
+    (void)user;
+    for (size_t i = 0; (nb = gw_table_next(&m->neighbours, &i)) != NULL;)
+        if (nb->up && !nb->source)
+            digest(nb, 0, true);
+}
+
+static void announce_soon(struct gw_metric *m)
+{
+    m->announce.fire = announce;
+    m->announce.owner = m;
+    if (!gw_timer_is_set(&m->announce))
+        (void)gw_timer_set(m->timers, &m->announce, gw_time_add(m->now, ANNOUNCE));
+}
+
 static void lost(struct gw_metric_neighbour *nb)
 {
     struct gw_metric *m = nb->m;
@@ -201,6 +259,8 @@ static void lost(struct gw_metric_neighbour *nb)
 
     nb->up = false;
     nb->waiting = false;
+    nb->tries = 0;
+    announce_soon(m);
     m->count[GW_MCNT_NEIGHBOUR_DOWN]++;
     gw_log(m->log, GW_LOG_WARN, GW_CAT_SIGNAL, "cats-neighbour-down",
            "%s does not answer CATS updates", gw_fmt_addr(&nb->addr, text));
@@ -228,9 +288,9 @@ static void due(struct gw_timer *t, void *user)
         tell(nb);
         return;
     }
-    if (nb->waiting)
+    if (nb->waiting || (nb->up && gw_time_sub(m->now, nb->heard).ns > 3 * m->cfg->digest.ns))
         lost(nb);
-    digest(nb, GW_CATS_WANTS_DIGEST);
+    digest(nb, GW_CATS_WANTS_DIGEST, !nb->up);
     (void)gw_timer_set(m->timers, &nb->timer, gw_time_add(m->now, m->cfg->digest));
 }
 
@@ -284,6 +344,7 @@ static void heard(struct gw_metric_neighbour *nb)
         return;
     nb->up = true;
     nb->tries = 0;
+    announce_soon(m);
     m->count[GW_MCNT_NEIGHBOUR_UP]++;
 }
 
@@ -323,7 +384,7 @@ static void end_origin(struct reading *r)
     }
     if (r->head.complete && o->seq == r->head.upto.seq)
         gw_metric_epoch_end(o);
-    r->answer[r->n++] = (struct gw_cats_vector){o->addr, o->epoch, o->seq};
+    r->answer[r->n++] = vector_of(o).vector;
 }
 
 static void own_again(struct gw_metric *m, const struct gw_cats_vector *v)
@@ -349,7 +410,7 @@ static void begin_origin(struct reading *r, const struct gw_cats_origin *head)
     learn(r->nb, v, false);
     if (gw_addr_eq(&v->origin, &m->cfg->self)) {
         own_again(m, v);
-        r->answer[r->n++] = (struct gw_cats_vector){v->origin, m->self->epoch, m->self->seq};
+        r->answer[r->n++] = vector_of(m->self).vector;
         return;
     }
     struct gw_metric_origin *o = gw_metric_origin_get(m, &v->origin);
@@ -358,13 +419,15 @@ static void begin_origin(struct reading *r, const struct gw_cats_origin *head)
         return;
     }
     bool fresh = o->epoch == 0 && o->seq == 0;
+    if (fresh && is_direct(o))
+        announce_soon(m);
     if (!fresh && gw_cats_later(o->epoch, v->epoch)) {
-        r->answer[r->n++] = (struct gw_cats_vector){o->addr, o->epoch, o->seq};
+        r->answer[r->n++] = vector_of(o).vector;
         return;
     }
     if ((fresh || o->epoch != v->epoch) && head->from != 0) {
         m->count[GW_MCNT_GAP]++;
-        r->answer[r->n++] = (struct gw_cats_vector){o->addr, o->epoch, o->seq};
+        r->answer[r->n++] = vector_of(o).vector;
         return;
     }
     if (o->epoch != v->epoch)
@@ -471,13 +534,14 @@ static int digest_input(struct gw_metric_neighbour *nb, const struct gw_mh *mh)
 {
     nb->m->count[GW_MCNT_DIGEST_IN]++;
     if ((mh->exp.cats.flags & GW_CATS_RESET) != 0) {
-        nb->nknown = 0;
+        if (nb->size != 0)
+            memset(nb->known, 0, nb->size * sizeof *nb->known);
         nb->waiting = false;
     }
     int err = learn_all(nb, mh);
     nb->digested = nb->digested || err == 0;
     if ((mh->exp.cats.flags & GW_CATS_WANTS_DIGEST) != 0)
-        digest(nb, 0);
+        digest(nb, 0, (mh->exp.cats.flags & GW_CATS_RESET) != 0);
     tell_soon(nb);
     return err;
 }
@@ -526,8 +590,20 @@ int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a, bool s
         gw_metric_neighbour_del(m, a);
         return err;
     }
-    digest(nb, GW_CATS_RESET | GW_CATS_WANTS_DIGEST);
+    digest(nb, GW_CATS_RESET | GW_CATS_WANTS_DIGEST, true);
     return 0;
+}
+
+void gw_metric_neighbour_way(struct gw_metric *m, const struct gw_addr *a, bool there)
+{
+    struct gw_metric_neighbour *nb = gw_table_get(&m->neighbours, a);
+
+    if (nb == NULL || nb->up == there)
+        return;
+    if (there)
+        digest(nb, GW_CATS_WANTS_DIGEST, true);
+    else
+        lost(nb);
 }
 
 void gw_metric_neighbour_del(struct gw_metric *m, const struct gw_addr *a)

@@ -12,6 +12,10 @@
  *   db.c      records by origin and service, ageing          flood.c   neighbours, UPDATE, DIGEST,
  * ACK
  *
+ * In a domain of many neighbours nobody passes on what all hear from the origin itself: a DIGEST
+ * says of each origin whether it is a neighbour and heard. When that changes, everybody is told so
+ * within a second. The usual DIGEST names only the rest.
+ *
  * Left to others: measuring and when a change is worth telling (report.h), the choice among the
  * instances (fn/steer), authentication (src/node/signal.c), which peers are neighbours and what
  * each may say (the driver of this: ops->may).
@@ -21,6 +25,7 @@
  * - A withdrawn instance stays as GONE for its lifetime, so that everybody hears of it. An instance
  * whose origin is silent for its lifetime is gone without a word; its origin says it anew every
  * third of it.
+ * - A neighbour of which nothing is heard for three times the interval of DIGESTs is down.
  * - An origin that hears of itself from a later run than its own (its clock or its memory was lost)
  *   takes the run after that and says everything again.
  */
@@ -32,23 +37,26 @@
 #include "base/timer.h"
 #include "wire/cats.h"
 
-#define GW_METRIC_COUNTERS(X)                  \
-    X(UPDATE_OUT, "cats-out-update")           \
-    X(UPDATE_AGAIN, "cats-retransmissions")    \
-    X(UPDATE_IN, "cats-in-update")             \
-    X(DIGEST_OUT, "cats-out-digest")           \
-    X(DIGEST_IN, "cats-in-digest")             \
-    X(RECORDS_OUT, "cats-records-out")         \
-    X(RECORDS_IN, "cats-records-in")           \
-    X(RECORDS_NEWS, "cats-records-news")       \
-    X(GAP, "cats-gaps")                        \
-    X(STALE_ACK, "cats-unmatched-acks")        \
-    X(DENIED, "cats-denied")                   \
-    X(MALFORMED, "cats-malformed")             \
-    X(AGED, "cats-aged-out")                   \
-    X(LIMIT_INSTANCES, "limit-cats-instances") \
-    X(LIMIT_ORIGINS, "limit-cats-origins")     \
-    X(NEIGHBOUR_DOWN, "cats-neighbour-down")   \
+#define GW_METRIC_COUNTERS(X)                   \
+    X(UPDATE_OUT, "cats-out-update")            \
+    X(UPDATE_AGAIN, "cats-retransmissions")     \
+    X(UPDATE_IN, "cats-in-update")              \
+    X(DIGEST_OUT, "cats-out-digest")            \
+    X(DIGEST_IN, "cats-in-digest")              \
+    X(RECORDS_OUT, "cats-records-out")          \
+    X(RECORDS_IN, "cats-records-in")            \
+    X(RECORDS_NEWS, "cats-records-news")        \
+    X(GAP, "cats-gaps")                         \
+    X(STALE_ACK, "cats-unmatched-acks")         \
+    X(DENIED, "cats-denied")                    \
+    X(MALFORMED, "cats-malformed")              \
+    X(AGED, "cats-aged-out")                    \
+    X(LIMIT_INSTANCES, "limit-cats-instances")  \
+    X(LIMIT_ORIGINS, "limit-cats-origins")      \
+    X(POST_OUT, "cats-out-other")               \
+    X(POST_AGAIN, "cats-other-retransmissions") \
+    X(POST_LOST, "cats-other-unanswered")       \
+    X(NEIGHBOUR_DOWN, "cats-neighbour-down")    \
     X(NEIGHBOUR_UP, "cats-neighbour-up")
 enum gw_metric_count {
 #define X(id, name) GW_MCNT_##id,
@@ -81,6 +89,8 @@ struct gw_metric_origin {
     struct gw_addr addr; /* the key */
     struct gw_metric *m;
     uint32_t epoch, seq; /* known up to */
+    struct gw_addr via;  /* egress of its latest instance: for an agent, the forwarder that tells */
+    uint32_t index;      /* among the origins, which are never forgotten */
     size_t n;
     struct gw_metric_instance *first, *last;
 };
@@ -93,8 +103,9 @@ struct gw_metric_service {
 
 /* How far a neighbour is known to know an origin. */
 struct gw_metric_known {
-    struct gw_metric_origin *of;
+    struct gw_metric_origin *of; /* NULL: nothing is known */
     uint32_t epoch, seq;
+    bool direct; /* it hears the origin itself */
 };
 struct gw_metric_neighbour {
     struct gw_addr addr; /* the key */
@@ -102,8 +113,8 @@ struct gw_metric_neighbour {
     bool source; /* it speaks for itself only, and is told nothing of others: a metric agent */
     bool up;     /* it has answered lately */
     bool digested, synced; /* it has said what it knows; and all of that was known here once */
-    struct gw_metric_known *known;
-    size_t nknown, size;
+    struct gw_metric_known *known; /* by the origin's index */
+    size_t size;
     struct gw_timer timer; /* while waiting: send again; else: the next digest */
     struct gw_timer pace;  /* what has changed goes then */
     bool waiting;          /* for the ACK of message `seq` */
@@ -147,7 +158,8 @@ struct gw_metric {
     struct gw_cats_buf buf;
     struct gw_table instances, origins, services, neighbours; /* all owned */
     struct gw_metric_origin *self;
-    uint32_t seq; /* of messages */
+    uint32_t seq;             /* of messages */
+    struct gw_timer announce; /* who is heard has changed: everybody is told */
 };
 
 /* epoch: of this run only, and later than that of every run before as far as the caller can tell
@@ -158,6 +170,8 @@ void gw_metric_free(struct gw_metric *m);
 /* A neighbour: idempotent; GW_ENOMEM. It is sent a DIGEST, and asked for its. source: see above. */
 int gw_metric_neighbour_add(struct gw_metric *m, const struct gw_addr *a, bool source);
 void gw_metric_neighbour_del(struct gw_metric *m, const struct gw_addr *a);
+/* The way to it is known to be there again, or not to be: it is asked, or given up, at once. */
+void gw_metric_neighbour_way(struct gw_metric *m, const struct gw_addr *a, bool there);
 
 /* One's own instance as it is now: v.seq and v.age are ignored; measured now. v.state GONE
  * withdraws. 0; GW_EFULL, GW_ENOMEM, GW_EINVAL; GW_ENOENT: withdrawn and not there. */

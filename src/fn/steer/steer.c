@@ -246,6 +246,18 @@ static void say_instance(struct gw_steer *s, struct gw_steer_instance *e,
     say(s, &(struct gw_intent){.kind = GW_INTENT_INSTANCE_SET, .tag = e->tag, .instance = *i});
 }
 
+/* What only a MAPPING has named, with the way to it as it is now. */
+static struct gw_intent_instance mapped(const struct gw_steer *s, const struct gw_steer_instance *e)
+{
+    const struct gw_path_target *t = e->said.here ? NULL : gw_paths_get(s->paths, &e->said.egress);
+    struct gw_intent_instance i = e->said;
+
+    i.state = t != NULL && t->state == GW_PATH_DOWN ? GW_INSTANCE_DEAD : GW_INSTANCE_UP;
+    i.path_us = way(s, t);
+    i.now = s->metric->now;
+    return i;
+}
+
 static struct gw_steer_instance *create(struct gw_steer *s, const struct gw_addr *csci_id)
 {
     struct gw_steer_instance *e = gw_new(s->al, sizeof *e);
@@ -265,11 +277,14 @@ static void review(struct gw_steer *s, const struct gw_cats_service *key,
                    const struct gw_addr *csci_id, struct gw_steer_instance *e)
 {
     const struct gw_metric_instance *x = gw_steer_record(s->metric, key, csci_id);
-    struct gw_intent_instance i;
+    bool told = e != NULL && gw_time_before(s->metric->now, e->mapped);
+    struct gw_intent_instance i = {.here = false};
 
     if (x != NULL)
         i = wanted(s, x);
-    if (x == NULL || !concerns(s, &i)) {
+    else if (told)
+        i = mapped(s, e);
+    if ((x == NULL && !told) || !concerns(s, &i)) {
         if (e != NULL)
             forget(s, e);
         return;
@@ -318,6 +333,29 @@ static void review_all(struct gw_steer *s)
     for (size_t i = 0; (x = gw_table_next(&s->metric->instances, &i)) != NULL;)
         if (gw_table_get(&s->instances, &x->v.csci_id) == NULL)
             gw_steer_changed(s, x);
+}
+
+void gw_steer_told(struct gw_steer *s, const struct gw_service_key *k,
+                   const struct gw_cats_choice *c)
+{
+    struct gw_cats_service key = gw_steer_cats_key(k);
+    struct gw_steer_instance *e = gw_table_get(&s->instances, &c->csci_id);
+
+    if (e == NULL && gw_steer_record(s->metric, &key, &c->csci_id) == NULL) {
+        e = create(s, &c->csci_id);
+        if (e == NULL)
+            return;
+        e->said = (struct gw_intent_instance){.csci_id = c->csci_id,
+                                              .service = *k,
+                                              .here = gw_addr_eq(&c->egress, &s->cfg->addr),
+                                              .egress = c->egress,
+                                              .slots = 1,
+                                              .weight = 1};
+    }
+    if (e == NULL)
+        return;
+    e->mapped = gw_time_add(s->metric->now, GW_SEC(c->lifetime));
+    review(s, &key, &c->csci_id, e);
 }
 
 void gw_steer_turned(struct gw_steer *s, const struct gw_addr *egress)

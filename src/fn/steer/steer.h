@@ -37,6 +37,7 @@ struct gw_cfg_service;
     X(CONFLICT, "steer-conflicting-instances") \
     X(STRANGE, "steer-unknown-egress")         \
     X(LIMIT, "limit-steer-instances")          \
+    X(MAPPED, "steer-flows-mapped")            \
     X(REFUSED, "steer-refused-by-packet-path") \
     X(INTENTS, "steer-intents")
 enum gw_steer_count {
@@ -53,8 +54,9 @@ const char *gw_steer_count_name(enum gw_steer_count c);
 struct gw_steer_instance {
     struct gw_addr csci_id; /* the key */
     struct gw_intent_instance said;
-    bool refused; /* say it again */
-    uint64_t tag; /* of the last time that it was said */
+    bool refused;          /* say it again */
+    struct gw_time mapped; /* a D-Router has said where it is, which counts until then */
+    uint64_t tag;          /* of the last time that it was said */
 };
 
 struct gw_steer_ops {
@@ -91,6 +93,9 @@ void gw_steer_changed(struct gw_steer *s, const struct gw_metric_instance *x);
 void gw_steer_turned(struct gw_steer *s, const struct gw_addr *egress);
 /* The packet path's answer to an intent. GW_ENOENT: not one of these. */
 int gw_steer_done(struct gw_steer *s, uint64_t tag, int result);
+/* A MAPPING names an instance: where nobody else tells of it, that is all there is to know. */
+void gw_steer_told(struct gw_steer *s, const struct gw_service_key *k,
+                   const struct gw_cats_choice *c);
 /* A neighbour has told something: is that all of them? */
 void gw_steer_look_synced(struct gw_steer *s);
 
