@@ -335,9 +335,11 @@ int gw_operation_revoke_peer(struct gw_operations *os, const struct gw_cfg_peer 
                                .trigger = GW_BR_PER_PEER,
                                .mn = central ? NULL : &me};
     *number = op->number;
-    if (!gw_operation_order(op, &ask))
-        gw_operation_walk(op, false);
-    return 0;
+    if (gw_operation_order(op, &ask))
+        return 0;
+    op->running = false; /* the peer would go on with what had ended here */
+    op->number = 0;
+    return gw_orders_room(&os->orders, 1) ? GW_ENOMEM : GW_EFULL;
 }
 
 static void notify(struct gw_operation *op, enum gw_role as, const struct gw_addr *to,
