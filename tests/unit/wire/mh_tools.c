@@ -210,7 +210,7 @@ static void make_cats_update(struct gw_mh *m)
     gw_cats_begin(m, &b, GW_CATS_UPDATE, 0, 0x01020304);
     add_cats(m, &b,
              (struct gw_cats_item){.type = GW_CATS_ORIGIN,
-                                   .origin = {{addr("2001:db8:f::3"), 7, 21}, 19, true}});
+                                   .origin = {{addr("2001:db8:f::3"), 7, 21, false}, 19, true}});
     add_cats(m, &b,
              (struct gw_cats_item){.type = GW_CATS_SERVICE,
                                    .service = {addr("2001:db8:cafe::1"), 6, 443}});
@@ -256,9 +256,9 @@ static void make_cats_mapping(struct gw_mh *m)
     add_cats(
         m, &b,
         (struct gw_cats_item){.type = GW_CATS_HOP, .hop = {addr("2001:db8:f::3"), 2, 0, 100, 99}});
-    add_cats(
-        m, &b,
-        (struct gw_cats_item){.type = GW_CATS_VECTOR, .vector = {addr("2001:db8:f::3"), 7, 21}});
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_VECTOR,
+                                   .vector = {addr("2001:db8:f::3"), 7, 21, false}});
 }
 
 static void make_heartbeat(struct gw_mh *m)
