@@ -217,8 +217,8 @@ def test_outlives_its_loader(both):
 def test_schema_is_checked(domain):
     s = domain.serve()
     s.close("leave")
-    sh(f"bpftool map update pinned {PINS}/S/self key 0 0 0 0 value "
-       f"99 0 0 0 {'0 ' * 52}")
+    size = json.loads(sh(f"bpftool -j map show pinned {PINS}/S/self"))["bytes_value"]
+    sh(f"bpftool map update pinned {PINS}/S/self key 0 0 0 0 value 99 {'0 ' * (size - 1)}")
     refused = domain.tool("S", S, ["ap0:access:tc", "core0:core:tc"])
     assert refused.opened == "GW_EVERSION"
     rebuilt = domain.tool("S", S, ["ap0:access:tc", "core0:core:tc"], rebuild=True)
