@@ -461,6 +461,8 @@ static int answer(struct reading *r, uint32_t seq)
     gw_cats_begin(m->out, &m->buf, GW_CATS_ACK, 0, seq);
     for (size_t i = 0; i < r->n; i++) {
         struct gw_cats_item v = {.type = GW_CATS_VECTOR, .vector = r->answer[i]};
+        const struct gw_metric_origin *o = gw_table_get(&m->origins, &v.vector.origin);
+        v.vector.direct = o != NULL && is_direct(o); /* who did not know stops passing it on */
         if (gw_cats_add(m->out, &m->buf, &v) != 0)
             break; /* the rest is sent again, and answered then */
     }

@@ -71,6 +71,34 @@ static void test_cost(void **state)
     mesh_end(&s);
 }
 
+/* Who did not hear what another hears directly passes it on once, and learns it from the answer. */
+static void test_passed_on_once(void **state)
+{
+    struct gw_metric *m = &s.node[0].m;
+    struct gw_metric_neighbour *nb;
+
+    (void)state;
+    mesh_begin(&s, 4, 3);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < i; j++)
+            mesh_link(&s, i, j);
+    for (size_t i = 0; i < 4; i++)
+        mesh_start(&s, i, 1);
+    assert_int_equal(mesh_say(&s, 1, 1, 1, GW_CATS_UP, 1), 0);
+    mesh_run(&s, GW_SEC(3));
+    for (size_t i = 0; (nb = gw_table_next(&m->neighbours, &i)) != NULL;)
+        for (size_t k = 0; k < nb->size; k++)
+            nb->known[k].direct = false;
+    uint64_t told = m->count[GW_MCNT_RECORDS_OUT];
+    assert_int_equal(mesh_say(&s, 1, 1, 1, GW_CATS_UP, 2), 0);
+    mesh_run(&s, GW_SEC(1));
+    assert_int_equal(m->count[GW_MCNT_RECORDS_OUT] - told, 2);
+    assert_int_equal(mesh_say(&s, 1, 1, 1, GW_CATS_UP, 3), 0);
+    mesh_run(&s, GW_SEC(1));
+    assert_int_equal(m->count[GW_MCNT_RECORDS_OUT] - told, 2);
+    mesh_end(&s);
+}
+
 /* More than fits into a message, and several services. */
 static void test_many(void **state)
 {
@@ -235,10 +263,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line),          cmocka_unit_test(test_cost),
-        cmocka_unit_test(test_many),          cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_silent_origin), cmocka_unit_test(test_denied),
-        cmocka_unit_test(test_storms),        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_line),           cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_many),           cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_passed_on_once), cmocka_unit_test(test_silent_origin),
+        cmocka_unit_test(test_denied),         cmocka_unit_test(test_storms),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
