@@ -103,7 +103,7 @@ static int cats(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     if (n->in.exp.cats.type == 0)
         return drop(n, GW_CNT_IGNORED, GW_EINVAL); /* somebody else's experiment */
-    if ((to & GW_ROLES_CATS) == 0 || (p->cfg->roles & GW_ROLES_CATS) == 0 || p->cfg == &n->self)
+    if ((to & GW_ROLES_CATS) == 0 || (p->cfg->roles & GW_ROLES_CATS) == 0)
         return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
     return gw_steering_message(n, p);
 }

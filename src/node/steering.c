@@ -7,6 +7,8 @@
  * counts; a peer that is only a metric agent speaks of its own instances, and of those behind this
  * node.
  * - Paths are measured between forwarders, and a probe of any configured peer is answered.
+ * - SELECTION counts of the configured path selector, PATHS and QUERY of a D-Router; anything else
+ * is counted (cats-denied). A node that is both talks to itself.
  */
 #include "node/steering.h"
 
@@ -54,6 +56,7 @@ static void op_changed(void *user, const struct gw_metric_instance *i)
     struct gw_steering *x = user;
 
     gw_steer_changed(&x->steer, i);
+    gw_selector_changed(&x->selector);
 }
 
 static const struct gw_metric_ops metric_ops = {op_send, op_may, op_changed};
@@ -90,6 +93,7 @@ static void op_turned(void *user, const struct gw_path_target *t)
     if (t->state == GW_PATH_UP || t->state == GW_PATH_DOWN)
         gw_metric_neighbour_way(&x->metric, &t->addr, t->state == GW_PATH_UP);
     gw_steer_turned(&x->steer, &t->addr);
+    gw_central_turned(&x->central);
 }
 
 static const struct gw_paths_ops paths_ops = {op_probe, op_turned};
@@ -127,7 +131,14 @@ static bool op_peer(void *user, const struct gw_addr *a)
     return p != NULL && (p->cfg->roles & GW_ROLES_STEERING) != 0;
 }
 
-static const struct gw_steer_ops steer_ops = {op_intent, op_peer};
+static bool op_by_share(void *user, const struct gw_service_key *k)
+{
+    const struct gw_steering *x = user;
+
+    return gw_central_by_share(&x->central, k);
+}
+
+static const struct gw_steer_ops steer_ops = {op_intent, op_peer, op_by_share};
 
 /* -- life ---------------------------------------------------------------------------------------
  */
@@ -145,16 +156,13 @@ static void follow_config(struct gw_steering *x, const struct gw_config *c)
     x->owns.cfg = c;
     x->steer.cfg = c;
     x->mappers.cfg = c;
+    x->central.cfg = c;
+    x->selector.cfg = c;
     x->paths.cfg = &c->steering.stamp;
 }
 
-int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed, struct gw_now now)
+static void wire(struct gw_steering *x, struct gw_node *n, struct gw_now now)
 {
-    if ((c->roles & GW_ROLES_CATS) == 0)
-        return 0;
-    struct gw_steering *x = gw_new(n->al, sizeof *x);
-    if (x == NULL)
-        return GW_ENOMEM;
     n->steering = x;
     x->node = n;
     x->metric = (struct gw_metric){.cfg = &x->rules,
@@ -175,12 +183,26 @@ int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed
                                  .paths = &x->paths,
                                  .ops = &steer_ops,
                                  .user = x};
+    x->mappers = (struct gw_mappers){.al = n->al, .metric = &x->metric};
+    x->central = (struct gw_central){.al = n->al, .steer = &x->steer};
+    x->selector = (struct gw_selector){.al = n->al, .metric = &x->metric};
+}
+
+int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed, struct gw_now now)
+{
+    if ((c->roles & GW_ROLES_CATS) == 0)
+        return 0;
+    struct gw_steering *x = gw_new(n->al, sizeof *x);
+    if (x == NULL)
+        return GW_ENOMEM;
+    wire(x, n, now);
     follow_config(x, c);
     gw_paths_init(&x->paths, TARGETS, seed ^ 0x7374u);
     gw_owns_init(&x->owns, seed ^ 0x6f77u);
     gw_steer_init(&x->steer, INSTANCES, seed ^ 0x7363u);
-    x->mappers = (struct gw_mappers){.al = n->al, .metric = &x->metric, .cfg = c};
     gw_mappers_init(&x->mappers, seed ^ 0x6d70u);
+    gw_central_init(&x->central, seed ^ 0x6365u);
+    gw_selector_init(&x->selector, seed ^ 0x7365u);
     return gw_metric_init(&x->metric, (uint32_t)(now.wall_ns / 1000000000), seed ^ 0x6d65u);
 }
 
@@ -190,6 +212,8 @@ void gw_steering_free(struct gw_node *n)
 
     if (x == NULL)
         return;
+    gw_selector_free(&x->selector);
+    gw_central_free(&x->central);
     gw_mappers_free(&x->mappers);
     gw_steer_free(&x->steer);
     gw_owns_free(&x->owns);
@@ -250,6 +274,8 @@ static void drop_peers(struct gw_steering *x, const struct gw_config *before)
             gw_paths_del(&x->paths, &was->addr);
         if (p == NULL || (p->cfg->roles & GW_ROLE_D_FORWARDER) == 0)
             gw_mappers_drop(&x->mappers, &was->addr);
+        if (p == NULL || (p->cfg->roles & GW_ROLE_D_ROUTER) == 0)
+            gw_selector_drop(&x->selector, &was->addr);
     }
 }
 
@@ -260,7 +286,12 @@ static int complete(struct gw_steering *x)
 
     if (!gw_timer_is_set(&x->steer.look) && (x->node->cfg->roles & GW_ROLES_STEERING) != 0)
         err = gw_steer_start(&x->steer);
-    int e = gw_owns_load(&x->owns);
+    int e = gw_central_follow(&x->central);
+    err = err != 0 ? err : e;
+    if ((x->node->cfg->roles & GW_ROLE_PATH_SELECTOR) != 0 &&
+        (e = gw_selector_start(&x->selector)) != 0)
+        err = e;
+    e = gw_owns_load(&x->owns);
     err = err != 0 ? err : e;
     e = add_peers(x, x->node->cfg);
     err = err != 0 ? err : e;
@@ -282,6 +313,7 @@ int gw_steering_reload(struct gw_node *n, const struct gw_config *before)
         return 0;
     follow_config(x, n->cfg);
     drop_peers(x, before);
+    (void)gw_central_follow(&x->central); /* once more in complete() */
     gw_steer_reload(&x->steer, before);
     return complete(x);
 }
@@ -349,15 +381,49 @@ static int flood(struct gw_steering *x, const struct gw_peer *p)
     return err;
 }
 
+static int ack(struct gw_steering *x, const struct gw_peer *p)
+{
+    const struct gw_addr *from = &p->cfg->addr;
+    uint32_t seq = x->node->in.exp.cats.seq;
+
+    if (gw_mappers_ack(&x->mappers, from, seq) == 0 ||
+        gw_central_ack(&x->central, from, seq) == 0 ||
+        gw_selector_ack(&x->selector, from, seq) == 0)
+        return 0;
+    return flood(x, p);
+}
+
+static int selection(struct gw_steering *x, const struct gw_peer *p)
+{
+    if ((p->cfg->roles & GW_ROLE_PATH_SELECTOR) == 0 ||
+        !gw_addr_eq(&p->cfg->addr, &x->central.selector)) {
+        x->metric.count[GW_MCNT_DENIED]++;
+        return GW_EDENIED;
+    }
+    return gw_central_selection(&x->central, &x->node->in);
+}
+
+/* What an ingress says to its path selector. */
+static int for_selector(struct gw_steering *x, const struct gw_peer *p)
+{
+    const struct gw_mh *m = &x->node->in;
+
+    if ((x->node->cfg->roles & GW_ROLE_PATH_SELECTOR) == 0 ||
+        (p->cfg->roles & GW_ROLE_D_ROUTER) == 0) {
+        x->metric.count[GW_MCNT_DENIED]++;
+        return GW_EDENIED;
+    }
+    return m->exp.cats.type == GW_CATS_PATHS ? gw_selector_paths(&x->selector, &p->cfg->addr, m)
+                                             : gw_selector_query(&x->selector, &p->cfg->addr, m);
+}
+
 int gw_steering_message(struct gw_node *n, struct gw_peer *p)
 {
     struct gw_steering *x = n->steering;
 
     switch ((enum gw_cats_type)n->in.exp.cats.type) {
     case GW_CATS_ACK:
-        if (gw_mappers_ack(&x->mappers, &p->cfg->addr, n->in.exp.cats.seq) == 0)
-            return 0;
-        return flood(x, p);
+        return ack(x, p);
     case GW_CATS_UPDATE:
     case GW_CATS_DIGEST:
         return flood(x, p);
@@ -367,8 +433,10 @@ int gw_steering_message(struct gw_node *n, struct gw_peer *p)
         n->lm.count[GW_CNT_WRONG_ROLE]++;
         return GW_EDENIED;
     case GW_CATS_SELECTION:
+        return selection(x, p);
     case GW_CATS_QUERY:
     case GW_CATS_PATHS:
+        return for_selector(x, p);
     case GW_CATS_TRACE:
     case GW_CATS_TRACE_REPLY:
         break;

@@ -5,7 +5,9 @@
 #define GW_NODE_STEERING_H
 
 #include "fn/metric/own.h"
+#include "fn/steer/central.h"
 #include "fn/steer/mapping.h"
+#include "fn/steer/selector.h"
 #include "fn/steer/steer.h"
 #include "node/node_int.h"
 
@@ -17,6 +19,8 @@ struct gw_steering {
     struct gw_owns owns;
     struct gw_steer steer;
     struct gw_mappers mappers;
+    struct gw_central central;   /* D-Router */
+    struct gw_selector selector; /* path selector */
     struct gw_mh out;
     bool incomplete; /* memory was short: instances, neighbours or targets are missing */
 };

@@ -84,6 +84,7 @@ static void show_services(const struct gw_node *n, struct gw_emit *e)
         named(n, e, &s->key);
         gw_emit_str(e, "policy", gw_steer_policy_name(s->policy));
         gw_emit_str(e, "model", model_name(n->cfg->steering.model));
+        gw_emit_bool(e, "by_share", gw_central_by_share(&n->steering->central, &s->key));
         gw_emit_str(e, "affinity", affinity_name(s->affinity));
         gw_emit_num(e, "affinity_timeout_ms", s->affinity_timeout.ns / 1000000);
         gw_emit_str(e, "on_failure", s->reselect ? "reselect" : "reset");
@@ -206,6 +207,7 @@ static void show_candidates(const struct gw_node *n, struct gw_emit *e, struct g
         gw_emit_num(e, "slots", c->slots);
         gw_emit_num(e, "errors_of_1024", c->errors);
         gw_emit_num(e, "weight", c->weight);
+        gw_emit_num(e, "share_of_65535", gw_steer_share(&n->steering->steer, x));
         gw_emit_num(e, "age_ms",
                     c->measured.ns != 0 ? (now.mono.ns - c->measured.ns) / 1000000 : -1);
         gw_emit_bool(e, "refused", x->refused);
@@ -264,6 +266,18 @@ void gw_steering_counters(const struct gw_node *n, struct gw_emit *e)
     gw_emit_num(e, "cats-mappings-again", (int64_t)x->mappers.again);
     gw_emit_num(e, "limit-cats-mappings", (int64_t)x->mappers.limited);
     gw_emit_num(e, "cats-mappings-waiting", (int64_t)gw_mappers_flows(&x->mappers));
+    gw_emit_num(e, "cats-in-selection", (int64_t)x->central.selections);
+    gw_emit_num(e, "cats-shares-in", (int64_t)x->central.shares);
+    gw_emit_num(e, "cats-shares-unknown", (int64_t)x->central.unknown);
+    gw_emit_num(e, "cats-shares-over", (int64_t)x->central.alone);
+    gw_emit_num(e, "cats-out-query", (int64_t)x->central.queries);
+    gw_emit_num(e, "cats-ways-told", (int64_t)x->central.ways);
+    gw_emit_num(e, "cats-in-query", (int64_t)x->selector.queries);
+    gw_emit_num(e, "cats-ways-in", (int64_t)x->selector.ways);
+    gw_emit_num(e, "cats-shares-told", (int64_t)x->selector.told);
+    gw_emit_num(e, "cats-ingresses", (int64_t)gw_table_count(&x->selector.ingresses));
+    gw_emit_num(e, "cats-ingresses-silent", (int64_t)x->selector.silent);
+    gw_emit_num(e, "limit-cats-selections", (int64_t)x->selector.limited);
     gw_emit_num(e, "cats-samples", (int64_t)x->owns.samples);
     gw_emit_num(e, "cats-samples-unknown", (int64_t)x->owns.strange);
     gw_emit_num(e, "cats-leases-ended", (int64_t)x->owns.expired);

@@ -4,6 +4,7 @@
 #include "fn/metric/metric.h"
 
 #define ANNOUNCE GW_MSEC(500)
+#define GRACE    GW_SEC(5) /* for neighbours that have not answered yet */
 
 static struct gw_metric_known *known_of(struct gw_metric_neighbour *nb, struct gw_metric_origin *o)
 {
@@ -70,6 +71,14 @@ size_t gw_metric_unsynced(const struct gw_metric *m, bool of_all)
     for (size_t i = 0; (nb = gw_table_next(&m->neighbours, &i)) != NULL;)
         n += !nb->synced && (of_all || nb->up);
     return n;
+}
+
+bool gw_metric_caught_up(const struct gw_metric *m, struct gw_time since, struct gw_time most)
+{
+    struct gw_time span = gw_time_sub(m->now, since);
+
+    return gw_metric_unsynced(m, true) == 0 ||
+           (span.ns >= GRACE.ns && gw_metric_unsynced(m, false) == 0) || span.ns >= most.ns;
 }
 
 static void send(struct gw_metric_neighbour *nb)

@@ -185,6 +185,10 @@ int gw_metric_input(struct gw_metric *m, const struct gw_addr *from, const struc
 /* How many neighbours have not yet told all they knew: of those that are up, or of all. */
 size_t gw_metric_unsynced(const struct gw_metric *m, bool of_all);
 
+/* Has a node that runs since then heard all that others knew before? All neighbours have told it;
+ * 5 s later all that have answered; at last after `most`. */
+bool gw_metric_caught_up(const struct gw_metric *m, struct gw_time since, struct gw_time most);
+
 /* The service's instances, also those GONE; NULL when it has none. */
 const struct gw_metric_service *gw_metric_service(const struct gw_metric *m,
                                                   const struct gw_cats_service *s);

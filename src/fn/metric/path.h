@@ -61,6 +61,11 @@ struct gw_path_target {
     uint64_t lost[GW_PATH_WINDOW / 64]; /* bits, by seq */
     uint32_t judged;                    /* probes that are over, up to the window */
     struct gw_time heard;               /* also a refusal */
+    struct {                            /* what the path selector has heard (steer/central.h) */
+        struct gw_time at;              /* 0: nothing */
+        uint32_t delay;                 /* us */
+        bool down, flying;              /* flying: in the message that is out */
+    } told;
 };
 const char *gw_path_state_name(enum gw_path_state s); /* "up" */
 

@@ -1,10 +1,11 @@
 /* share.c: see share.h. Whole numbers only: the same shares on every machine. */
 #include "fn/steer/share.h"
 
-#define FLOOR 1000u               /* us: below it, one instance is as near as another */
-#define SCALE (UINT64_C(1) << 32) /* of inverses: below 2^22, with LIMIT twice below 2^50 */
-#define LIMIT (UINT64_C(1) << 14) /* of weights, and of slots where they are a weight */
-#define SLOTS UINT64_C(65535)     /* more cannot be told */
+#define FLOOR  1000u               /* us: below it, one instance is as near as another */
+#define SCALE  (UINT64_C(1) << 32) /* of inverses: below 2^22, with LIMIT twice below 2^50 */
+#define LIMIT  (UINT64_C(1) << 14) /* of weights, and of slots where they are a weight */
+#define LITTLE (GW_SHARE_ALL / 64)
+#define SLOTS  UINT64_C(65535) /* more cannot be told */
 
 static uint64_t at_most(uint64_t a, uint64_t most)
 {
@@ -124,14 +125,19 @@ static uint32_t sum_of(const struct gw_share *c, size_t n, bool was)
     return sum;
 }
 
+/* Half of the way to where it is to be; what is to be nothing and is nearly so gets there. */
+static uint16_t halfway(uint16_t was, uint16_t to)
+{
+    return (uint16_t)(to == 0 && was < LITTLE ? 0 : (was + to + 1u) / 2);
+}
+
 void gw_shares(struct gw_share *c, size_t n)
 {
     bid(c, n);
     divide(c, n);
     if (sum_of(c, n, true) != 0)
         for (size_t i = 0; i < n; i++)
-            if (c[i].usable)
-                c[i].share = (uint16_t)((c[i].was + c[i].share + 1u) / 2);
+            c[i].share = halfway(c[i].was, c[i].share);
     uint32_t sum = sum_of(c, n, false);
     for (size_t i = 0; i < n; i++)
         c[i].share = (uint16_t)(c[i].usable ? part(GW_SHARE_ALL, c[i].share, sum) : 0);

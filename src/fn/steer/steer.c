@@ -6,7 +6,6 @@
 
 #define LOOK       GW_SEC(1)
 #define OF_SERVICE (UINT64_C(1) << 62) /* in a tag */
-#define GRACE      GW_SEC(5)           /* for neighbours that have not answered yet */
 
 const char *gw_steer_count_name(enum gw_steer_count c)
 {
@@ -63,7 +62,7 @@ static void say(struct gw_steer *s, const struct gw_intent *i)
 /* -- services -----------------------------------------------------------------------------------
  */
 
-static bool same_key(const struct gw_service_key *a, const struct gw_service_key *b)
+bool gw_steer_same_key(const struct gw_service_key *a, const struct gw_service_key *b)
 {
     return a->proto == b->proto && a->port == b->port && gw_addr_eq(&a->cs_id, &b->cs_id);
 }
@@ -72,7 +71,7 @@ const struct gw_cfg_service *gw_steer_service(const struct gw_config *c,
                                               const struct gw_service_key *k)
 {
     for (size_t i = 0; i < c->nservices; i++)
-        if (same_key(&c->services[i].key, k))
+        if (gw_steer_same_key(&c->services[i].key, k))
             return &c->services[i];
     return NULL;
 }
@@ -83,29 +82,31 @@ static bool asks(const struct gw_steer *s)
     return (s->cfg->roles & GW_ROLES_STEERING) == GW_ROLE_D_FORWARDER;
 }
 
-static void say_service(struct gw_steer *s, const struct gw_cfg_service *v)
+void gw_steer_say_service(struct gw_steer *s, const struct gw_cfg_service *v)
 {
-    say(s, &(struct gw_intent){
-               .kind = GW_INTENT_SERVICE_SET,
-               .tag = GW_STEER_TAG | OF_SERVICE,
-               .service = {.key = v->key,
-                           .affinity = v->affinity,
-                           .timeout = v->affinity_timeout,
-                           .reselect = v->reselect,
-                           .ask = asks(s) ? s->cfg->steering.d_router : (struct gw_addr){.b = {0}},
-                           .policy = v->policy,
-                           .rule = v->rule,
-                           .max_age_ms = v->max_age_ms,
-                           .blur = v->blur,
-                           .error_limit = v->error_limit,
-                           .lasting = v->lasting}});
+    say(s,
+        &(struct gw_intent){
+            .kind = GW_INTENT_SERVICE_SET,
+            .tag = GW_STEER_TAG | OF_SERVICE,
+            .service = {.key = v->key,
+                        .affinity = v->affinity,
+                        .timeout = v->affinity_timeout,
+                        .reselect = v->reselect,
+                        .ask = asks(s) ? s->cfg->steering.d_router : (struct gw_addr){.b = {0}},
+                        .policy = s->ops->by_share(s->user, &v->key) ? (uint32_t)GW_STEER_WEIGHTED
+                                                                     : v->policy,
+                        .rule = v->rule,
+                        .max_age_ms = v->max_age_ms,
+                        .blur = v->blur,
+                        .error_limit = v->error_limit,
+                        .lasting = v->lasting}});
 }
 
 static void say_services(struct gw_steer *s)
 {
     s->services_refused = false;
     for (size_t i = 0; i < s->cfg->nservices; i++)
-        say_service(s, &s->cfg->services[i]);
+        gw_steer_say_service(s, &s->cfg->services[i]);
 }
 
 /* -- instances ----------------------------------------------------------------------------------
@@ -164,9 +165,25 @@ static enum gw_instance_state state_of(const struct gw_metric_instance *x,
     return GW_INSTANCE_UP;
 }
 
-static bool is_measured(const struct gw_cats_instance *v)
+bool gw_steer_measured(const struct gw_cats_instance *v)
 {
     return v->score != GW_CATS_NO_SCORE || v->latency != 0 || v->in_flight != 0 || v->errors != 0;
+}
+
+uint16_t gw_steer_share(const struct gw_steer *s, const struct gw_steer_instance *e)
+{
+    return gw_time_before(s->metric->now, e->share_until) ? e->share : 0;
+}
+
+/* What the policy `weighted` draws by: what nobody may be sent to is not drawn. */
+static uint32_t weight_of(const struct gw_steer *s, const struct gw_metric_instance *x,
+                          const struct gw_intent_instance *i)
+{
+    const struct gw_steer_instance *e = gw_table_get(&s->instances, &x->v.csci_id);
+
+    if (!s->ops->by_share(s->user, &i->service))
+        return x->v.weight != 0 ? x->v.weight : 1;
+    return e != NULL && i->state == GW_INSTANCE_UP ? gw_steer_share(s, e) : 0;
 }
 
 static struct gw_intent_instance wanted(const struct gw_steer *s,
@@ -190,17 +207,17 @@ static struct gw_intent_instance wanted(const struct gw_steer *s,
                                                             : UINT32_MAX,
         .slots = x->v.slots != 0 ? x->v.slots : 1,
         .errors = (uint32_t)((uint64_t)x->v.errors * 1024 / 10000),
-        .weight = x->v.weight != 0 ? x->v.weight : 1,
         .now = s->metric->now,
     };
-    if (is_measured(&x->v) && x->measured.ns > 0)
+    i.weight = weight_of(s, x, &i);
+    if (gw_steer_measured(&x->v) && x->measured.ns > 0)
         i.measured = x->measured;
     if (here)
         i.via = host_of(s, x);
     return i;
 }
 
-static bool near(uint32_t a, uint32_t b)
+bool gw_steer_near(uint32_t a, uint32_t b)
 {
     uint32_t by = a > b ? a - b : b - a;
 
@@ -209,11 +226,11 @@ static bool near(uint32_t a, uint32_t b)
 
 static bool same(const struct gw_intent_instance *a, const struct gw_intent_instance *b)
 {
-    return same_key(&a->service, &b->service) && a->state == b->state && a->here == b->here &&
-           a->delivery == b->delivery && gw_addr_eq(&a->egress, &b->egress) &&
+    return gw_steer_same_key(&a->service, &b->service) && a->state == b->state &&
+           a->here == b->here && a->delivery == b->delivery && gw_addr_eq(&a->egress, &b->egress) &&
            gw_addr_eq(&a->via, &b->via) && a->service_us == b->service_us && a->load == b->load &&
            a->slots == b->slots && a->errors == b->errors && a->weight == b->weight &&
-           a->measured.ns == b->measured.ns && near(a->path_us, b->path_us);
+           a->measured.ns == b->measured.ns && gw_steer_near(a->path_us, b->path_us);
 }
 
 /* Of a service that is steered here, or an instance behind this node; and it can be reached. */
@@ -307,7 +324,7 @@ void gw_steer_changed(struct gw_steer *s, const struct gw_metric_instance *x)
 
     if (!s->running)
         return;
-    if (e != NULL && !same_key(&e->said.service, &k)) {
+    if (e != NULL && !gw_steer_same_key(&e->said.service, &k)) {
         struct gw_cats_service other = service_of(e);
         if (gw_steer_record(s->metric, &other, &e->csci_id) != NULL) {
             s->count[GW_SCNT_CONFLICT] += x->v.state != GW_CATS_GONE;
@@ -376,13 +393,9 @@ void gw_steer_turned(struct gw_steer *s, const struct gw_addr *egress)
 
 void gw_steer_look_synced(struct gw_steer *s)
 {
-    struct gw_time since = gw_time_sub(s->metric->now, s->started);
-
     if (s->synced || !s->running)
         return;
-    bool all = gw_metric_unsynced(s->metric, true) == 0;
-    bool up = since.ns >= GRACE.ns && gw_metric_unsynced(s->metric, false) == 0;
-    if (!all && !up && since.ns < s->cfg->steering.lifetime.ns)
+    if (!gw_metric_caught_up(s->metric, s->started, s->cfg->steering.lifetime))
         return;
     s->synced = true;
     say(s, &(struct gw_intent){.kind = GW_INTENT_SERVE_SYNC});

@@ -2,9 +2,9 @@
  * chooses from (C-TC and, in the distributed model, C-PS; RFC 10053): each service of the
  * configuration, and each of its instances with the way to it.
  *
- *   steer.c      services, instances, paths to intents        post.c   messages that are
- * acknowledged mapping.c    D-Router and D-Forwarder: MAPPING            share.c  path selector:
- * shares
+ *   steer.c    services, instances, paths to intents   mapping.c   D-Router and D-Forwarder:
+ * MAPPING central.c  an ingress that has a path selector     selector.c  the path selector share.c
+ * its rule
  *
  * Left to others: who knows which instances (fn/metric), the choice itself and what belongs to a
  * flow (src/plane).
@@ -57,11 +57,15 @@ struct gw_steer_instance {
     bool refused;          /* say it again */
     struct gw_time mapped; /* a D-Router has said where it is, which counts until then */
     uint64_t tag;          /* of the last time that it was said */
+    uint16_t share;        /* of its service's new flows, as the path selector has it */
+    struct gw_time share_until, share_ask; /* it counts; it is asked for again. 0: none */
 };
 
 struct gw_steer_ops {
     void (*intent)(void *user, const struct gw_intent *i);
     bool (*peer)(void *user, const struct gw_addr *a); /* is it a forwarder that may be sent to? */
+    /* Are its new flows drawn by the path selector's shares, not by its policy? */
+    bool (*by_share)(void *user, const struct gw_service_key *k);
 };
 
 struct gw_steer {
@@ -99,6 +103,15 @@ void gw_steer_told(struct gw_steer *s, const struct gw_service_key *k,
 /* A neighbour has told something: is that all of them? */
 void gw_steer_look_synced(struct gw_steer *s);
 
+/* Its policy, or what is drawn by, is another one. */
+void gw_steer_say_service(struct gw_steer *s, const struct gw_cfg_service *v);
+/* Its share; 0: none that counts still. */
+uint16_t gw_steer_share(const struct gw_steer *s, const struct gw_steer_instance *e);
+
+/* Of ways, in us: is it not worth saying that a has become b? */
+bool gw_steer_near(uint32_t a, uint32_t b);
+bool gw_steer_same_key(const struct gw_service_key *a, const struct gw_service_key *b);
+bool gw_steer_measured(const struct gw_cats_instance *v); /* or is nothing of it known? */
 /* The configured service; NULL: none. */
 const struct gw_cfg_service *gw_steer_service(const struct gw_config *c,
                                               const struct gw_service_key *k);

@@ -105,6 +105,16 @@ static void test_halfway(void **state)
         gw_shares(c, 2);
     }
     near(c[0].share, 0.5);
+    c[0].in_flight = 10; /* full: it ends in nothing */
+    for (int i = 0; i < 7; i++) {
+        assert_int_not_equal(c[0].share, 0);
+        c[0].was = c[0].share;
+        c[1].was = c[1].share;
+        gw_shares(c, 2);
+    }
+    assert_int_equal(c[0].share, 0);
+    c[0] = plain();
+    c[0].was = ALL / 2;
     c[0].usable = false; /* at once */
     gw_shares(c, 2);
     assert_int_equal(c[0].share, 0);
