@@ -227,17 +227,12 @@ static void check_steering_roles(const struct lyd_node *tree, unsigned roles,
     bool central = gw_conf_enum(steering, "model") != GW_MODEL_DISTRIBUTED;
     bool forwarder = (roles & GW_ROLE_D_FORWARDER) != 0;
     bool agent = (roles & GW_ROLE_METRIC_AGENT) != 0;
-    struct gw_conf_path path;
 
     if (forwarder && (roles & GW_ROLE_D_ROUTER) != 0)
         gw_conf_fault_in(err, gw_conf_child(tree, "node"), "roles",
                          "have both d-router and d-forwarder, expected one of the two");
     check_if_partner(tree, &router_of_forwarder, forwarder, err);
     check_if_partner(tree, &egress_of_agent, agent, err);
-    if (central)
-        gw_conf_warn(err, gw_conf_line(gw_conf_child(steering, "model")),
-                     gw_conf_path_of(gw_conf_child(steering, "model"), &path),
-                     "is not built yet: every ingress chooses by itself");
     if (((roles & GW_ROLE_D_ROUTER) != 0 && central) || gw_conf_child(steering, "selector") != NULL)
         check_partner(tree, &selector, err);
     check_only(tree, "services", (roles & GW_ROLES_CATS) != 0,

@@ -17,7 +17,7 @@ enum gw_cats_type {
     GW_CATS_ACK = 2,     /* of the message with that sequence number */
     GW_CATS_DIGEST = 3,  /* what the sender knows of each origin */
     GW_CATS_MAPPING = 4, /* D-Router to D-Forwarder: where a flow goes; acknowledged */
-    GW_CATS_SELECTION = 5, /* central C-PS to ingress: candidates and shares; acknowledged */
+    GW_CATS_SELECTION = 5, /* central C-PS to ingress: instances and shares; acknowledged */
     GW_CATS_QUERY = 6,     /* ingress to central C-PS: the selection of a service */
     GW_CATS_PATHS = 7,     /* C-NMA to central C-PS: path metrics; acknowledged */
     GW_CATS_TRACE = 8,     /* to an egress, about a service: answer with the way taken */

@@ -219,7 +219,8 @@ static struct gw_share bid(const struct gw_ingress *g, const struct gw_cfg_servi
                          .slots = x->v.slots,
                          .weight = x->v.weight,
                          .silent = !gw_steer_measured(&x->v) || age > (int64_t)v->max_age_ms,
-                         .was = p != NULL && p->at.ns != 0 ? p->told : 0};
+                         .untold = p == NULL || p->at.ns == 0,
+                         .was = p != NULL ? p->told : 0};
     bool down;
 
     find_way(g, &x->v.egress, &b.path_us, &down);

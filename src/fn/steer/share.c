@@ -116,29 +116,24 @@ static void divide(struct gw_share *c, size_t n)
     }
 }
 
-static uint32_t sum_of(const struct gw_share *c, size_t n, bool was)
-{
-    uint32_t sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += !c[i].usable ? 0 : was ? c[i].was : c[i].share;
-    return sum;
-}
-
 /* Half of the way to where it is to be; what is to be nothing and is nearly so gets there. */
-static uint16_t halfway(uint16_t was, uint16_t to)
+static uint16_t halfway(const struct gw_share *c)
 {
-    return (uint16_t)(to == 0 && was < LITTLE ? 0 : (was + to + 1u) / 2);
+    if (c->untold || (c->share == 0 && c->was < LITTLE))
+        return c->share;
+    return (uint16_t)((c->was + c->share + 1u) / 2);
 }
 
 void gw_shares(struct gw_share *c, size_t n)
 {
+    uint32_t sum = 0;
+
     bid(c, n);
     divide(c, n);
-    if (sum_of(c, n, true) != 0)
-        for (size_t i = 0; i < n; i++)
-            c[i].share = halfway(c[i].was, c[i].share);
-    uint32_t sum = sum_of(c, n, false);
+    for (size_t i = 0; i < n; i++) {
+        c[i].share = c[i].usable ? halfway(&c[i]) : 0;
+        sum += c[i].share;
+    }
     for (size_t i = 0; i < n; i++)
-        c[i].share = (uint16_t)(c[i].usable ? part(GW_SHARE_ALL, c[i].share, sum) : 0);
+        c[i].share = (uint16_t)part(GW_SHARE_ALL, c[i].share, sum);
 }

@@ -15,7 +15,8 @@
  *   times slots and weight.
  * - Whose report is too old, or who has never reported, is not cold: the same that the packet path
  *   does (plane/select.h).
- * - A share moves half of the way at a time; one that is not usable any more goes at once.
+ * - A share moves half of the way at a time; one that is new, or not usable any more,
+ *   gets there at once.
  */
 #ifndef GW_FN_STEER_SHARE_H
 #define GW_FN_STEER_SHARE_H
@@ -33,7 +34,8 @@ struct gw_share {
     uint32_t in_flight, slots, weight;
     bool usable;    /* it takes new flows, and can be reached from this ingress */
     bool silent;    /* no report that counts still */
-    uint16_t was;   /* what the ingress has been told; all 0: nothing */
+    bool untold;    /* the ingress has been told nothing of it yet */
+    uint16_t was;   /* what the ingress has been told */
     uint16_t share; /* out: of GW_SHARE_ALL, which they make up but for rounding; 0: none */
     uint64_t want;  /* scratch */
     uint32_t most;

@@ -119,8 +119,14 @@ static void test_halfway(void **state)
     gw_shares(c, 2);
     assert_int_equal(c[0].share, 0);
     assert_int_equal(c[1].share, ALL);
-    c[1].usable = false;
+    c[0] = plain(); /* back again, as a new one */
+    c[0].untold = true;
+    c[1].was = c[1].share;
     gw_shares(c, 2);
+    near(c[0].share, 0.5 / 1.25);
+    c[0].usable = c[1].usable = false;
+    gw_shares(c, 2);
+    assert_int_equal(c[0].share, 0);
     assert_int_equal(c[1].share, 0);
 }
 
