@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-static const char *const tables[] = {"bindings",  "stations",  "prefixes",   "tunnels",  "peers",
-                                     "counters",  "handovers", "operations", "revoked",  "services",
-                                     "instances", "metrics",   "candidates", "affinity", "paths"};
+static const char *const tables[] = {"bindings",   "stations", "prefixes",  "tunnels",
+                                     "peers",      "counters", "handovers", "operations",
+                                     "revoked",    "services", "instances", "metrics",
+                                     "candidates", "affinity", "paths",     "selections"};
 
 void gw_cli_print_json(const json_t *result, bool one_line)
 {

@@ -30,7 +30,7 @@ static const struct command {
 } commands[] = {
     {"show", 1, OPT_SOCKET | OPT_JSON | OPT_WATCH, gw_cli_show,
      "show bindings|stations|prefixes|tunnels|peers|counters|handovers|operations|revoked|"
-     "services|instances|metrics|candidates|affinity|paths "
+     "services|instances|metrics|candidates|affinity|paths|selections "
      "[--json] [--watch [S]]"},
     {"status", 0, OPT_SOCKET | OPT_JSON, gw_cli_status, "status [--json]"},
     {"attach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach,
@@ -59,7 +59,8 @@ static const char help[] =
     "\n"
     "  godwit show TABLE [--json] [--watch [SECONDS]]\n"
     "      TABLE: bindings, stations, prefixes, tunnels, peers, counters, handovers, operations,\n"
-    "      revoked, services, instances, metrics, candidates, affinity or paths\n"
+    "      revoked, services, instances, metrics, candidates, affinity, paths\n"
+    "      or selections\n"
     "  godwit status [--json]\n"
     "  godwit attach INTERFACE LLADDR [--mn-id NAI]   a station is there, as if it had been seen\n"
     "  godwit detach INTERFACE LLADDR                 it has left\n"

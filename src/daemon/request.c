@@ -20,6 +20,7 @@ static const struct {
     {"revoked", GW_SHOW_REVOKED},       {"services", GW_SHOW_SERVICES},
     {"instances", GW_SHOW_INSTANCES},   {"metrics", GW_SHOW_METRICS},
     {"candidates", GW_SHOW_CANDIDATES}, {"paths", GW_SHOW_PATHS},
+    {"selections", GW_SHOW_SELECTIONS},
 };
 
 static const struct {

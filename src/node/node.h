@@ -212,6 +212,7 @@ enum gw_show {
     GW_SHOW_METRICS,    /* L0, L1 and L2 of those that this node speaks for */
     GW_SHOW_CANDIDATES, /* as the choice sees them; the driver adds what the packet path counts */
     GW_SHOW_PATHS,
+    GW_SHOW_SELECTIONS, /* a path selector's shares, for each ingress */
 };
 /* Emits one array member per row (objects; the caller has begun the array), or for counters one
  * object of numbers. */

@@ -235,6 +235,32 @@ static void show_paths(const struct gw_node *n, struct gw_emit *e, struct gw_now
     }
 }
 
+static void show_ingress(const struct gw_node *n, const struct gw_ingress *g, struct gw_emit *e,
+                         struct gw_now now)
+{
+    const struct gw_peer *peer = gw_peer_get(n, &g->addr);
+    const struct gw_pick *p;
+
+    for (size_t i = 0; (p = gw_table_next(&g->picks, &i)) != NULL;) {
+        gw_emit_obj(e, NULL);
+        gw_emit_str(e, "ingress", peer != NULL ? peer->cfg->name : "?");
+        gw_emit_addr(e, "address", &g->addr);
+        gw_emit_addr(e, "csci_id", &p->csci_id);
+        gw_emit_num(e, "share_of_65535", p->share);
+        gw_emit_num(e, "told", p->at.ns != 0 ? p->told : -1);
+        gw_emit_num(e, "told_ms", p->at.ns != 0 ? (now.mono.ns - p->at.ns) / 1000000 : -1);
+        gw_emit_obj_end(e);
+    }
+}
+
+static void show_selections(const struct gw_node *n, struct gw_emit *e, struct gw_now now)
+{
+    const struct gw_ingress *g;
+
+    for (size_t i = 0; (g = gw_table_next(&n->steering->selector.ingresses, &i)) != NULL;)
+        show_ingress(n, g, e, now);
+}
+
 void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
                       struct gw_now now)
 {
@@ -250,6 +276,8 @@ void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit
         show_candidates(n, e, now);
     else if (what == GW_SHOW_PATHS)
         show_paths(n, e, now);
+    else if (what == GW_SHOW_SELECTIONS)
+        show_selections(n, e, now);
 }
 
 void gw_steering_counters(const struct gw_node *n, struct gw_emit *e)

@@ -407,6 +407,63 @@ static void test_memory(void **unused)
     }
 }
 
+/* What operators see: rows, and the sum of a number in them. */
+struct seen {
+    unsigned rows;
+    int64_t sum;
+};
+static void see_open(void *user, const char *key)
+{
+    (void)key;
+    ((struct seen *)user)->rows++;
+}
+static void see_close(void *user)
+{
+    (void)user;
+}
+static void see_text(void *user, const char *key, const char *value)
+{
+    (void)user, (void)key;
+    assert_non_null(value);
+}
+static void see_number(void *user, const char *key, int64_t value)
+{
+    if (strcmp(key, "share_of_65535") == 0 || strcmp(key, "cats-shares-told") == 0)
+        ((struct seen *)user)->sum += value;
+}
+static void see_flag(void *user, const char *key, bool value)
+{
+    if (strcmp(key, "by_share") == 0)
+        ((struct seen *)user)->sum += value;
+}
+
+static struct seen see(struct world *w, size_t node, enum gw_show what)
+{
+    static const struct gw_emit_ops ops = {see_open, see_close,  see_open, see_close,
+                                           see_text, see_number, see_flag};
+    struct seen s = {.rows = 0};
+    struct gw_emit e = {&ops, &s};
+
+    gw_node_show(w->n[node].node, what, &e, w_now(w));
+    return s;
+}
+
+static void test_shown(void **unused)
+{
+    (void)unused;
+    struct world *w = usual(GW_MODEL_CENTRALISED, 14);
+    struct seen at = see(w, PS, GW_SHOW_SELECTIONS);
+
+    assert_int_equal(at.rows, 4 * 3);
+    assert_in_range(at.sum, 4 * GW_SHARE_ALL - 20, 4 * GW_SHARE_ALL);
+    assert_int_equal(see(w, 0, GW_SHOW_SELECTIONS).rows, 0);
+    at = see(w, 0, GW_SHOW_CANDIDATES);
+    assert_in_range(at.sum, GW_SHARE_ALL - 5, GW_SHARE_ALL);
+    assert_int_equal(see(w, 0, GW_SHOW_SERVICES).sum, 1); /* the other has no instances */
+    assert_true(see(w, PS, GW_SHOW_COUNTERS).sum >= 12);
+    cw_free(w);
+}
+
 /* -- hostile --------------------------------------------------------------------------------------
  */
 
@@ -505,6 +562,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_memory),
     cmocka_unit_test(test_hostile),
     cmocka_unit_test(test_unknown_service),
+    cmocka_unit_test(test_shown),
 };
 
 int main(void)

@@ -29,17 +29,17 @@
 #define GW_SHARE_CAP 2u
 
 struct gw_share {
+    uint64_t want;       /* scratch */
     uint32_t path_us;    /* there and back */
     uint32_t service_us; /* as reported; 0: not known */
     uint32_t in_flight, slots, weight;
+    uint32_t most;  /* scratch */
+    uint16_t was;   /* what the ingress has been told */
+    uint16_t share; /* out: of GW_SHARE_ALL, which they make up but for rounding; 0: none */
     bool usable;    /* it takes new flows, and can be reached from this ingress */
     bool silent;    /* no report that counts still */
     bool untold;    /* the ingress has been told nothing of it yet */
-    uint16_t was;   /* what the ingress has been told */
-    uint16_t share; /* out: of GW_SHARE_ALL, which they make up but for rounding; 0: none */
-    uint64_t want;  /* scratch */
-    uint32_t most;
-    bool fixed;
+    bool fixed;     /* scratch */
 };
 #define GW_SHARES_MAX 4096 /* instances */
 void gw_shares(struct gw_share *c, size_t n);
