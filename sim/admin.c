@@ -34,6 +34,9 @@ static void set(struct sim_settings *set, const struct sim_op *op)
     case SIM_SET_LOCALS:
         set->locals = v != 0;
         break;
+    case SIM_SET_STEERING:
+        set->steering = (unsigned)(v % GW_STEER_POLICY_COUNT);
+        break;
     case SIM_SETTINGS:
         break;
     }

@@ -1,6 +1,7 @@
 /* apply.c: the operations of a schedule, and their end: what lasts a span is undone after it, and
  * all that is wrong is made right when the domain is healed.
  */
+#include "cats.h"
 #include "exam.h"
 #include "judge.h"
 
@@ -95,6 +96,8 @@ static void undo(struct sim *s, const struct sim_op *op)
     case SIM_REVOKE:
     case SIM_ALLOW:
     case SIM_NOTIFY:
+    case SIM_BURST:
+    case SIM_INSTANCE:
     case SIM_OPS:
         break;
     }
@@ -266,18 +269,21 @@ static bool known(const struct sim *s, const struct sim_op *op)
 {
     if (op->kind == SIM_PART)
         return true;
-    return op->mn < s->nstations && op->node < s->nnodes && op->other < s->nnodes &&
+    return (op->mn < s->nstations || (s->cats != NULL && op->mn == 0)) && op->node < s->nnodes &&
+           op->other < s->nnodes &&
            ((op->kind != SIM_ATTACH && op->kind != SIM_FLAP) ||
             (s->node[op->node].roles & GW_ROLES_ACCESS) != 0);
 }
 
 void sim_apply(struct sim *s, const struct sim_op *op)
 {
+    if (s->cats != NULL && sim_cats_apply(s, op))
+        return;
+    if (!known(s, op))
+        return; /* a shorter domain than the schedule was written for */
     struct sim_station *h = &s->station[op->mn];
     struct sim_node *n;
 
-    if (!known(s, op))
-        return; /* a shorter domain than the schedule was written for */
     n = &s->node[op->kind == SIM_PART ? 0 : op->node];
     switch (op->kind) {
     case SIM_ATTACH:
@@ -337,6 +343,8 @@ void sim_apply(struct sim *s, const struct sim_op *op)
         partition(s, op, true);
         lasting(s, op);
         break;
+    case SIM_BURST: /* only of CATS */
+    case SIM_INSTANCE:
     case SIM_OPS:
         break;
     }

@@ -3,7 +3,7 @@
  * keys follow from the index; what a reload changes, from the domain's settings and the stations'
  * policies.
  */
-#include "sim.h"
+#include "cats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,8 @@ static unsigned roles_of(const struct sim *s, size_t node)
         return node == 0 ? GW_ROLE_CMD : GW_ROLE_MAAR;
     case SIM_PMIP:
         return node == 0 ? GW_ROLE_LMA : GW_ROLE_MAG;
+    case SIM_CATS:
+        return sim_cats_role(s, node);
     case SIM_MIXED:
         break;
     }
@@ -168,6 +170,8 @@ void sim_configure_settings(struct sim *s, struct sim_node *n, unsigned slot)
     c->mobility.local = &n->local;
     c->limits.previous_maars = set->previous;
     c->daemon.durability = set->durability;
+    if (s->cats != NULL)
+        sim_cats_settings(s, n, slot);
     if (s->policies && (n->roles & GW_ROLES_ACCESS) != 0)
         policy(s, n, slot);
 }
@@ -214,6 +218,8 @@ static void configure(struct sim *s, struct sim_node *n)
     gw_dlif_default(&c->addr, &c->dlif.link_local, &c->dlif.lladdr);
     values(s->sched, c);
     peers(s, n, c);
+    if (s->cats != NULL)
+        sim_cats_configure(s, n);
     sim_configure_settings(s, n, 0);
 }
 
@@ -235,9 +241,11 @@ static void settings(struct sim *s)
 
 static void name(struct sim_node *n)
 {
-    const char *role = (n->roles & GW_ROLE_MAAR) != 0  ? "maar"
-                       : (n->roles & GW_ROLE_LMA) != 0 ? "lma"
-                                                       : "mag";
+    const char *role = (n->roles & GW_ROLE_MAAR) != 0          ? "maar"
+                       : (n->roles & GW_ROLE_LMA) != 0         ? "lma"
+                       : (n->roles & GW_ROLE_MAG) != 0         ? "mag"
+                       : (n->roles & GW_ROLE_D_FORWARDER) != 0 ? "forwarder"
+                                                               : "router";
 
     if (n->roles == GW_ROLE_CMD)
         (void)snprintf(n->name, sizeof n->name, "cmd");

@@ -2,6 +2,7 @@
  * duplicate, reorder and are cut in one direction, and the route that a packet takes: to the node
  * whose address or pool its destination is of, or to the server.
  */
+#include "cats.h"
 #include "judge.h"
 
 #include <stdlib.h>
@@ -290,6 +291,8 @@ static int route(void *user, const struct gw_addr *dst, uint32_t len, struct gw_
     if (to == SIZE_MAX)
         return BPF_FIB_LKUP_RET_UNREACHABLE;
     *hop = (struct gw_native_hop){.ifindex = SIM_IF_CORE, .dst = {2}, .src = {2}};
+    if (n->sim->cats != NULL && to == n->sim->nnodes)
+        hop->dst[5] = (uint8_t)sim_cats_by_host(n->sim, dst)->index;
     return BPF_FIB_LKUP_RET_SUCCESS;
 }
 
@@ -395,6 +398,11 @@ void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t
         hear_icmp(s, n, f.data + ETH, f.len - ETH);
     if (r.action != GW_NATIVE_SEND)
         return;
+    if (s->cats != NULL) {
+        if (!sim_cats_frame(s, n, r.reason, frame, len, f.data, f.len, hops))
+            sim_core_packet(s, n->index, f.data, f.len, hops + 1);
+        return;
+    }
     bool air = r.ifindex == SIM_IF_ACCESS;
     sim_judge_frame(s, n, core, &(struct sim_frame){frame, len}, air,
                     &(struct sim_frame){f.data, f.len});

@@ -1,7 +1,7 @@
 /* draw.c: a schedule from a seed: what the domain is, what its mobile nodes and its operators do,
  * and what goes wrong meanwhile. All that is drawn ends up in the schedule; nothing is drawn twice.
  */
-#include "sim.h"
+#include "cats.h"
 
 /* Packets that mobile nodes are to send at least, so that there is something to judge. */
 #define PACKETS 4500
@@ -157,7 +157,7 @@ static void reload(struct draw *d, int64_t at)
 {
     struct sim_op *o = add(d, at, SIM_RELOAD);
 
-    o->setting = (enum sim_setting)below(d, SIM_SETTINGS);
+    o->setting = (enum sim_setting)below(d, SIM_SET_STEERING); /* cats_draw.c has that */
     switch (o->setting) {
     case SIM_SET_MODE:
     case SIM_SET_DURABILITY:
@@ -177,6 +177,7 @@ static void reload(struct draw *d, int64_t at)
     case SIM_SET_RELAY:
         o->amount = between(d, 1, 3000);
         break;
+    case SIM_SET_STEERING:
     case SIM_SETTINGS:
         break;
     }
@@ -376,6 +377,8 @@ static void domain(struct draw *d, uint64_t seed, const struct sim_mix *mix)
 
 struct sim_schedule *sim_draw(uint64_t seed, const struct sim_mix *mix)
 {
+    if (mix->kind == SIM_CATS + 1)
+        return sim_cats_draw(seed, mix);
     struct draw d = {.s = sim_new_memory(sizeof *d.s)};
     struct sim_schedule *s = d.s;
 

@@ -37,14 +37,15 @@ struct options {
 
 static void usage(FILE *f)
 {
-    (void)fputs("godwit-sim [--seed N] [--count N] [--maars N] [--stations N] [--ops N]\n"
-                "           [--seconds N] [--kind dmm|pmip|mixed] [--calm] [--out DIR] [--jobs N]\n"
-                "godwit-sim --schedule FILE [--shrink]\n"
-                "godwit-sim bench [--seed N] [--runs N] [--maars N] [--stations N] [--seconds N]\n"
-                "godwit-sim scale --help\n"
-                "godwit-sim steer --help\n"
-                "  --trace prints every step; --print writes the schedule and runs nothing\n",
-                f);
+    (void)fputs(
+        "godwit-sim [--seed N] [--count N] [--maars N] [--stations N] [--ops N]\n"
+        "           [--seconds N] [--kind dmm|pmip|mixed|cats] [--calm] [--out DIR] [--jobs N]\n"
+        "godwit-sim --schedule FILE [--shrink]\n"
+        "godwit-sim bench [--seed N] [--runs N] [--maars N] [--stations N] [--seconds N]\n"
+        "godwit-sim scale --help\n"
+        "godwit-sim steer --help\n"
+        "  --trace prints every step; --print writes the schedule and runs nothing\n",
+        f);
 }
 
 static uint64_t number(const char *option, const char *text)
@@ -59,12 +60,12 @@ static uint64_t number(const char *option, const char *text)
 
 static unsigned kind(const char *text)
 {
-    static const char *const names[] = {"dmm", "pmip", "mixed"};
+    static const char *const names[] = {"dmm", "pmip", "mixed", "cats"};
 
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         if (strcmp(text, names[i]) == 0)
             return i + 1;
-    sim_refuse(NULL, "kind", text, "dmm, pmip or mixed");
+    sim_refuse(NULL, "kind", text, "dmm, pmip, mixed or cats");
 }
 
 static void parse(int argc, char **argv, struct options *o)

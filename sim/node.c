@@ -6,7 +6,7 @@
  * meanwhile (and while the process is paused) inputs wait in a bounded queue. What a full disk has
  * not taken the store tries again when it is due, and then the node wakes up as for a deadline.
  */
-#include "sim.h"
+#include "cats.h"
 
 #include <stdlib.h>
 
@@ -247,6 +247,7 @@ static void intent(struct sim_node *n, const struct gw_intent *i)
     if (i->kind == GW_INTENT_STATION_SET || i->kind == GW_INTENT_STATION_DEL)
         trace_station(n, i);
 
+    sim_cats_intent(n->sim, n, i);
     if (gw_intent_applied(&n->applied, i, err))
         answer(n,
                &(struct gw_input){.kind = GW_IN_PLANE_DONE,
@@ -623,6 +624,7 @@ void sim_node_crash(struct sim *s, struct sim_node *n, bool power)
         return;
     sim_disk_power(n->disk);
     sim_ledger_power(s, n);
+    sim_cats_power(s, n);
     if (n->plane != NULL)
         gw_native_free(n->plane);
     n->plane = NULL;

@@ -1,6 +1,7 @@
 /* run.c: one run: the schedule under faults, then healed and given time to settle, then everybody
  * leaves. The trace hash takes in every message delivered and every line of the trace.
  */
+#include "cats.h"
 #include "exam.h"
 #include "judge.h"
 
@@ -89,6 +90,7 @@ static void look(struct sim *s, struct sim_event *e)
 {
     sim_invariants(s);
     sim_count_judge(s);
+    sim_cats_look(s);
     sim_post(s, e, s->now + s->look_every);
 }
 
@@ -118,7 +120,7 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
     s->sched = sched;
     s->trace = trace;
     s->nnodes = sim_schedule_nodes(sched);
-    s->nstations = sched->stations;
+    s->nstations = sched->kind == SIM_CATS ? 0 : sched->stations;
     gw_prng_seed(&s->prng, sched->seed);
     s->normal =
         (struct sim_link){.delay = sched->delay, .jitter = sched->delay / 10, .mtu = SIM_MTU};
@@ -127,6 +129,8 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
         s->links[i] = s->normal;
     s->node = sim_new_memory(s->nnodes * sizeof *s->node);
     make_stations(s);
+    if (sched->kind == SIM_CATS)
+        sim_cats_make(s);
     sim_configure(s, roles);
     s->next_op.fire = next_op;
     s->look.fire = look;
@@ -136,6 +140,8 @@ struct sim *sim_make(struct sim_schedule *sched, const unsigned *roles, bool tra
 
 void sim_start(struct sim *s)
 {
+    if (s->cats != NULL)
+        sim_cats_start(s);
     for (size_t i = 0; i < s->nnodes; i++)
         (void)sim_node_boot(s, &s->node[i]);
     sim_post(s, &s->next_op, 0);
@@ -206,11 +212,9 @@ static void farewell(struct sim *s)
         sim_gone(s);
 }
 
-enum sim_result sim_run(struct sim *s)
+/* What a mobility domain goes through behind its schedule. */
+static void behind(struct sim *s)
 {
-    sim_count_begin(s);
-    sim_until(s, s->sched->span);
-    sim_count_end(s);
     if (!s->failed)
         sim_heal(s);
     settle(s);
@@ -224,6 +228,17 @@ enum sim_result sim_run(struct sim *s)
         talk_on(s);
     if (!s->failed)
         farewell(s);
+}
+
+enum sim_result sim_run(struct sim *s)
+{
+    sim_count_begin(s);
+    sim_until(s, s->sched->span);
+    sim_count_end(s);
+    if (s->cats == NULL)
+        behind(s);
+    else if (!s->failed)
+        sim_cats_run(s);
     if (!s->failed)
         return SIM_OK;
     return strcmp(s->invariant, "settles") == 0 ? SIM_NOT_SETTLED : SIM_BROKEN;
@@ -242,6 +257,7 @@ void sim_free(struct sim *s)
     }
     sim_cancel(s, &s->next_op);
     sim_cancel(s, &s->look);
+    sim_cats_free(s);
     for (struct sim_event *e; (e = sim_next(s, INT64_MAX)) != NULL;)
         sim_event_free(s, e); /* parcels, frames, reports, undo: the event is their head */
     sim_queue_free(&s->queue);

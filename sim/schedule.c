@@ -43,10 +43,12 @@ static const struct {
     [SIM_NOTIFY] = {"notify", "peer", MN | NODE | OTHER | FLAG},
     [SIM_FLAP] = {"flap", NULL, NODE | SPAN},
     [SIM_PART] = {"partition", "both", NODE | OTHER | SPAN | FLAG},
+    [SIM_BURST] = {"burst", NULL, MN | OTHER | SPAN | AMOUNT | MORE},
+    [SIM_INSTANCE] = {"instance", "told", MN | AMOUNT | FLAG},
 };
-static const char *const kinds[] = {"dmm", "pmip", "mixed"};
-static const char *const settings[] = {"mode",  "evict",      "previous", "idle",
-                                       "dereg", "durability", "relay",    "locals"};
+static const char *const kinds[] = {"dmm", "pmip", "mixed", "cats"};
+static const char *const settings[] = {"mode",       "evict", "previous", "idle",    "dereg",
+                                       "durability", "relay", "locals",   "steering"};
 static const char *const evicts[] = {"oldest", "idle"};
 static const char *const deregs[] = {"stop-timer", "ask"};
 static const char *const modes[] = {"proxy", "relay", "locator"};

@@ -22,6 +22,7 @@ enum sim_kind {
     SIM_DMM,   /* a CMD and MAARs (RFC 8885) */
     SIM_PMIP,  /* an LMA and MAGs (RFC 5213) */
     SIM_MIXED, /* a CMD, MAARs that are MAGs too, and an LMA: a policy says who serves whom */
+    SIM_CATS,  /* forwarders, services and their instances (cats.h); mobile nodes are clients */
 };
 
 /* What a reload changes, at every node of the domain. */
@@ -34,33 +35,37 @@ enum sim_setting {
     SIM_SET_DURABILITY, /* enum gw_durability */
     SIM_SET_RELAY,      /* ms that a relay waits for previous MAARs */
     SIM_SET_LOCALS,     /* networks behind the MAARs: 0 or 1 each */
+    SIM_SET_STEERING,   /* of services: enum gw_steer_policy */
     SIM_SETTINGS
 };
 
 enum sim_op_kind {
-    SIM_ATTACH,  /* mn, node; flag: the carrier came up with it */
-    SIM_LEAVE,   /* mn; flag: the access point says so */
-    SIM_FLOW,    /* mn, span: a packet each `amount` us from its newest address, to the server or,
-                  * other: to the network behind that node */
-    SIM_CRASH,   /* node, span: down for so long; flag: with the machine */
-    SIM_PAUSE,   /* node, span */
-    SIM_LINK,    /* node, other, span: both ways; amount: loss, more: duplicates and reordering;
-                  * rate, mtu: as they say */
-    SIM_CUT,     /* node, other, span: one way */
-    SIM_CLOCK,   /* node; amount: ms to step the wall clock by */
-    SIM_DRIFT,   /* node; amount: parts per million */
-    SIM_NOMEM,   /* node; amount: allocations refused */
-    SIM_DISK,    /* node, span: full (flag) or each commit takes amount us */
-    SIM_REPLAY,  /* amount: which of the messages seen lately */
-    SIM_HOSTILE, /* amount: which, with more deciding what is changed in it */
-    SIM_MODE,    /* amount: enum gw_cmd_mode, at node 0 */
-    SIM_POLICY,  /* mn; amount: enum gw_anchoring from now on, 0: it is denied */
-    SIM_RELOAD,  /* setting, amount */
-    SIM_REVOKE,  /* at node: of mn, amount ms kept out; flag: of all shared with other */
-    SIM_ALLOW,   /* at node: mn */
-    SIM_NOTIFY,  /* at node: mn registers anew; flag: all shared with other */
-    SIM_FLAP,    /* node, span: its access link is down, and the stations there with it */
-    SIM_PART,    /* node, other, span: from nodes (bits) to nodes (bits); flag: and back */
+    SIM_ATTACH,   /* mn, node; flag: the carrier came up with it */
+    SIM_LEAVE,    /* mn; flag: the access point says so */
+    SIM_FLOW,     /* mn, span: a packet each `amount` us from its newest address, to the server or,
+                   * other: to the network behind that node */
+    SIM_CRASH,    /* node, span: down for so long; flag: with the machine */
+    SIM_PAUSE,    /* node, span */
+    SIM_LINK,     /* node, other, span: both ways; amount: loss, more: duplicates and reordering;
+                   * rate, mtu: as they say */
+    SIM_CUT,      /* node, other, span: one way */
+    SIM_CLOCK,    /* node; amount: ms to step the wall clock by */
+    SIM_DRIFT,    /* node; amount: parts per million */
+    SIM_NOMEM,    /* node; amount: allocations refused */
+    SIM_DISK,     /* node, span: full (flag) or each commit takes amount us */
+    SIM_REPLAY,   /* amount: which of the messages seen lately */
+    SIM_HOSTILE,  /* amount: which, with more deciding what is changed in it */
+    SIM_MODE,     /* amount: enum gw_cmd_mode, at node 0 */
+    SIM_POLICY,   /* mn; amount: enum gw_anchoring from now on, 0: it is denied */
+    SIM_RELOAD,   /* setting, amount */
+    SIM_REVOKE,   /* at node: of mn, amount ms kept out; flag: of all shared with other */
+    SIM_ALLOW,    /* at node: mn */
+    SIM_NOTIFY,   /* at node: mn registers anew; flag: all shared with other */
+    SIM_FLAP,     /* node, span: its access link is down, and the stations there with it */
+    SIM_PART,     /* node, other, span: from nodes (bits) to nodes (bits); flag: and back */
+    SIM_BURST,    /* CATS: `more` flows at once to service `other`, of mn and those behind it;
+                   * amount, span: as FLOW (where `other` is the service, too) */
+    SIM_INSTANCE, /* CATS: mn; amount: enum gw_instance_state; flag: one that dies says so */
     SIM_OPS
 };
 struct sim_op {

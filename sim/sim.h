@@ -12,6 +12,7 @@
  *   settle.c    what must hold once healed    settle_pmip.c  the same, of LMA and MAGs
  *   exam.c      what must go right at once    attack.c  who means ill
  *   gone.c      nothing is left in the end
+ *   cats.h      domains of CATS
  *
  * Scenarios that are told step by step in C (tests/scenario/world.h) drive the same domain: without
  * a schedule, with sim_make, configurations of their own, sim_start and sim_until.
@@ -203,6 +204,7 @@ struct sim_settings {
     uint32_t previous;
     int64_t idle, relay;
     bool locals;
+    unsigned steering; /* enum gw_steer_policy */
 };
 /* roles: of each node; NULL: as the schedule's kind says. */
 void sim_configure(struct sim *s, const unsigned *roles);
@@ -437,6 +439,7 @@ struct sim {
     struct sim_station *station;
     struct sim_settings set;
     bool policies;                /* some stations have had a policy of their own */
+    struct sim_cats *cats;        /* cats.h; NULL: it is a domain of another kind */
     struct sim_ledger *ledger[2]; /* of the CMD, of the LMA */
     int64_t revoking;             /* until then what a peer has is being revoked */
     struct sim_link *links, normal;
@@ -504,7 +507,9 @@ enum sim_note {
     SIM_NOTE_PREFIX,
     SIM_NOTE_STATION,
     SIM_NOTE_ATTACH,
-    SIM_NOTE_LEAVE
+    SIM_NOTE_LEAVE,
+    SIM_NOTE_SERVED,
+    SIM_NOTE_TOLD
 };
 void sim_note(struct sim *s, enum sim_note what, uint64_t a, uint64_t b, uint64_t c);
 void sim_say(struct sim *s, const char *fmt, ...) GW_PRINTF(2, 3);
