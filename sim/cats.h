@@ -37,7 +37,8 @@ struct sim_cats_instance {
     int64_t takes, latency;       /* ns: the least to serve one; the average lately */
     int64_t busy[SIM_CATS_SLOTS]; /* until then */
     uint32_t in_flight;
-    uint32_t fresh; /* flows that have begun here in this window */
+    uint32_t fresh; /* flows that have begun here in this window (cats_judge.c), */
+    uint32_t then;  /* and what was in flight when it began */
     struct gw_prng r;
     struct sim_event report;
 };
@@ -88,7 +89,7 @@ struct sim_cats {
     int64_t healed; /* since then nothing goes wrong; -1: not yet */
     struct sim_event window;
     size_t top;           /* and 1, who got nearly all new flows in the last window; 0: nobody */
-    unsigned turns, full; /* windows in a row: in which that was another one; with one overrun */
+    unsigned turns, full; /* windows in a row: in which that was another; was overrun */
 };
 
 /* -- cats.c -------------------------------------------------------------------------------------

@@ -51,6 +51,24 @@ static void burst(struct draw *d)
     d->packets += o->more * (1 + (uint64_t)(o->span / 1000 / o->amount));
 }
 
+/* For some seconds new flows all the time, as many as keep some instances busy. */
+static void load(struct draw *d)
+{
+    struct sim_op o = *add(d, SIM_BURST);
+    int64_t every = between(d, 20, 200) * SIM_MS, end = o.at + between(d, 3, 10) * SIM_S;
+
+    d->s->nops--;
+    o.other = SIM_CATS_FLOWS;
+    for (; o.at < end && o.at < d->s->span; o.at += every) {
+        o.mn = (uint32_t)between(d, 0, d->s->stations);
+        o.more = (uint32_t)between(d, 1, 12);
+        o.span = between(d, 0, 500) * SIM_MS;
+        o.amount = 50000;
+        *sim_schedule_add(d->s) = o;
+        d->packets += o.more * (1 + (uint64_t)(o.span / 1000 / o.amount));
+    }
+}
+
 /* Most that die come back, and most that drain go on. */
 static void instance(struct draw *d)
 {
@@ -111,8 +129,10 @@ struct sim_schedule *sim_cats_draw(uint64_t seed, const struct sim_mix *mix)
         int64_t what = between(&d, 0, 100);
         if (what < 45)
             flow(&d);
-        else if (what < 55)
+        else if (what < 53)
             burst(&d);
+        else if (what < 55)
+            load(&d);
         else if (what < 70)
             instance(&d);
         else if (what < 73)

@@ -101,6 +101,25 @@ static void test_reports(void **unused)
     cw_free(w);
 }
 
+/* What is told once more has the age of its sample, however late that is. */
+static void test_age(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    struct world *w = usual(21);
+
+    assert_int_equal(cw_report(w, 2, 0, GW_INSTANCE_UP, 7, 4000), 0);
+    w_run(w, GW_MSEC(300));
+    uint64_t seq = cw_knows(w, 0, &a2)->v.seq;
+    assert_int_equal(cw_report(w, 2, 0, GW_INSTANCE_UP, 7, 4000), 0);
+    w_run(w, GW_SEC(4)); /* a third of a lifetime */
+    const struct gw_metric_instance *x = cw_knows(w, 0, &a2);
+    assert_true(x->v.seq != seq);
+    int64_t age = gw_time_sub(w_now_at(w, 0).mono, x->measured).ns;
+    assert_in_range(age, GW_MSEC(3900).ns, GW_MSEC(4000).ns);
+    cw_free(w);
+}
+
 /* Without samples nothing registers, and leases end; checks have to say that it is up. */
 static void test_leases(void **unused)
 {
@@ -451,6 +470,7 @@ static void test_hostile(void **unused)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_told),
     cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_age),
     cmocka_unit_test(test_leases),
     cmocka_unit_test(test_machine_dies),
     cmocka_unit_test(test_egress_restarts),

@@ -318,7 +318,6 @@ int gw_metric_say(struct gw_metric *m, const struct gw_cats_service *s,
                    ? GW_EFULL
                    : GW_ENOMEM;
     now.seq = ++m->self->seq;
-    now.age = 0;
     put(m, x, &now);
     gw_metric_news(m);
     return 0;

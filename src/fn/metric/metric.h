@@ -173,7 +173,7 @@ void gw_metric_neighbour_del(struct gw_metric *m, const struct gw_addr *a);
 /* The way to it is known to be there again, or not to be: it is asked, or given up, at once. */
 void gw_metric_neighbour_way(struct gw_metric *m, const struct gw_addr *a, bool there);
 
-/* One's own instance as it is now: v.seq and v.age are ignored; measured now. v.state GONE
+/* One's own instance as it is now; v.seq is ignored, v.age: ms since it was measured. v.state GONE
  * withdraws. 0; GW_EFULL, GW_ENOMEM, GW_EINVAL; GW_ENOENT: withdrawn and not there. */
 int gw_metric_say(struct gw_metric *m, const struct gw_cats_service *s,
                   const struct gw_cats_instance *v);

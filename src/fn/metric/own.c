@@ -78,6 +78,12 @@ static uint16_t at_most_u16(int64_t v)
     return v > UINT16_MAX ? UINT16_MAX : (uint16_t)v;
 }
 
+/* Of the sample, ms; what has none says nothing that could be old. */
+static uint16_t age(const struct gw_own *o)
+{
+    return o->at.ns == 0 ? 0 : at_most_u16(gw_time_sub(o->all->metric->now, o->at).ns / 1000000);
+}
+
 /* What it comes to, as others are told. */
 static struct gw_cats_instance value(const struct gw_own *o)
 {
@@ -141,7 +147,10 @@ static void wake(struct gw_own *o, struct gw_time at)
 static int tell(struct gw_own *o, const struct gw_cats_instance *v, struct gw_time again)
 {
     struct gw_owns *w = o->all;
-    int err = gw_metric_say(w->metric, &o->service, v);
+    struct gw_cats_instance now = *v;
+
+    now.age = age(o);
+    int err = gw_metric_say(w->metric, &o->service, &now);
 
     o->sampled = false;
     if (err != 0 && err != GW_ENOENT) { /* nobody has heard it */
