@@ -2,8 +2,9 @@
  * instances behind egresses.
  *
  * An instance serves so many packets at once; others wait for a slot, first come first served. What
- * a packet takes is drawn from its own numbers. It counts who is there and how long they were, and
- * reports both to its node, which it registers with: when it falls silent, its lease ends.
+ * a packet takes is drawn from its own numbers. It counts flows that are open and packets that are
+ * there, and how long these were, and reports that to its node, which it registers with: when it
+ * falls silent, its lease ends.
  */
 #include "cats.h"
 
@@ -11,9 +12,13 @@
 
 #define ETH        14u
 #define IP6        40u
-#define PACKET     64u /* of a client: IPv6, UDP, flow, number */
-#define ASKS       2u  /* every so manyth ingress is a D-Forwarder */
+#define PACKET     68u /* of a client: IPv6, TCP or UDP; at AT_ID flow and number */
+#define AT_ID      60u
+#define ASKS       2u /* every so manyth ingress is a D-Forwarder */
 #define UDP        17
+#define TCP        6
+#define FIN        1
+#define SYN        2
 #define NODES_MOST 3u /* that a packet passes: ingress, D-Router, egress */
 #define CS_PORT    5000
 
@@ -86,7 +91,7 @@ static struct gw_service_key service_key(size_t service)
         .cs_id = {{0x20, 0x01, 0x0d, 0xb8, 0xca, 0xfe, [15] = (uint8_t)(service + 1)}}};
 
     if (service == SIM_CATS_FLOWS) {
-        k.proto = UDP;
+        k.proto = TCP;
         k.port = CS_PORT;
     }
     return k;
@@ -151,7 +156,7 @@ static void say(struct sim *s, struct sim_cats_instance *x)
         .sample = {.instance = x->at, .csci_id = sim_cats_csci(x->index), .state = x->state}};
 
     in.sample.raw.known = 1u << GW_METRIC_IN_FLIGHT | 1u << GW_METRIC_LATENCY;
-    in.sample.raw.value[GW_METRIC_IN_FLIGHT] = x->in_flight;
+    in.sample.raw.value[GW_METRIC_IN_FLIGHT] = x->open + x->in_flight;
     in.sample.raw.value[GW_METRIC_LATENCY] = x->latency / 1000;
     if (sim_node_input(s, &s->node[x->node], &in) == 0)
         x->reported = s->now;
@@ -225,11 +230,11 @@ static void serve(struct sim *s, struct sim_cats_instance *x)
 /* -- clients ------------------------------------------------------------------------------------
  */
 
-static void write_packet(const struct sim_cats_flow *f, uint8_t frame[ETH + PACKET])
+static void write_packet(const struct sim_cats_flow *f, bool last, uint8_t frame[ETH + PACKET])
 {
     struct gw_service_key k = service_key(f->service);
     struct gw_addr src = client_addr(f->client);
-    uint16_t sport = (uint16_t)(1024 + f->id % 60000);
+    uint16_t sport = (uint16_t)(SIM_CATS_PORTS + f->id % 60000);
     const uint8_t head[ETH + 8] = {
         [0] = 2,    [6] = 2,  [12] = 0x86, [13] = 0xdd, [14] = 0x60, [19] = PACKET - IP6,
         [20] = UDP, [21] = 64};
@@ -238,14 +243,29 @@ static void write_packet(const struct sim_cats_flow *f, uint8_t frame[ETH + PACK
     memcpy(frame, head, sizeof head);
     memcpy(frame + ETH + 8, src.b, 16);
     memcpy(frame + ETH + 24, k.cs_id.b, 16);
-    uint8_t *udp = frame + ETH + IP6;
-    udp[0] = (uint8_t)(sport >> 8);
-    udp[1] = (uint8_t)sport;
-    udp[2] = CS_PORT >> 8;
-    udp[3] = CS_PORT & 0xff;
-    udp[5] = PACKET - IP6;
-    memcpy(udp + 8, &f->id, sizeof f->id);
-    memcpy(udp + 12, &f->sent, sizeof f->sent);
+    uint8_t *next = frame + ETH + IP6;
+    next[0] = (uint8_t)(sport >> 8);
+    next[1] = (uint8_t)sport;
+    next[2] = CS_PORT >> 8;
+    next[3] = CS_PORT & 0xff;
+    next[5] = PACKET - IP6; /* UDP's length, or a part of TCP's number */
+    if (k.proto == TCP) {
+        frame[ETH + 6] = TCP;
+        next[12] = 5 << 4;
+        next[13] = (uint8_t)((f->sent == 1 ? SYN : 0) | (last ? FIN : 0));
+    }
+    memcpy(frame + ETH + AT_ID, &f->id, sizeof f->id);
+    memcpy(frame + ETH + AT_ID + 4, &f->sent, sizeof f->sent);
+}
+
+/* It is open at that instance; and 1, 0: at none. */
+static void open_at(struct sim *s, struct sim_cats_flow *f, size_t instance)
+{
+    if (f->at != 0)
+        s->cats->instance[f->at - 1].open--;
+    if (instance != 0)
+        s->cats->instance[instance - 1].open++;
+    f->at = instance;
 }
 
 static void next_packet(struct sim *s, struct sim_event *e)
@@ -253,9 +273,12 @@ static void next_packet(struct sim *s, struct sim_event *e)
     struct sim_cats_flow *f = (struct sim_cats_flow *)e;
     uint8_t frame[ETH + PACKET];
 
+    f->ended = s->now + f->interval > f->until;
     f->sent++;
-    write_packet(f, frame);
-    if (s->now + f->interval <= f->until)
+    write_packet(f, f->ended, frame);
+    if (f->ended)
+        open_at(s, f, 0);
+    else
         sim_post(s, e, s->now + f->interval);
     sim_plane_frame(s, &s->node[sim_cats_home(s, f->client)], false, frame, sizeof frame, 0);
 }
@@ -301,6 +324,8 @@ static void arrived(struct sim *s, const struct sim_node *n, struct sim_cats_flo
     if (x->state == GW_INSTANCE_DEAD)
         return;
     f->served++;
+    if (!f->ended && f->at != x->index + 1)
+        open_at(s, f, x->index + 1);
     s->tally.delivered++;
     serve(s, x);
 }
@@ -316,7 +341,7 @@ bool sim_cats_frame(struct sim *s, struct sim_node *n, enum gw_reason reason, co
     if (in_len < ETH + PACKET || out_len < ETH + PACKET)
         return true;
     unchanged(s, n, in + in_len - PACKET, out + out_len - PACKET);
-    memcpy(&id, out + out_len - PACKET + IP6 + 8, sizeof id);
+    memcpy(&id, out + out_len - PACKET + AT_ID, sizeof id);
     if (hops > NODES_MOST - 1)
         sim_fail(s, "steer-loop", "%s is node %u that a packet passes", n->name, hops + 1);
     if (s->failed || id == 0 || id > s->cats->nflows)

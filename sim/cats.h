@@ -7,8 +7,8 @@
  *
  * Of n nodes the first half are ingresses, by turns a D-Router and a D-Forwarder that asks the
  * D-Router before it; the others, all D-Routers, are egresses with three instances each. The first
- * egress has clients too. There are two services: `flows`, steered by 5-tuple, whose flows may be
- * chosen for anew, and `clients`, steered by client, whose flows end with their instance.
+ * egress has clients too. There are two services: `flows`, TCP connections steered by 5-tuple that
+ * may be chosen for anew, and `clients`, UDP steered by client, which end with their instance.
  *
  * Left to others: nodes, links, faults (sim.h).
  */
@@ -22,6 +22,7 @@
 #define SIM_CATS_SERVICES   2
 #define SIM_CATS_AT         3 /* instances at an egress: two of `flows`, one of `clients` */
 #define SIM_CATS_SLOTS      16
+#define SIM_CATS_PORTS      1024        /* and its number: a flow's source port */
 #define SIM_CATS_TIMEOUT    (8 * SIM_S) /* of affinity */
 #define SIM_CATS_LEASE      (4 * SIM_S)
 #define SIM_CATS_LIFETIME_S 6 /* of a record: longer than a process is down */
@@ -36,9 +37,9 @@ struct sim_cats_instance {
     uint32_t slots;               /* packets served at once; the others wait */
     int64_t takes, latency;       /* ns: the least to serve one; the average lately */
     int64_t busy[SIM_CATS_SLOTS]; /* until then */
-    uint32_t in_flight;
-    uint32_t fresh; /* flows that have begun here in this window (cats_judge.c), */
-    uint32_t then;  /* and what was in flight when it began */
+    uint32_t open, in_flight;     /* flows; packets */
+    uint32_t fresh;               /* flows that have begun here in this window (cats_judge.c), */
+    uint32_t then;                /* and what was in flight when it began */
     struct gw_prng r;
     struct sim_event report;
 };
@@ -55,6 +56,8 @@ struct sim_bond {
 struct sim_cats_flow {
     struct sim_event event;
     uint32_t id, sent, served;
+    size_t at;  /* and 1: the instance where it is open */
+    bool ended; /* its last packet has been sent */
     size_t client, service;
     int64_t interval, until;
     struct sim_bond bond;

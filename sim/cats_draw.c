@@ -5,6 +5,7 @@
 #include "cats.h"
 
 #define PACKETS 4000 /* that clients are to send at least */
+#define LOADS   2    /* in a calm schedule, at least */
 #define DOWN    (3 * SIM_S)
 
 struct draw {
@@ -61,7 +62,7 @@ static void load(struct draw *d)
     o.other = SIM_CATS_FLOWS;
     for (; o.at < end && o.at < d->s->span; o.at += every) {
         o.mn = (uint32_t)between(d, 0, d->s->stations);
-        o.more = (uint32_t)between(d, 1, 12);
+        o.more = (uint32_t)between(d, 1, 40);
         o.span = between(d, 0, 500) * SIM_MS;
         o.amount = 50000;
         *sim_schedule_add(d->s) = o;
@@ -142,6 +143,8 @@ struct sim_schedule *sim_cats_draw(uint64_t seed, const struct sim_mix *mix)
         else if (wrong == 1)
             killed(&d);
     }
+    for (int i = 0; i < LOADS && wrong == 2 && mix->ops == 0; i++)
+        load(&d);
     while (d.packets < PACKETS && mix->ops == 0)
         flow(&d);
     for (size_t i = 0; i < s->nops; i++)

@@ -20,9 +20,11 @@
 #define PENDING (4900 * SIM_MS) /* GW_PENDING_NS, and a clock that is slow */
 #define WINDOW  SIM_S           /* twice the longest interval of reports */
 #define MOST    600             /* of 1000 new flows of a window */
+#define IDLE    4               /* so manyth part of what it serves at once is in use, at most */
 #define ENOUGH  10              /* of them, to say anything */
 #define TURNS   4
-#define FULL    2
+#define FULL    3
+#define FAIR    2 /* times the share of an instance, by what it serves at once */
 #define OVERRUN 4 /* times what an instance serves at once */
 #define OVERDUE (250 * SIM_MS)
 #define ON_WAY  (200 * SIM_MS) /* of a record, through all nodes: it does not age then */
@@ -123,7 +125,8 @@ static void synced(struct sim *s, const struct sim_node *n)
 static void mapping(struct sim *s, const struct sim_node *n, const struct gw_intent_flow *i)
 {
     const struct sim_cats_instance *x = sim_cats_by_csci(s, &i->csci_id);
-    size_t service = (size_t)i->service.cs_id.b[15] - 1, id = (size_t)i->flow.sport - 1024;
+    size_t service = (size_t)i->service.cs_id.b[15] - 1,
+           id = (size_t)i->flow.sport - SIM_CATS_PORTS;
     size_t client = (size_t)i->flow.src.b[14] << 8 | i->flow.src.b[15];
     const struct sim_bond *b = NULL;
 
@@ -257,7 +260,8 @@ static bool counts(const struct sim_cats_instance *x)
 struct share {
     uint32_t all, most; /* and who got most of them; and 1 */
     size_t who;
-    bool idle; /* somebody had nothing to do, and everybody knew him */
+    uint32_t slots; /* of all */
+    bool idle;      /* somebody had next to nothing to do, and everybody knew him */
 };
 
 static struct share share(struct sim *s)
@@ -269,43 +273,52 @@ static struct share share(struct sim *s)
         if (!counts(x))
             continue;
         r.all += x->fresh;
+        r.slots += x->slots;
         if (x->fresh > r.most) {
             r.most = x->fresh;
             r.who = i + 1;
         }
-        r.idle |= x->in_flight == 0 && x->then == 0 && s->now - x->since > LIVES;
+        r.idle |= x->in_flight * IDLE <= x->slots && x->then * IDLE <= x->slots &&
+                  s->now - x->since > LIVES;
     }
     return r;
 }
 
-/* Has been overrun since before the window, and is still. */
-static bool overrun(const struct sim_cats_instance *x)
+/* Has been overrun since before the window and is still, and got much more than its share. NULL:
+ * none has, or there was no better. */
+static const struct sim_cats_instance *overrun(const struct sim *s, const struct share *r)
 {
-    return x->then > OVERRUN * x->slots && x->in_flight > OVERRUN * x->slots;
+    for (size_t i = 0; r->idle && i < s->cats->ninstances; i++) {
+        const struct sim_cats_instance *x = &s->cats->instance[i];
+        if (counts(x) && x->then > OVERRUN * x->slots && x->in_flight > OVERRUN * x->slots &&
+            x->fresh >= ENOUGH && x->fresh * r->slots > FAIR * r->all * x->slots)
+            return x;
+    }
+    return NULL;
 }
 
 static void window(struct sim *s, struct sim_event *e)
 {
     struct sim_cats *c = s->cats;
     struct share r = share(s);
-    bool herd = r.all >= ENOUGH && r.most * 1000 >= r.all * MOST;
-    size_t now = herd ? r.who : 0;
+    const struct sim_cats_instance *x = overrun(s, &r);
+    size_t now = r.all >= ENOUGH && r.most * 1000 >= r.all * MOST ? r.who : 0;
 
     sim_post(s, e, s->now + WINDOW);
     c->turns = now != 0 && c->top != 0 && now != c->top ? c->turns + 1 : 0;
-    c->full = herd && r.idle && overrun(&c->instance[r.who - 1]) ? c->full + 1 : 0;
+    c->full = x != NULL ? c->full + 1 : 0;
     c->top = now;
-    for (size_t i = 0; i < c->ninstances; i++) {
-        c->instance[i].fresh = 0;
-        c->instance[i].then = c->instance[i].in_flight;
-    }
     if (!c->calm || s->set.steering != GW_STEER_PREQUAL)
         c->turns = c->full = 0;
     else if (c->turns >= TURNS)
         sim_fail(s, "herd", "new flows go to one instance, and then to another, %u times", TURNS);
     else if (c->full >= FULL)
-        sim_fail(s, "herd", "new flows go to instance %zu, which is overrun, and another is idle",
-                 r.who - 1);
+        sim_fail(s, "herd", "%u of %u new flows go to instance %zu, which is overrun", x->fresh,
+                 r.all, x->index);
+    for (size_t i = 0; i < c->ninstances; i++) {
+        c->instance[i].fresh = 0;
+        c->instance[i].then = c->instance[i].in_flight;
+    }
 }
 
 /* -- life ---------------------------------------------------------------------------------------
