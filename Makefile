@@ -45,10 +45,13 @@ storm: build
 steering-kills: build
 	GODWIT_KILLS=$(KILLS) GODWIT_SEED=$(SEED) /usr/bin/python3 -m pytest -q -s tests/e2e/test_steering.py -k killed
 
-# Domains under faults drawn from seeds; a failing one leaves its schedule in build/sim.
+# Domains under faults drawn from seeds, and a tenth as many of CATS; a failing one leaves its schedule in
+# build/sim.
 simulate: build
 	mkdir -p build/sim
 	build/release/bin/godwit-sim --seed $(SEED) --count $(SEEDS) --out build/sim
+	mkdir -p build/sim/cats
+	build/release/bin/godwit-sim --kind cats --seed $(SEED) --count $$(($(SEEDS) / 10 + 1)) --out build/sim/cats
 
 # Plants faults, one at a time, each of which the simulator must find (sim/canary/faults.toml).
 canary: build

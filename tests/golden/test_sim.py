@@ -17,20 +17,23 @@ def run(bin_dir, *arguments):
                           check=False)
 
 
-@pytest.mark.parametrize("seed", ["1", "2", "3"])
-def test_same_hash_everywhere(seed):
+@pytest.mark.parametrize("arguments", [["--seed", "1"], ["--seed", "2"], ["--seed", "3"],
+                                       *(["--kind", "cats", "--seed", n] for n in "123")])
+def test_same_hash_everywhere(arguments):
     builds = [ROOT / "build" / preset / "bin"
               for preset in os.environ.get("GODWIT_BUILDS", "").split()] # tools/check has made them
-    said = {str(d): run(d, "--seed", seed).stdout for d in [BIN, *builds]}
-    again = run(BIN, "--seed", seed).stdout
+    said = {str(d): run(d, *arguments).stdout for d in [BIN, *builds]}
+    again = run(BIN, *arguments).stdout
     assert "hash" in again
     assert set(said.values()) == {again}, said
 
 
-def test_schedule_written_and_read_is_the_same_run(tmp_path):
-    drawn = run(BIN, "--seed", "5", "--print").stdout
+@pytest.mark.parametrize("kind", [[], ["--kind", "cats"]])
+def test_schedule_written_and_read_is_the_same_run(tmp_path, kind):
+    drawn = run(BIN, "--seed", "5", "--print", *kind).stdout
     (tmp_path / "five.sim").write_text(drawn)
-    assert run(BIN, "--schedule", tmp_path / "five.sim").stdout == run(BIN, "--seed", "5").stdout
+    assert run(BIN, "--schedule", tmp_path / "five.sim").stdout == \
+        run(BIN, "--seed", "5", *kind).stdout
 
 
 @pytest.mark.parametrize("text, why", [

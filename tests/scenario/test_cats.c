@@ -470,7 +470,7 @@ static void test_hostile(void **unused)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_told),
     cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_age),
+    cmocka_unit_test(test_age),
     cmocka_unit_test(test_leases),
     cmocka_unit_test(test_machine_dies),
     cmocka_unit_test(test_egress_restarts),
