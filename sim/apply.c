@@ -277,14 +277,11 @@ static bool known(const struct sim *s, const struct sim_op *op)
 
 void sim_apply(struct sim *s, const struct sim_op *op)
 {
-    if (s->cats != NULL && sim_cats_apply(s, op))
-        return;
-    if (!known(s, op))
-        return; /* a shorter domain than the schedule was written for */
+    if ((s->cats != NULL && sim_cats_apply(s, op)) || !known(s, op))
+        return; /* the latter: a shorter domain than the schedule was written for */
     struct sim_station *h = &s->station[op->mn];
-    struct sim_node *n;
+    struct sim_node *n = &s->node[op->kind == SIM_PART ? 0 : op->node];
 
-    n = &s->node[op->kind == SIM_PART ? 0 : op->node];
     switch (op->kind) {
     case SIM_ATTACH:
         attach(s, h, op);
