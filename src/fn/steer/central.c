@@ -118,6 +118,17 @@ static bool counts(const struct gw_central *c, const struct view *w, bool was)
            (c->cfg->steering.model == GW_MODEL_CENTRALISED || 2 * w->fresh < w->up);
 }
 
+/* Not those that are of another service too (steer.h: a CSCI-ID is of one), which would be counted
+ * each time. */
+static void review(struct gw_central *c, const struct gw_service_key *k)
+{
+    for (const struct gw_metric_instance *x = records(c, k); x != NULL; x = x->sib_next) {
+        const struct gw_steer_instance *e = gw_table_get(&c->steer->instances, &x->v.csci_id);
+        if (e != NULL && gw_steer_same_key(&e->said.service, k))
+            gw_steer_changed(c->steer, x);
+    }
+}
+
 /* The packet path gets what is so now: weights before they are drawn by, and after. */
 static void settle(struct gw_central *c, const struct gw_cfg_service *v)
 {
@@ -133,8 +144,7 @@ static void settle(struct gw_central *c, const struct gw_cfg_service *v)
         gw_steer_say_service(c->steer, v);
     }
     if (was || s->by_share)
-        for (const struct gw_metric_instance *x = records(c, &v->key); x != NULL; x = x->sib_next)
-            gw_steer_changed(c->steer, x);
+        review(c, &v->key);
     if (!was && s->by_share)
         gw_steer_say_service(c->steer, v);
     if (was != s->by_share)
