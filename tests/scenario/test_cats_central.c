@@ -215,6 +215,26 @@ static void test_selector_dies(void **unused)
     cw_free(w);
 }
 
+/* It has started, and one of its neighbours has not told it anything yet: half of the truth is told
+ * to nobody, for five seconds. */
+static void test_starts_with_half(void **unused)
+{
+    (void)unused;
+    struct world *w = usual(GW_MODEL_CENTRALISED, 15);
+
+    w_crash(w, PS);
+    cut(w, PS, 3, true);
+    w_boot(w, PS);
+    uint64_t selections = central(w, 0)->selections;
+    w_run(w, GW_MSEC(4500));
+    assert_true(gw_table_count(&selector(w)->ingresses) > 0);
+    assert_int_equal(central(w, 0)->selections, selections);
+    w_run(w, GW_SEC(2));
+    assert_true(central(w, 0)->selections > selections);
+    assert_true(by_share(w, 0));
+    cw_free(w);
+}
+
 /* An ingress that starts again asks, and has shares soon; its flows stay. */
 static void test_ingress_restarts(void **unused)
 {
@@ -553,6 +573,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_quiet),
     cmocka_unit_test(test_ways),
     cmocka_unit_test(test_selector_dies),
+    cmocka_unit_test(test_starts_with_half),
     cmocka_unit_test(test_ingress_restarts),
     cmocka_unit_test(test_comes_and_goes),
     cmocka_unit_test(test_hybrid),
