@@ -24,8 +24,8 @@
 #define SIM_CATS_SLOTS      16
 #define SIM_CATS_PORTS      1024        /* and its number: a flow's source port */
 #define SIM_CATS_TIMEOUT    (8 * SIM_S) /* of affinity */
-#define SIM_CATS_LEASE      (4 * SIM_S)
-#define SIM_CATS_LIFETIME_S 6 /* of a record: longer than a process is down */
+#define SIM_CATS_LEASE      (6 * SIM_S)
+#define SIM_CATS_LIFETIME_S 12 /* of a record: longer than processes are down */
 enum { SIM_CATS_FLOWS, SIM_CATS_CLIENTS };
 
 struct sim_cats_instance {

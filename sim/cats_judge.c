@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define QUIET   (20 * SIM_S)    /* after the domain was healed */
-#define LIVES   (12 * SIM_S)    /* then everybody knows */
+#define LIVES   (16 * SIM_S)    /* then everybody knows */
 #define STEADY  SIM_S           /* a process that is up for so long has told what it knows */
 #define PENDING (4900 * SIM_MS) /* GW_PENDING_NS, and a clock that is slow */
 #define WINDOW  SIM_S           /* twice the longest interval of reports */
