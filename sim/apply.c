@@ -275,10 +275,8 @@ static bool known(const struct sim *s, const struct sim_op *op)
             (s->node[op->node].roles & GW_ROLES_ACCESS) != 0);
 }
 
-void sim_apply(struct sim *s, const struct sim_op *op)
+static void apply(struct sim *s, const struct sim_op *op)
 {
-    if ((s->cats != NULL && sim_cats_apply(s, op)) || !known(s, op))
-        return; /* the latter: a shorter domain than the schedule was written for */
     struct sim_station *h = &s->station[op->mn];
     struct sim_node *n = &s->node[op->kind == SIM_PART ? 0 : op->node];
 
@@ -345,4 +343,12 @@ void sim_apply(struct sim *s, const struct sim_op *op)
     case SIM_OPS:
         break;
     }
+}
+
+void sim_apply(struct sim *s, const struct sim_op *op)
+{
+    if (s->cats != NULL && sim_cats_apply(s, op))
+        return;
+    if (known(s, op)) /* else the domain is shorter than the one the schedule was written for */
+        apply(s, op);
 }

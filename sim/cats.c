@@ -19,7 +19,8 @@
 #define TCP        6
 #define FIN        1
 #define SYN        2
-#define NODES_MOST 3u /* that a packet passes: ingress, D-Router, egress */
+#define FLOWS_MAX  50000u /* of a schedule: each has a port of its own */
+#define NODES_MOST 3u     /* that a packet passes: ingress, D-Router, egress */
 #define CS_PORT    5000
 
 /* -- who is what --------------------------------------------------------------------------------
@@ -234,7 +235,7 @@ static void write_packet(const struct sim_cats_flow *f, bool last, uint8_t frame
 {
     struct gw_service_key k = service_key(f->service);
     struct gw_addr src = client_addr(f->client);
-    uint16_t sport = (uint16_t)(SIM_CATS_PORTS + f->id % 60000);
+    uint16_t sport = (uint16_t)(SIM_CATS_PORTS + f->id);
     const uint8_t head[ETH + 8] = {
         [0] = 2,    [6] = 2,  [12] = 0x86, [13] = 0xdd, [14] = 0x60, [19] = PACKET - IP6,
         [20] = UDP, [21] = 64};
@@ -376,9 +377,11 @@ bool sim_cats_apply(struct sim *s, const struct sim_op *op)
     if (op->kind == SIM_INSTANCE && op->mn < c->ninstances)
         sim_cats_change(s, &c->instance[op->mn], (enum gw_instance_state)((uint64_t)op->amount % 3),
                         op->flag);
-    for (uint32_t i = 0; op->kind == SIM_BURST && i < op->more && op->mn < c->nclients; i++)
+    for (uint32_t i = 0;
+         op->kind == SIM_BURST && i < op->more && c->nflows < FLOWS_MAX && op->mn < c->nclients;
+         i++)
         (void)sim_cats_flow(s, (op->mn + i) % c->nclients, service, op->amount * 1000, op->span);
-    if (op->kind == SIM_FLOW && op->mn < c->nclients)
+    if (op->kind == SIM_FLOW && c->nflows < FLOWS_MAX && op->mn < c->nclients)
         (void)sim_cats_flow(s, op->mn, service, op->amount * 1000, op->span);
     return op->kind == SIM_INSTANCE || op->kind == SIM_BURST || op->kind == SIM_FLOW;
 }

@@ -130,6 +130,16 @@ static void parse(int argc, char **argv, struct options *o)
     }
 }
 
+static void fits(const struct options *o)
+{
+    if (o->mix.kind != SIM_CATS + 1 ||
+        (o->mix.maars <= SIM_CATS_MAX && o->mix.stations <= SIM_CLIENTS))
+        return;
+    (void)fprintf(stderr, "godwit-sim: --kind cats has --maars %d and --stations %d at most\n",
+                  SIM_CATS_MAX, SIM_CLIENTS);
+    exit(2);
+}
+
 static struct sim_schedule *read_schedule(const char *file)
 {
     char why[256];
@@ -203,6 +213,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "steer") == 0)
         return steer_main(argc - 1, argv + 1);
     parse(argc, argv, &o);
+    fits(&o);
     if (optind < argc && strcmp(argv[optind], "bench") == 0)
         return run_bench(&o);
     if (o.schedule == NULL && o.count > 1 && !o.print && !o.shrink)

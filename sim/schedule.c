@@ -288,9 +288,15 @@ struct sim_schedule *sim_schedule_read(FILE *f, const char *file, char *why, siz
         sim_schedule_free(s);
         return NULL;
     }
-    if (s->maars > 0)
+    if (s->maars > 0 && sim_schedule_fits(s))
         return s;
-    (void)snprintf(why, size, "%s: no \"domain\" line", file);
+    if (s->maars > 0)
+        (void)snprintf(why, size,
+                       "%s: maars=%" PRIu32 " stations=%" PRIu32
+                       ": a domain of CATS has %d and %d at most",
+                       file, s->maars, s->stations, SIM_CATS_MAX, SIM_CLIENTS);
+    else
+        (void)snprintf(why, size, "%s: no \"domain\" line", file);
     sim_schedule_free(s);
     return NULL;
 }

@@ -13,6 +13,8 @@
 #include <stdio.h>
 
 #define SIM_MAARS_MAX 4000
+#define SIM_CATS_MAX  64   /* of them in a domain of CATS, */
+#define SIM_CLIENTS   1000 /* and clients there */
 #define SIM_MTU       1500 /* of links */
 #define SIM_MTU_MIN   1320 /* what links between peers must carry (plane/path.h) */
 
@@ -98,6 +100,11 @@ struct sim_schedule {
     size_t nops, size; /* in use; that there is room for */
 };
 
+/* A domain of CATS of at most that size, or of another kind. */
+static inline bool sim_schedule_fits(const struct sim_schedule *s)
+{
+    return s->kind != SIM_CATS || (s->maars <= SIM_CATS_MAX && s->stations <= SIM_CLIENTS);
+}
 /* How many nodes the domain has. */
 size_t sim_schedule_nodes(const struct sim_schedule *s);
 

@@ -43,6 +43,8 @@ def test_schedule_written_and_read_is_the_same_run(tmp_path, kind):
     ("domain maars=2 stations=1\n1.000000 attach mn=x node=1\n", ":2: \"mn=x\""),
     ("domain maars=2\n1.000000 link node=0 other=1 mtu=1319\n", ":2: \"mtu=1319\""),
     ("domain maars=2\n1.000000 link node=0 other=1 rate=0\n", ":2: \"rate=0\""),
+    ("domain kind=cats maars=65 stations=1\n", "maars=65"),
+    ("domain kind=cats maars=4\n1.000000 instance mn=0 node=1\n", ":2: \"node=1\""),
     ("domain maars=2 stations=1\n2.000000 leave mn=0\n1.000000 leave mn=0\n", ":3: \"1.000000\""),
 ])
 def test_bad_schedule_is_refused_by_line(tmp_path, text, why):
