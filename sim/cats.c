@@ -343,18 +343,20 @@ bool sim_cats_frame(struct sim *s, struct sim_node *n, enum gw_reason reason, co
         return true;
     unchanged(s, n, in + in_len - PACKET, out + out_len - PACKET);
     memcpy(&id, out + out_len - PACKET + AT_ID, sizeof id);
+    memcpy(&was, in + ETH + 24, sizeof was);
+    memcpy(&to, out + ETH + 24, sizeof to);
+    bool by_tunnel = in_len > ETH + PACKET && sim_cats_by_csci(s, &was) != NULL;
     if (hops > NODES_MOST - 1)
         sim_fail(s, "steer-loop", "%s is node %u that a packet passes", n->name, hops + 1);
+    else if (by_tunnel && reason != GW_R_SERVED)
+        sim_fail(s, "steer-loop", "%s steers what a tunnel has brought to an instance", n->name);
     if (s->failed || id == 0 || id > s->cats->nflows)
         return true;
     struct sim_cats_flow *f = s->cats->flow[id - 1];
-    memcpy(&was, in + ETH + 24, sizeof was);
-    memcpy(&to, out + ETH + 24, sizeof to);
     if (reason == GW_R_ASKED)
         return false;
     struct sim_cats_instance *x =
         reason == GW_R_STEERED ? sim_cats_by_csci(s, &to) : &s->cats->instance[out[5]];
-    bool by_tunnel = in_len > ETH + PACKET && sim_cats_by_csci(s, &was) != NULL;
     if (x == NULL || (by_tunnel && x != sim_cats_by_csci(s, &was))) {
         sim_fail(s, "affinity", "%s sends a packet to another instance than it was for", n->name);
         return true;
