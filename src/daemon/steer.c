@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "daemon/daemon.h"
 #include "daemon/json.h"
+#include "fn/steer/steer.h"
 #include "plane/serve_show.h"
 #include "sys/clock.h"
 
@@ -17,19 +18,6 @@
 
 #define FLOWS_MAX 10000 /* rows of an answer */
 
-static const char *state_name(enum gw_instance_state s)
-{
-    switch (s) {
-    case GW_INSTANCE_UP:
-        return "up";
-    case GW_INSTANCE_DRAINING:
-        return "draining";
-    case GW_INSTANCE_DEAD:
-        return "dead";
-    }
-    return "?";
-}
-
 static json_int_t ms_since(struct gw_time at, struct gw_time now)
 {
     return at.ns != 0 ? (json_int_t)((now.ns - at.ns) / 1000000) : -1;
@@ -37,12 +25,9 @@ static json_int_t ms_since(struct gw_time at, struct gw_time now)
 
 static const char *service_name(const struct gwd *d, const struct gw_service_key *k)
 {
-    for (size_t i = 0; i < d->conf->nservices; i++) {
-        const struct gw_service_key *own = &d->conf->services[i].key;
-        if (gw_addr_eq(&own->cs_id, &k->cs_id) && own->proto == k->proto && own->port == k->port)
-            return d->conf->services[i].name;
-    }
-    return "?";
+    const struct gw_cfg_service *s = gw_steer_service(d->conf, k);
+
+    return s != NULL ? s->name : "?";
 }
 
 static void put_count(json_t *row, const char *packets, const char *octets,
@@ -216,12 +201,12 @@ static json_t *candidate_row(const struct gw_why_candidate *c)
     char csci_id[GW_TEXT_MAX], egress[GW_TEXT_MAX];
     return json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "csci_id", gw_fmt_addr(&c->csci_id, csci_id), "egress",
-                     gw_fmt_addr(&c->egress, egress), "state", state_name(c->state), "usable",
-                     c->usable, "hot", c->hot, "completion_us", (json_int_t)c->completion_us,
-                     "path_us", (json_int_t)c->path_us, "service_us", (json_int_t)c->service_us,
-                     "load_of_16", (json_int_t)c->load, "slots", (json_int_t)c->slots,
-                     "own_in_flight", (json_int_t)c->own, "errors_of_1024", (json_int_t)c->errors,
-                     "weight", (json_int_t)c->weight, "age_ms",
+                     gw_fmt_addr(&c->egress, egress), "state", gw_steer_state_name(c->state),
+                     "usable", c->usable, "hot", c->hot, "completion_us",
+                     (json_int_t)c->completion_us, "path_us", (json_int_t)c->path_us, "service_us",
+                     (json_int_t)c->service_us, "load_of_16", (json_int_t)c->load, "slots",
+                     (json_int_t)c->slots, "own_in_flight", (json_int_t)c->own, "errors_of_1024",
+                     (json_int_t)c->errors, "weight", (json_int_t)c->weight, "age_ms",
                      c->age_ms != UINT32_MAX ? (json_int_t)c->age_ms : (json_int_t)-1);
 }
 

@@ -29,19 +29,6 @@ static const char *model_name(enum gw_steer_model m)
     return "?";
 }
 
-static const char *state_name(enum gw_instance_state s)
-{
-    switch (s) {
-    case GW_INSTANCE_UP:
-        return "up";
-    case GW_INSTANCE_DRAINING:
-        return "draining";
-    case GW_INSTANCE_DEAD:
-        return "dead";
-    }
-    return "?";
-}
-
 static void key(struct gw_emit *e, const struct gw_addr *cs_id, uint8_t proto, uint16_t port)
 {
     gw_emit_addr(e, "cs_id", cs_id);
@@ -200,7 +187,7 @@ static void show_candidates(const struct gw_node *n, struct gw_emit *e, struct g
         gw_emit_addr(e, "csci_id", &c->csci_id);
         gw_emit_addr(e, "egress", &c->egress);
         gw_emit_bool(e, "here", c->here);
-        gw_emit_str(e, "state", state_name(c->state));
+        gw_emit_str(e, "state", gw_steer_state_name(c->state));
         gw_emit_num(e, "path_us", c->path_us);
         gw_emit_num(e, "service_us", c->service_us);
         gw_emit_num(e, "load_of_16", c->load);

@@ -76,6 +76,19 @@ const struct gw_cfg_service *gw_steer_service(const struct gw_config *c,
     return NULL;
 }
 
+const char *gw_steer_state_name(enum gw_instance_state s)
+{
+    switch (s) {
+    case GW_INSTANCE_UP:
+        return "up";
+    case GW_INSTANCE_DRAINING:
+        return "draining";
+    case GW_INSTANCE_DEAD:
+        return "dead";
+    }
+    return "?";
+}
+
 /* A D-Forwarder that is no D-Router. */
 static bool asks(const struct gw_steer *s)
 {

@@ -115,6 +115,7 @@ bool gw_steer_measured(const struct gw_cats_instance *v); /* or is nothing of it
 /* The configured service; NULL: none. */
 const struct gw_cfg_service *gw_steer_service(const struct gw_config *c,
                                               const struct gw_service_key *k);
+const char *gw_steer_state_name(enum gw_instance_state s); /* "draining" */
 static inline struct gw_cats_service gw_steer_cats_key(const struct gw_service_key *k)
 {
     return (struct gw_cats_service){.cs_id = k->cs_id, .proto = k->proto, .port = k->port};
