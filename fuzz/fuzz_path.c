@@ -164,6 +164,9 @@ static void set(struct run *x, enum gw_intent_kind kind)
     case GW_INTENT_FLOW_DEL:
         in.flow = any_flow(r);
         break;
+    case GW_INTENT_HOLD_SET:
+    case GW_INTENT_HOLD_DEL:
+    case GW_INTENT_MARK:
     case GW_INTENT_SYNC:
     case GW_INTENT_SERVE_SYNC:
         gw_native_restart(x->n);

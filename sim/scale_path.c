@@ -255,6 +255,9 @@ void scale_path_apply(struct scale_node *n, const struct gw_intent *i)
     case GW_INTENT_INSTANCE_DEL:
     case GW_INTENT_FLOW_SET:
     case GW_INTENT_FLOW_DEL:
+    case GW_INTENT_HOLD_SET:
+    case GW_INTENT_HOLD_DEL:
+    case GW_INTENT_MARK:
     case GW_INTENT_SYNC:
     case GW_INTENT_SERVE_SYNC:
         break;

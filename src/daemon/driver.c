@@ -116,6 +116,8 @@ static void carry_out(struct gwd *d, const struct gw_action *act)
     case GW_ACT_SEND_STAMP:
         gwd_stamp_send(d, act);
         break;
+    case GW_ACT_TRANSFER:
+        break;
     }
 }
 

@@ -240,6 +240,10 @@ int gw_attach_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_STAMP:
     case GW_IN_REPORT:
     case GW_IN_MISS:
+    case GW_IN_FLOW:
+    case GW_IN_MARKED:
+    case GW_IN_HINT:
+    case GW_IN_TRANSFER:
         break;
     }
     return GW_EINVAL;

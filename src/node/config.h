@@ -21,10 +21,11 @@ enum gw_role {
     GW_ROLE_LMA = 1u << 2,
     GW_ROLE_MAG = 1u << 3,
     /* CATS (RFC 10053) */
-    GW_ROLE_D_ROUTER = 1u << 4,      /* forwarder with C-PS and C-TC: ingress and egress */
-    GW_ROLE_D_FORWARDER = 1u << 5,   /* C-TC only: asks its D-Router on a miss; egress too */
-    GW_ROLE_METRIC_AGENT = 1u << 6,  /* C-SMA of its own, at the instances' host */
-    GW_ROLE_PATH_SELECTOR = 1u << 7, /* C-PS of its own: answers and pushes */
+    GW_ROLE_D_ROUTER = 1u << 4,        /* forwarder with C-PS and C-TC: ingress and egress */
+    GW_ROLE_D_FORWARDER = 1u << 5,     /* C-TC only: asks its D-Router on a miss; egress too */
+    GW_ROLE_METRIC_AGENT = 1u << 6,    /* C-SMA of its own, at the instances' host */
+    GW_ROLE_PATH_SELECTOR = 1u << 7,   /* C-PS of its own: answers and pushes */
+    GW_ROLE_LOCATION_SERVER = 1u << 8, /* knows at which ingress clients have flows */
 };
 #define GW_ROLES_STEERING ((unsigned)(GW_ROLE_D_ROUTER | GW_ROLE_D_FORWARDER))
 #define GW_ROLES_CATS                                                           \
@@ -59,11 +60,13 @@ struct gw_cfg_peer {
     unsigned roles; /* enum gw_role it may act in */
     size_t npools;  /* the prefixes it may anchor; 0 for a CMD */
     struct gw_prefix *pools;
-    size_t nnodes;      /* whom it may register; 0: everybody */
-    const char **nodes; /* globs over gw_fmt_mnid */
-    bool esp;           /* signalling is under IPsec, which the kernel must ask for */
-    bool bulk;          /* it may revoke all its sessions in one message (RFC 5846 §13) */
-    size_t nkeys;       /* up to GW_PEER_KEYS, the first signs; 0: no MAC, only with esp */
+    size_t nnodes;               /* whom it may register; 0: everybody */
+    const char **nodes;          /* globs over gw_fmt_mnid */
+    bool esp;                    /* signalling is under IPsec, which the kernel must ask for */
+    bool placed;                 /* `latitude` and `longitude` are of its access point */
+    int32_t latitude, longitude; /* 1/10^7 degree */
+    bool bulk;                   /* it may revoke all its sessions in one message (RFC 5846 §13) */
+    size_t nkeys;                /* up to GW_PEER_KEYS, the first signs; 0: no MAC, only with esp */
     struct gw_key keys[GW_PEER_KEYS];
 };
 
@@ -196,6 +199,14 @@ struct gw_cfg_service {
     uint32_t policy;                                 /* enum gw_steer_policy */
     struct gw_steer_rule rule;                       /* interval_ms as that of the reports */
     uint32_t max_age_ms, blur, error_limit, lasting; /* as in struct gw_t_service */
+    struct {                                         /* while a client moves (doc/handover.md) */
+        bool continuity;     /* its flows go on behind the next ingress; else they end */
+        uint32_t packets;    /* kept back for a client, in each direction; 0: none */
+        uint32_t octets;     /* likewise */
+        struct gw_time most; /* for so long at most */
+        bool in_order;       /* the direct path waits for the marker of the old one, `most` long */
+        bool switches;       /* transactions may move to another instance (figure 3) */
+    } handover;
 };
 
 enum gw_health { GW_HEALTH_NONE, GW_HEALTH_TCP, GW_HEALTH_HTTP, GW_HEALTH_REPORT };
@@ -247,6 +258,39 @@ struct gw_cfg_steering {
     const char *bird_socket;  /* where BIRD is told which services have an instance; NULL: none */
 };
 
+/* Handover of clients between ingresses (CATS mobility draft). */
+enum gw_find { /* how a new ingress finds the old one; the first answer counts */
+               GW_FIND_SERVER = 1u << 0, /* asks the location server */
+               GW_FIND_PLAN = 1u << 1,   /* whose pool the client's address is from */
+};
+struct gw_cfg_handover {
+    bool on;
+    unsigned find;                  /* enum gw_find */
+    struct gw_addr location_server; /* zero: none */
+    size_t nneighbours;             /* candidates of each client that is about to move */
+    struct gw_addr *neighbours;     /* peers */
+    bool tokens;                    /* an egress believes an indication only with a token */
+    bool placed;                    /* where this node's access point is */
+    int32_t latitude, longitude;    /* 1/10^7 degree */
+    struct gw_time horizon;         /* a position feed is extrapolated so far */
+    uint32_t nearest;               /* candidates by position, at most */
+    int32_t weak_dbm;               /* a station that is heard weaker is about to leave */
+    struct gw_time candidate;       /* unused, a candidate's state goes after this */
+    struct gw_time binding;         /* lifetime of what an indication makes */
+    uint32_t retries;             /* of a message without answer; first after timers.initial_ack */
+    uint32_t clients, candidates; /* limits */
+    uint32_t flows;               /* of one client, limit */
+    struct {                      /* transactions to a better instance (figure 3) */
+        uint32_t gain;            /* 1/1000: only when so much better for the expected rest */
+        struct gw_time again;     /* not again for a client within this */
+        struct gw_time rest;      /* expected, of a transaction that does not say */
+        struct gw_time most;      /* a transfer takes at most this; then the old one goes on */
+        uint32_t octets;          /* of state, limit */
+        uint16_t port;            /* TLS of transfers; 0: none are done */
+        const char *certificate, *key, *authority; /* PEM files */
+    } transfer;
+};
+
 enum gw_on_stop { GW_STOP_LEAVE, GW_STOP_REMOVE };
 /* When an acknowledgement leaves: at once; when the record survives the process; when it survives
  * a power failure. */
@@ -289,6 +333,7 @@ struct gw_config {
     size_t ninstances;
     struct gw_cfg_instance *instances;
     struct gw_cfg_steering steering;
+    struct gw_cfg_handover handover;
     struct {
         const char *control_socket; /* Unix socket of `godwit` */
         const char *state_dir;      /* LMDB */

@@ -297,6 +297,10 @@ static int access_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_STAMP:
     case GW_IN_REPORT:
     case GW_IN_MISS:
+    case GW_IN_FLOW:
+    case GW_IN_MARKED:
+    case GW_IN_HINT:
+    case GW_IN_TRANSFER:
         break;
     }
     return GW_EINVAL;
@@ -331,6 +335,11 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_REPORT:
     case GW_IN_MISS:
         return gw_steering_input(n, in);
+    case GW_IN_FLOW:
+    case GW_IN_MARKED:
+    case GW_IN_HINT:
+    case GW_IN_TRANSFER:
+        return GW_EINVAL;
     }
     unsigned may =
         in->kind == GW_IN_PLANE_DONE ? GW_ROLES_FORWARDING | GW_ROLES_STEERING : GW_ROLES_ACCESS;

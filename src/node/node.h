@@ -13,6 +13,8 @@
 
 #include "base/emit.h"
 #include "base/log.h"
+#include "fn/handover/handover.h"
+#include "fn/handover/transfer.h"
 #include "fn/metric/own.h"
 #include "node/config.h"
 #include "plane/intent.h"
@@ -50,6 +52,10 @@ enum gw_input_kind {
     GW_IN_STAMP,      /* a packet of STAMP (UDP) */
     GW_IN_REPORT,     /* what is known of an instance that this node speaks for */
     GW_IN_MISS,       /* D-Router: a flow of a D-Forwarder has been chosen for */
+    GW_IN_FLOW,       /* a station's flow of a service: begun, going on, ended */
+    GW_IN_MARKED,     /* an end-of-path marker has come */
+    GW_IN_HINT,       /* a station here may be about to move */
+    GW_IN_TRANSFER,   /* the driver's part of a transaction's move has got somewhere */
 };
 
 struct gw_input {
@@ -110,6 +116,10 @@ struct gw_input {
         } stamp;
         struct gw_sample sample; /* GW_IN_REPORT; fn/metric/own.h */
         struct gw_miss miss;
+        struct gw_flow_use flow;
+        struct gw_marked marked;
+        struct gw_hint hint;                  /* fn/handover/handover.h */
+        struct gw_transfer_progress transfer; /* fn/handover/transfer.h */
     };
 };
 
@@ -122,6 +132,7 @@ enum gw_action_kind {
     GW_ACT_USE,           /* read from the packet path when `use` last carried a packet */
     GW_ACT_PARAM_PROBLEM, /* ICMPv6 Parameter Problem code 0 about an MH (RFC 6275 §9.2) */
     GW_ACT_SEND_STAMP,    /* from this node's address, hop limit 255 */
+    GW_ACT_TRANSFER,      /* what an egress's driver does of a transaction's move */
 };
 struct gw_action {
     enum gw_action_kind kind;
@@ -149,6 +160,7 @@ struct gw_action {
             const uint8_t *data; /* the offending MH */
             size_t len;
         } problem;
+        struct gw_transfer_step transfer;
         struct {
             struct gw_addr to;
             uint16_t port;
@@ -213,6 +225,11 @@ enum gw_show {
     GW_SHOW_CANDIDATES, /* as the choice sees them; the driver adds what the packet path counts */
     GW_SHOW_PATHS,
     GW_SHOW_SELECTIONS, /* a path selector's shares, for each ingress */
+    GW_SHOW_CLIENTS,    /* of services, with continuity: here, come, gone; bindings at an egress */
+    GW_SHOW_EXPECTED,   /* clients that other ingresses said may come (candidates) */
+    GW_SHOW_LOCATIONS,  /* a location server's */
+    GW_SHOW_TRANSFERS,
+    GW_SHOW_LADDER, /* events of handovers, oldest first: struct gw_handover_event */
 };
 /* Emits one array member per row (objects; the caller has begun the array), or for counters one
  * object of numbers. */

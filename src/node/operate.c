@@ -142,6 +142,7 @@ static uint8_t obey(struct gw_node *n, struct gw_peer *p, enum gw_role as, struc
     case GW_ROLE_D_FORWARDER:
     case GW_ROLE_METRIC_AGENT:
     case GW_ROLE_PATH_SELECTOR:
+    case GW_ROLE_LOCATION_SERVER:
         break;
     }
     return GW_BRA_FUNCTION_UNSUPPORTED; /* a MAAR de-registers a mobile node */

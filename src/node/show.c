@@ -422,5 +422,11 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
     case GW_SHOW_SELECTIONS:
         gw_steering_show(n, what, e, now);
         break;
+    case GW_SHOW_CLIENTS:
+    case GW_SHOW_EXPECTED:
+    case GW_SHOW_LOCATIONS:
+    case GW_SHOW_TRANSFERS:
+    case GW_SHOW_LADDER:
+        break;
     }
 }

@@ -439,6 +439,17 @@ int gw_steering_message(struct gw_node *n, struct gw_peer *p)
         return for_selector(x, p);
     case GW_CATS_TRACE:
     case GW_CATS_TRACE_REPLY:
+    case GW_CATS_MOVE_ACK:
+    case GW_CATS_LOCATE:
+    case GW_CATS_WHERE:
+    case GW_CATS_LOCATED:
+    case GW_CATS_SWITCH_QUERY:
+    case GW_CATS_SWITCH_ANSWER:
+    case GW_CATS_TRANSFER_REQUEST:
+    case GW_CATS_TRANSFER_NOTICE:
+    case GW_CATS_TRANSFER_CONFIRM:
+    case GW_CATS_TRANSFER_DONE:
+    case GW_CATS_TRANSFER_ACK:
         break;
     }
     n->lm.count[GW_CNT_IGNORED]++;

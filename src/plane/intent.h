@@ -37,6 +37,10 @@ enum gw_intent_kind {
     GW_INTENT_INSTANCE_DEL, /* its flows are as those of a dead one */
     GW_INTENT_FLOW_SET, /* of a service that was set: this flow goes to that instance (set too) */
     GW_INTENT_FLOW_DEL, /* its next packet is as that of a new one; no SYNC touches flows */
+    /* While a client moves; nothing of these outlives the driver, and no SYNC touches them. */
+    GW_INTENT_HOLD_SET, /* key: prefix, up, from. Packets are kept back, in order */
+    GW_INTENT_HOLD_DEL, /* they go on, in order and before what comes, as the tables say now */
+    GW_INTENT_MARK,     /* an end-of-path marker goes to the prefix as the tables say now */
     /* All that is wanted has been said since start: what was not named is removed, but for services
      * and instances: others have to tell of them first. */
     GW_INTENT_SYNC,
@@ -75,6 +79,7 @@ struct gw_intent_service {
     enum gw_affinity affinity;
     struct gw_time timeout; /* of a flow without packets */
     bool reselect;          /* flows of a dead instance go to another one; else they are reset */
+    bool tell;              /* struct gw_flow_use is wanted of it */
     /* Who chooses instead of this node, which is a D-Forwarder then: a D-Router, a peer. A flow
      * without entry goes there, marked as a miss, and has none here until FLOW_SET. Zero: here. */
     struct gw_addr ask;
@@ -103,6 +108,35 @@ struct gw_intent_flow {
     struct gw_flow_id flow;
     struct gw_addr csci_id;
     struct gw_time now; /* monotonic; the flow's timeout begins */
+};
+
+/* Packets of a client that moves: up: its own to services that it has no flow of; else those to it,
+ * out of the tunnels of `from`, or, zero, all. */
+struct gw_intent_hold {
+    struct gw_prefix prefix;
+    bool up;
+    struct gw_addr from;
+    uint32_t packets, octets; /* more are dropped and counted, the newest first */
+    bool drop;                /* DEL: they go nowhere */
+};
+/* In-band, behind all that went to the prefix before it: what comes from this node on that path
+ * has ended. Who gets it reports it (struct gw_marked) and passes it to nobody. */
+struct gw_intent_mark {
+    struct gw_prefix prefix;
+    uint32_t generation; /* of the handover */
+};
+struct gw_marked {
+    struct gw_prefix prefix;
+    struct gw_addr by; /* who made it */
+    uint32_t generation;
+};
+/* A driver reports of services with `tell` what a station here uses: when a flow begins, every
+ * quarter of its service's timeout while it has packets, and when a TCP connection ends. */
+struct gw_flow_use {
+    struct gw_service_key service;
+    struct gw_flow_id flow;
+    struct gw_addr csci_id;
+    bool ended;
 };
 
 /* What a driver reports, too: this D-Router chose for a D-Forwarder, which is to be told (MAPPING).
@@ -149,6 +183,8 @@ struct gw_intent {
         struct gw_intent_service service;
         struct gw_intent_instance instance;
         struct gw_intent_flow flow;
+        struct gw_intent_hold hold;
+        struct gw_intent_mark mark;
     };
 };
 

@@ -419,6 +419,10 @@ int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
     case GW_INTENT_FLOW_SET:
     case GW_INTENT_FLOW_DEL:
         return serve_apply(n, in);
+    case GW_INTENT_HOLD_SET:
+    case GW_INTENT_HOLD_DEL:
+    case GW_INTENT_MARK:
+        return GW_EINVAL;
     case GW_INTENT_SYNC:
         clear(n, true);
         return GW_OK;

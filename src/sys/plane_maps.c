@@ -356,6 +356,10 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
     case GW_INTENT_FLOW_SET:
     case GW_INTENT_FLOW_DEL:
         return gw_bpf_flow_apply(b, in);
+    case GW_INTENT_HOLD_SET:
+    case GW_INTENT_HOLD_DEL:
+    case GW_INTENT_MARK:
+        return GW_EINVAL;
     case GW_INTENT_SYNC:
         return sync(b);
     case GW_INTENT_SERVE_SYNC:

@@ -22,6 +22,20 @@ enum gw_cats_type {
     GW_CATS_PATHS = 7,     /* C-NMA to central C-PS: path metrics; acknowledged */
     GW_CATS_TRACE = 8,     /* to an egress, about a service: answer with the way taken */
     GW_CATS_TRACE_REPLY = 9,
+    /* Handover of clients (doc/handover.md); its notification, request and indication are PBUs and
+     * PBAs with C. */
+    GW_CATS_MOVE_ACK = 10, /* of a notification or an indication with that sequence number */
+    GW_CATS_LOCATE = 11,   /* ingress to location server: a client is here; acknowledged */
+    GW_CATS_WHERE = 12,    /* ingress to location server: where has it been? */
+    GW_CATS_LOCATED = 13,  /* its answer */
+    /* Figure 3 of the CATS mobility draft. */
+    GW_CATS_SWITCH_QUERY = 14,     /* new ingress to C-PS: is there a better instance by now? */
+    GW_CATS_SWITCH_ANSWER = 15,    /* its response */
+    GW_CATS_TRANSFER_REQUEST = 16, /* new ingress to old egress; acknowledged by a confirmation */
+    GW_CATS_TRANSFER_NOTICE = 17,  /* new ingress to new egress: expect it; acknowledged */
+    GW_CATS_TRANSFER_CONFIRM = 18, /* old egress to new ingress: it is over there, or why not */
+    GW_CATS_TRANSFER_DONE = 19,    /* new egress to new ingress: the new instance has taken over */
+    GW_CATS_TRANSFER_ACK = 20,     /* of any of these */
 };
 enum gw_cats_flag {
     GW_CATS_WANTS_DIGEST = 0x8000, /* DIGEST: answer with yours */
@@ -40,6 +54,9 @@ enum gw_cats_item_type {
     GW_CATS_PATH = 7,
     GW_CATS_METRIC = 8, /* a raw (L0) metric of the instance before it, for people and policies */
     GW_CATS_HOP = 9,
+    GW_CATS_MOVE = 10,        /* about the client before it: which of its handovers this is */
+    GW_CATS_TOKEN = 11,       /* by whom an egress may be told that this client has moved */
+    GW_CATS_TRANSACTION = 12, /* which one; the service, flows and choices behind it are its */
 };
 
 /* A service: CS-ID, with protocol and port 0 for all. */
@@ -128,6 +145,31 @@ struct gw_cats_hop {
     uint64_t rx, tx; /* packets of the service so far */
 };
 
+enum gw_cats_move_flag {
+    GW_CATS_MOVE_CONTINUES = 0x80, /* it has flows that must go on; without: it needs nothing */
+    GW_CATS_MOVE_BUFFERED = 0x40,  /* the sender keeps packets back until the indication */
+    GW_CATS_MOVE_MARKS = 0x20,     /* an end-of-path marker follows on the old path */
+};
+struct gw_cats_move {
+    uint8_t flags;       /* enum gw_cats_move_flag */
+    uint32_t generation; /* one more at each ingress; the later one counts (RFC 1982) */
+};
+/* Made by the old ingress for one new ingress and one egress, with the key that it shares with the
+ * egress; the new ingress hands it on in its indication. */
+#define GW_CATS_TOKEN_MAC 16
+struct gw_cats_token {
+    struct gw_addr egress;
+    uint32_t spi;    /* of the key */
+    uint32_t expiry; /* seconds of the Unix epoch, modulo 2^32 */
+    uint8_t mac[GW_CATS_TOKEN_MAC];
+};
+struct gw_cats_transaction {
+    uint64_t id;    /* the new ingress's choice */
+    uint8_t code;   /* enum gw_transfer_code of fn/handover/transfer.h; 0: fine so far */
+    uint32_t size;  /* octets of state; 0: not known */
+    uint32_t moved; /* of them so far */
+};
+
 struct gw_cats_item {
     uint8_t type; /* enum gw_cats_item_type */
     union {
@@ -140,6 +182,9 @@ struct gw_cats_item {
         struct gw_cats_path path;
         struct gw_cats_metric metric;
         struct gw_cats_hop hop;
+        struct gw_cats_move move;
+        struct gw_cats_token token;
+        struct gw_cats_transaction transaction;
     };
 };
 
