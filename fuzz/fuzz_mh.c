@@ -1,11 +1,13 @@
 /* fuzz_mh.c: any octets as a Mobility Header. What the parser takes, the writer writes, and the
- * parser reads back as the same message; writing that once more gives the same octets. The first
+ * parser reads back as the same message; writing that once more gives the same octets. So do the
+ * items of CATS, as far as they are known. The first
  * octet chooses the profile and whether the checksum is made right before parsing.
  */
 #include <stdlib.h>
 
 #include "../tests/unit/wire/mh_tools.h"
 #include "wire/auth.h"
+#include "wire/cats.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,6 +42,26 @@ static void round_trip(const struct gw_mh_codec *codec, const struct gw_mh *m, s
     demand(memcmp(once, twice, (size_t)len) == 0);
 }
 
+static void items(const struct gw_mh *m)
+{
+    static struct gw_mh once, twice;
+    static struct gw_cats_buf a, b;
+    struct gw_cats_item item;
+    size_t it = 0;
+
+    gw_cats_begin(&once, &a, GW_CATS_UPDATE, 0, 1);
+    gw_cats_begin(&twice, &b, GW_CATS_UPDATE, 0, 1);
+    while (gw_cats_next(m, &it, &item) == 1 && gw_cats_add(&once, &a, &item) == 0) {
+        size_t last = once.nopts - 1u;
+        demand(gw_cats_next(&once, &last, &item) == 1);
+        demand(gw_cats_add(&twice, &b, &item) == 0);
+    }
+    demand(once.nopts == twice.nopts && a.used == b.used);
+    for (size_t i = 0; i < once.nopts; i++)
+        demand(once.opt[i].raw.len == twice.opt[i].raw.len &&
+               memcmp(once.opt[i].raw.data, twice.opt[i].raw.data, once.opt[i].raw.len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct gw_key key = {256, GW_AUTH_HMAC_SHA256_128, 5, "first"};
@@ -58,5 +80,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     demand(gw_mh_check_auth(&sample_addrs, &m, data, size, &key, 1) <= 0);
     round_trip(codec, &m, size);
+    items(&m);
     return 0;
 }

@@ -2,8 +2,9 @@
 
 It stands in front of Wireshark's own dissector of IPv6 next header 135, lets it do its work, and adds
 a tree of its own with fields `godwit.*`: the flags S and D (RFC 8885 section 4.1 and 4.2), C and N of the
-CATS mobility draft, options 65 to 70 and the draft's two, authentication and Mesg-ID (RFC 4285), and
-Update Notifications (RFC 7077). Localized Routing messages (RFC 6705) it reads alone, because
+CATS mobility draft, options 65 to 70 and the draft's two, authentication and Mesg-ID (RFC 4285),
+Godwit's CATS control messages with their items (doc/cats.md), and Update Notifications (RFC 7077). A PBU
+or PBA with C is named by what the draft calls it: notification, request, indication. Localized Routing messages (RFC 6705) it reads alone, because
 Wireshark 4.0 takes their fields two octets too early. It checks the checksum, and what is malformed
 gets an expert mark. What other messages carry (RFC 6275's own, Heartbeat, revocation) is Wireshark's.
 
@@ -35,9 +36,20 @@ local types = {[BU] = "Binding Update", [BA] = "Binding Acknowledgement", [BE] =
                [REVOCATION] = "Binding Revocation", [LRI] = "Localized Routing Initiation",
                [LRA] = "Localized Routing Acknowledgment", [UPN] = "Update Notification",
                [UPA] = "Update Notification Acknowledgement"}
+local EXPERIMENT, VERSION = 0x4757, 1 -- of doc/cats.md
+local subtypes = {
+    [1] = "update", [2] = "ack", [3] = "digest", [4] = "mapping", [5] = "selection", [6] = "query",
+    [7] = "paths", [8] = "trace", [9] = "trace-reply", [10] = "move-ack", [11] = "locate",
+    [12] = "where", [13] = "located", [14] = "switch-query", [15] = "switch-answer",
+    [16] = "transfer-request", [17] = "transfer-notice", [18] = "transfer-confirm",
+    [19] = "transfer-done", [20] = "transfer-ack"}
+local states = {[1] = "up", [2] = "draining", [3] = "gone"}
+local transfer_codes = {
+    [0] = "fine", [1] = "unknown", [2] = "denied", [3] = "no export", [4] = "too large",
+    [5] = "unreachable", [6] = "no import", [7] = "timeout", [8] = "resources", [9] = "ended"}
 -- Where the options of a type begin; a type that is not here has none, or they are Wireshark's alone.
 local options_at = {[BU] = 12, [BA] = 12, [BE] = 24, [HEARTBEAT] = 12, [REVOCATION] = 12,
-                    [LRI] = 12, [LRA] = 12, [UPN] = 12, [UPA] = 12}
+                    [LRI] = 12, [LRA] = 12, [UPN] = 12, [UPA] = 12, [EXPERIMENTAL] = 16}
 local statuses = {
     [0] = "accepted", [1] = "accepted but prefix discovery necessary", [128] = "reason unspecified",
     [129] = "administratively prohibited", [130] = "insufficient resources",
@@ -125,6 +137,72 @@ field("auth.spi", ProtoField.uint32, "SPI")
 field("auth.mac", ProtoField.bytes, "Authenticator")
 field("cats.client", ProtoField.ipv6, "Client node address")
 field("cats.address", ProtoField.ipv6, "Address")
+field("message", ProtoField.string, "Message") -- of CATS
+field("cats.subtype", ProtoField.uint8, "Sub-type", base.DEC, subtypes)
+field("cats.flags", ProtoField.uint16, "Flags", base.HEX)
+field("item", ProtoField.uint8, "Item")
+
+-- Items: {name, {field, octets, title}...}; one octet is a number, and so on; 16 are an address; without
+-- a title it is reserved. What is behind the fields is of a later version.
+local ANY = {[0] = "any"}
+local items = {
+    [1] = {"origin", {false, 1}, {"epoch", 4, "Epoch"}, {"upto", 4, "Up to"},
+           {"address", 16, "Origin"}, {"from", 4, "From"}, {"complete", 1, "Flags (0x80 complete)"}},
+    [2] = {"service", {"protocol", 1, "Protocol", ANY}, {"port", 2, "Port"},
+           {"cs_id", 16, "CS-ID"}},
+    [3] = {"instance", {"state", 1, "State (0x80 egress follows)"}, {"change", 4, "Change"},
+           {"score", 1, "Score"}, {"computing", 1, "Computing"},
+           {"communication", 1, "Communication"}, {"service", 1, "Service"},
+           {"weight", 2, "Weight"}, {"lifetime", 2, "Lifetime in seconds"},
+           {"age", 2, "Age in ms"}, {"slots", 2, "Slots"}, {"latency", 4, "Latency in us"},
+           {"in_flight", 4, "In flight"}, {"errors", 4, "Errors of 10 000"},
+           {"csci_id", 16, "CSCI-ID"}},
+    [4] = {"vector", {"direct", 1, "Flags (0x80 direct)"}, {"epoch", 4, "Epoch"},
+           {"upto", 4, "Up to"}, {"address", 16, "Origin"}},
+    [5] = {"flow", {"affinity", 1, "Affinity", {"5-tuple", "3-tuple", "client"}},
+           {"protocol", 1, "Protocol"}, {"sport", 2, "Source port"},
+           {"dport", 2, "Destination port"}, {"src", 16, "Source"}, {"dst", 16, "Destination"}},
+    [6] = {"choice", {"code", 1, "Code", {"chosen", "replaced", "unreachable"}},
+           {"score", 1, "Score"}, {"share", 2, "Share of 65 535"},
+           {"lifetime", 2, "Lifetime in seconds"}, {"csci_id", 16, "CSCI-ID"},
+           {"egress", 16, "Egress"}},
+    [7] = {"path", {false, 1}, {"loss", 2, "Loss of 10 000"}, {"age", 2, "Age in ms"},
+           {"delay", 4, "Delay in us"}, {"jitter", 4, "Jitter in us"}, {"to", 16, "To"}},
+    [8] = {"metric", {"kind", 1, "Kind"}, {"level", 1, "Level"}, {"unit", 1, "Unit"},
+           {"source", 1, "Source"}, {"statistic", 1, "Statistic"}, {"window", 4, "Window in ms"},
+           {"value", 8, "Value in thousandths"}},
+    [9] = {"hop", {"role", 1, "Role", {"ingress", "egress", "instance"}}, {"code", 1, "Code"},
+           {"rx", 8, "Packets in"}, {"tx", 8, "Packets out"}, {"at", 16, "At"}},
+    [10] = {"move", {"flags", 1, "Flags (0x80 continues, 0x40 buffered, 0x20 marks)"},
+            {"generation", 4, "Generation"}},
+    [11] = {"token", {"egress", 16, "Egress"}, {"spi", 4, "SPI"}, {"expiry", 4, "Expiry"},
+            {"mac", 16, "MAC", "octets"}},
+    [12] = {"transaction", {"id", 8, "Transaction", "octets"},
+            {"code", 1, "Code", transfer_codes}, {"size", 4, "Octets of state"},
+            {"moved", 4, "Octets moved"}},
+    [13] = {"location", {"lifetime", 2, "Lifetime in seconds"}, {"generation", 4, "Generation"},
+            {"client", 16, "Client"}, {"ingress", 16, "Ingress"}},
+}
+local numbers = {[1] = ProtoField.uint8, [2] = ProtoField.uint16, [4] = ProtoField.uint32,
+                 [8] = ProtoField.uint64}
+for _, item in pairs(items) do
+    for i = 2, #item do
+        local name, octets, title, values = item[i][1], item[i][2], item[i][3], item[i][4]
+        if not name then
+            -- reserved
+        elseif values == "octets" then
+            field(item[1] .. "." .. name, ProtoField.bytes, title)
+        elseif octets == 16 then
+            field(item[1] .. "." .. name, ProtoField.ipv6, title)
+        else
+            field(item[1] .. "." .. name, numbers[octets], title, base.DEC, values)
+        end
+    end
+end
+field("instance.state.name", ProtoField.string, "State")
+field("instance.egress", ProtoField.ipv6, "Egress")
+field("location.lladdr", ProtoField.bytes, "Link-layer address", base.COLON)
+field("location.egress", ProtoField.ipv6, "Egress")
 godwit.fields = F
 
 local malformed = ProtoExpert.new("godwit.malformed", "Malformed", expert.group.MALFORMED,
@@ -283,7 +361,71 @@ local function walk(tvb, at, stop, visit)
     end
 end
 
-local function show_option(tvb, tree, kind, at, length)
+-- Items ------------------------------------------------------------------------------------------
+
+-- What is behind the fields of fixed length. Each returns the reason when it is malformed.
+local function instance_tail(tree, body, at)
+    local state = body(1, 1):uint()
+    tree:add(F["instance.state.name"], body(1, 1), states[state % 16] or "none")
+    if not states[state % 16] then
+        return "no such state"
+    elseif has(state, 0x80) then
+        if body:len() < at + 16 then
+            return "no egress"
+        end
+        tree:add(F["instance.egress"], body(at, 16))
+    end
+end
+
+local function location_tail(tree, body, at)
+    local size = body:len() > at and body(at, 1):uint()
+    if not size or size > 8 or body:len() < at + 2 + size then
+        return "link-layer address"
+    elseif size > 0 then
+        tree:add(F["location.lladdr"], body(at + 1, size))
+    end
+    at = at + 1 + size
+    local n = body(at, 1):uint()
+    if n > 8 or body:len() < at + 1 + 16 * n then
+        return "egresses"
+    end
+    for i = 0, n - 1 do
+        tree:add(F["location.egress"], body(at + 1 + 16 * i, 16))
+    end
+end
+
+local tails = {[3] = instance_tail, [13] = location_tail}
+
+-- The fields of an item; returns its name. One that nobody knows is data.
+local function show_item(tree, body)
+    local kind = body:len() > 0 and body(0, 1):uint()
+    local item, at = items[kind], 1
+    if not kind then
+        tree:add_proto_expert_info(malformed, "An item without a sub-type")
+        return
+    end
+    tree:add(F["item"], body(0, 1))
+    if not item then
+        return "unknown item " .. kind
+    end
+    for i = 2, #item do
+        local name, octets = item[i][1], item[i][2]
+        if body:len() < at + octets then
+            tree:add_proto_expert_info(malformed, "Item " .. item[1] .. " is too short")
+            return item[1]
+        elseif name then
+            tree:add(F[item[1] .. "." .. name], body(at, octets))
+        end
+        at = at + octets
+    end
+    local why = tails[kind] and tails[kind](tree, body, at)
+    if why then
+        tree:add_proto_expert_info(malformed, "Item " .. item[1] .. ": " .. why)
+    end
+    return item[1]
+end
+
+local function show_option(tvb, tree, kind, at, length, cats)
     local row = row_of(kind)
     local sub = tree:add(F["option"], tvb(at, 1))
     sub:set_text((row and row[1] or "Option") .. " (" .. kind .. ")")
@@ -293,7 +435,10 @@ local function show_option(tvb, tree, kind, at, length)
     if length > 0 then
         sub:add(F["option.data"], tvb(at + 2, length))
     end
-    if row and (length < row[2] or length > row[3]) then
+    if kind == 18 and cats then
+        local name = show_item(sub, length > 0 and tvb(at + 2, length):tvb() or ByteArray.new():tvb())
+        sub:append_text(name and (": " .. name) or "")
+    elseif row and (length < row[2] or length > row[3]) then
         sub:add_proto_expert_info(malformed, "Option " .. kind .. ": length " .. length ..
                                   " is not allowed")
     elseif row then
@@ -304,10 +449,10 @@ local function show_option(tvb, tree, kind, at, length)
     end
 end
 
-local function show_options(tvb, tree, at, stop, whole)
+local function show_options(tvb, tree, at, stop, whole, cats)
     local last, previous
     local why, where = walk(tvb, at, stop, function(kind, offset, length)
-        show_option(tvb, tree, kind, offset, length)
+        show_option(tvb, tree, kind, offset, length, cats)
         if last == 9 then
             tree:add_proto_expert_info(unsaid, "Authentication is not the last option")
         end
@@ -356,24 +501,43 @@ local function show_flags(tvb, tree, range, names, which, stop)
     if set["D"] and not set["P"] then
         sub:add_proto_expert_info(unsaid, "D without P")
     end
-    return said
+    return said, set
 end
+
+-- Names a message of CATS; what is returned goes to the column.
+local function show_name(tree, range, name)
+    tree:add(F["message"], range, name)
+    return "CATS " .. name
+end
+
+-- Each returns the text for the column, and whether experimental options are items.
 
 local fixed = {}
 
 fixed[BU] = function(tvb, tree, stop)
     tree:add(F["seq"], tvb(6, 2))
-    local said = show_flags(tvb, tree, tvb(8, 2), bu_flags, "bu", stop)
+    local said, set = show_flags(tvb, tree, tvb(8, 2), bu_flags, "bu", stop)
+    local name = set["C"] and
+        show_name(tree, tvb(8, 2), set["N"] and "request" or "notification") .. " " or ""
     tree:add(F["lifetime"], tvb(10, 2), tvb(10, 2):uint() * 4)
-    return "flags=" .. said
+    return name .. "flags=" .. said, set["C"]
 end
 
 fixed[BA] = function(tvb, tree, stop)
     tree:add(F["status"], tvb(6, 1))
-    local said = show_flags(tvb, tree, tvb(7, 1), ba_flags, "ba", stop)
+    local said, set = show_flags(tvb, tree, tvb(7, 1), ba_flags, "ba", stop)
+    local name = set["C"] and show_name(tree, tvb(7, 1), "indication") .. " " or ""
     tree:add(F["seq"], tvb(8, 2))
     tree:add(F["lifetime"], tvb(10, 2), tvb(10, 2):uint() * 4)
-    return "flags=" .. said
+    return name .. "flags=" .. said, set["C"]
+end
+
+fixed[EXPERIMENTAL] = function(tvb, tree)
+    local name = subtypes[tvb(9, 1):uint()] or "unknown"
+    tree:add(F["cats.subtype"], tvb(9, 1))
+    tree:add(F["cats.flags"], tvb(10, 2))
+    tree:add(F["seq"], tvb(12, 4))
+    return show_name(tree, tvb(9, 1), name), true
 end
 
 fixed[LRI] = function(tvb, tree)
@@ -435,6 +599,11 @@ end
 
 -- A message --------------------------------------------------------------------------------------
 
+-- Somebody else's experiment, or version, is nobody's to read.
+local function is_cats(tvb)
+    return tvb:len() >= 9 and tvb(6, 2):uint() == EXPERIMENT and tvb(8, 1):uint() == VERSION
+end
+
 local function show(tvb, pinfo, tree)
     local there, sent = tvb:len(), tvb:reported_len()
     if there < SHORTEST then
@@ -453,14 +622,17 @@ local function show(tvb, pinfo, tree)
         tree:add_proto_expert_info(length <= sent and cut or malformed, "Ends before its length")
     end
     local stop, begin = math.min(length, there), options_at[kind]
-    if begin == nil then
+    if begin == nil or (kind == EXPERIMENTAL and not is_cats(tvb)) then
         return
     elseif stop < begin then
         tree:add_proto_expert_info(length < begin and malformed or cut, "Too short for its type")
         return
     end
-    local said = fixed[kind] and fixed[kind](tvb, tree, stop)
-    show_options(tvb, tree, begin, stop, whole)
+    local said, cats
+    if fixed[kind] then
+        said, cats = fixed[kind](tvb, tree, stop)
+    end
+    show_options(tvb, tree, begin, stop, whole, cats)
     pinfo.cols.info:append(said and (" " .. said) or "")
 end
 

@@ -77,7 +77,16 @@ static const char *answer_name(const struct gw_parse_result *res)
     return "none";
 }
 
-/* key=value of every plain member but those named before; strings bare. */
+static void print_list(const char *key, json_t *list)
+{
+    json_t *v;
+    size_t i;
+
+    printf(" %s=", key);
+    json_array_foreach(list, i, v) printf(i == 0 ? "%s" : ",%s", json_string_value(v));
+}
+
+/* key=value of every plain member but those named before, and of lists of strings; strings bare. */
 static void print_members(json_t *obj, const char *const *skip)
 {
     const char *key;
@@ -88,6 +97,8 @@ static void print_members(json_t *obj, const char *const *skip)
         bool named = false;
         for (size_t i = 0; skip[i] != NULL; i++)
             named = named || strcmp(key, skip[i]) == 0;
+        if (!named && json_is_string(json_array_get(v, 0)))
+            print_list(key, v);
         if (named || json_is_object(v) || json_is_array(v))
             continue;
         if (json_is_string(v))

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "wire/mh.h"
+#include "wire/cats.h"
 
 /* argv[0] is "decode". 0; 1: some message was refused; 2: wrong usage, or a file that cannot be
  * read, which is said on stderr. */
@@ -14,6 +14,9 @@ int gw_cli_decode(int argc, char **argv);
 /* Adds a parsed message to `obj`: "type", its fields and "options". Flags are letters, lifetimes
  * seconds. An out-of-memory leaves members out. */
 void gw_decode_message(json_t *obj, const struct gw_mh_codec *codec, const struct gw_mh *m);
+
+/* Adds the fields of an item. */
+void gw_decode_item(json_t *obj, const struct gw_cats_item *item);
 
 /* Room for gw_decode_time. */
 #define GW_DECODE_TIME_MAX 48

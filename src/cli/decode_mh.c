@@ -4,58 +4,15 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/text.h"
 #include "cli/decode.h"
-
-static void put_num(json_t *obj, const char *key, uint64_t v)
-{
-    (void)json_object_set_new(obj, key, json_integer((json_int_t)v));
-}
-
-static void put_str(json_t *obj, const char *key, const char *v)
-{
-    (void)json_object_set_new(obj, key, json_string(v));
-}
-
-static void put_bool(json_t *obj, const char *key, bool v)
-{
-    (void)json_object_set_new(obj, key, json_boolean(v));
-}
-
-static void put_addr(json_t *obj, const char *key, const struct gw_addr *a)
-{
-    char text[GW_TEXT_MAX];
-
-    put_str(obj, key, gw_fmt_addr(a, text));
-}
+#include "cli/decode_put.h"
+#include "wire/cats.h"
 
 static void put_prefix(json_t *obj, const char *key, const struct gw_prefix *p)
 {
     char text[GW_TEXT_MAX];
 
     put_str(obj, key, gw_fmt_prefix(p, text));
-}
-
-static void put_lladdr(json_t *obj, const char *key, const struct gw_lladdr *l)
-{
-    char text[GW_TEXT_MAX];
-
-    put_str(obj, key, gw_fmt_lladdr(l, text));
-}
-
-static void put_hex(json_t *obj, const char *key, const uint8_t *data, size_t len)
-{
-    static const char digits[] = "0123456789abcdef";
-    char text[2 * GW_MH_MAX + 1];
-
-    if (len > GW_MH_MAX)
-        len = GW_MH_MAX;
-    for (size_t i = 0; i < len; i++) {
-        text[2 * i] = digits[data[i] >> 4];
-        text[2 * i + 1] = digits[data[i] & 15];
-    }
-    text[2 * len] = '\0';
-    put_str(obj, key, text);
 }
 
 /* letters[i] stands for the bit `top >> i`. */
@@ -169,6 +126,25 @@ static const char *option_name(const struct gw_mh_codec *codec, uint8_t type)
     return type == codec->opt_cats_addr ? "cats-address" : gw_mh_opt_name(type);
 }
 
+/* Items of CATS control messages and of notifications, requests and indications. */
+static bool put_item(json_t *obj, const struct gw_mh *m, size_t i)
+{
+    struct gw_cats_item item;
+    bool control = m->type == GW_MH_EXPERIMENTAL && m->exp.data == NULL;
+
+    if (m->opt[i].type != GW_OPT_EXPERIMENTAL || m->opt[i].raw.len == 0 ||
+        (!control && gw_cats_move_name(m) == NULL))
+        return false;
+    const char *name = gw_cats_item_name(m->opt[i].raw.data[0]);
+    if (strcmp(name, "unknown") == 0)
+        return false;
+    put_str(obj, "item", name);
+    if (gw_cats_next(m, &i, &item) != 1)
+        return false;
+    gw_decode_item(obj, &item);
+    return true;
+}
+
 static void put_options(json_t *obj, const struct gw_mh_codec *codec, const struct gw_mh *m)
 {
     json_t *list = json_array();
@@ -179,7 +155,8 @@ static void put_options(json_t *obj, const struct gw_mh_codec *codec, const stru
         put_str(item, "name", option_name(codec, o->type));
         put_num(item, "type", o->type);
         put_num(item, "offset", o->offset);
-        put_option_value(item, gw_mh_opt_form(codec, o->type), o);
+        if (!put_item(item, m, i))
+            put_option_value(item, gw_mh_opt_form(codec, o->type), o);
         (void)json_array_append_new(list, item);
     }
     (void)json_object_set_new(obj, "options", list);
@@ -227,9 +204,26 @@ static void put_lra(json_t *obj, const struct gw_mh *m)
     put_num(obj, "lifetime", m->lra.lifetime);
 }
 
+static void put_experimental(json_t *obj, const struct gw_mh *m)
+{
+    if (m->exp.data != NULL) {
+        put_hex(obj, "data", m->exp.data, m->exp.len);
+        return;
+    }
+    put_str(obj, "type", "CATS");
+    put_str(obj, "message", gw_cats_type_name(m->exp.cats.type));
+    put_num(obj, "sub-type", m->exp.cats.type);
+    put_num(obj, "seq", m->exp.cats.seq);
+    put_flags(obj, m->exp.cats.flags, GW_CATS_WANTS_DIGEST, "WUR");
+}
+
 static void put_fields(json_t *obj, const struct gw_mh *m)
 {
+    const char *move = gw_cats_move_name(m);
+
     put_str(obj, "type", gw_mh_type_name(m->type));
+    if (move != NULL)
+        put_str(obj, "message", move);
     switch ((enum gw_mh_type)m->type) {
     case GW_MH_BU:
         put_bu(obj, m);
@@ -242,7 +236,7 @@ static void put_fields(json_t *obj, const struct gw_mh *m)
         put_addr(obj, "home", &m->be.home);
         break;
     case GW_MH_EXPERIMENTAL:
-        put_hex(obj, "data", m->exp.data, m->exp.len);
+        put_experimental(obj, m);
         break;
     case GW_MH_HEARTBEAT:
         put_num(obj, "seq", m->hb.seq);

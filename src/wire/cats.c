@@ -10,6 +10,9 @@
 #define COMPLETE   0x80u /* ORIGIN */
 #define DIRECT     0x80u
 #define MAX_SCORE  10u
+#define MOVE_FLAGS ((unsigned)(GW_CATS_MOVE_CONTINUES | GW_CATS_MOVE_BUFFERED | GW_CATS_MOVE_MARKS))
+#define BU_ROOM    12u /* before the options of a PBU or a PBA */
+#define ADDR_ROOM  26u /* an address's option with its padding */
 
 static void read_addr(struct gw_rd *r, struct gw_addr *a)
 {
@@ -255,21 +258,119 @@ static bool write_hop(struct gw_wr *w, const struct gw_cats_item *i)
     return true;
 }
 
+static bool read_move(struct gw_rd *r, struct gw_cats_item *i)
+{
+    i->move.flags = gw_rd_u8(r) & MOVE_FLAGS;
+    i->move.generation = gw_rd_u32(r);
+    return true;
+}
+
+static bool write_move(struct gw_wr *w, const struct gw_cats_item *i)
+{
+    gw_wr_u8(w, i->move.flags);
+    gw_wr_u32(w, i->move.generation);
+    return (i->move.flags & ~MOVE_FLAGS) == 0;
+}
+
+static bool read_token(struct gw_rd *r, struct gw_cats_item *i)
+{
+    read_addr(r, &i->token.egress);
+    i->token.spi = gw_rd_u32(r);
+    i->token.expiry = gw_rd_u32(r);
+    (void)gw_rd_copy(r, i->token.mac, sizeof i->token.mac);
+    return !gw_addr_is_zero(&i->token.egress);
+}
+
+static bool write_token(struct gw_wr *w, const struct gw_cats_item *i)
+{
+    write_addr(w, &i->token.egress);
+    gw_wr_u32(w, i->token.spi);
+    gw_wr_u32(w, i->token.expiry);
+    gw_wr_put(w, i->token.mac, sizeof i->token.mac);
+    return !gw_addr_is_zero(&i->token.egress);
+}
+
+static bool transaction_holds(const struct gw_cats_transaction *t)
+{
+    return t->size == 0 || t->moved <= t->size;
+}
+
+static bool read_transaction(struct gw_rd *r, struct gw_cats_item *i)
+{
+    i->transaction.id = gw_rd_u64(r);
+    i->transaction.code = gw_rd_u8(r);
+    i->transaction.size = gw_rd_u32(r);
+    i->transaction.moved = gw_rd_u32(r);
+    return transaction_holds(&i->transaction);
+}
+
+static bool write_transaction(struct gw_wr *w, const struct gw_cats_item *i)
+{
+    gw_wr_u64(w, i->transaction.id);
+    gw_wr_u8(w, i->transaction.code);
+    gw_wr_u32(w, i->transaction.size);
+    gw_wr_u32(w, i->transaction.moved);
+    return transaction_holds(&i->transaction);
+}
+
+static bool read_location(struct gw_rd *r, struct gw_cats_item *i)
+{
+    struct gw_cats_location *x = &i->location;
+
+    x->lifetime = gw_rd_u16(r);
+    x->generation = gw_rd_u32(r);
+    read_addr(r, &x->client);
+    read_addr(r, &x->ingress);
+    x->lladdr.len = gw_rd_u8(r);
+    if (x->lladdr.len > sizeof x->lladdr.b)
+        return false;
+    (void)gw_rd_copy(r, x->lladdr.b, x->lladdr.len);
+    x->negresses = gw_rd_u8(r);
+    if (x->negresses > GW_CATS_EGRESSES)
+        return false;
+    for (size_t e = 0; e < x->negresses; e++)
+        read_addr(r, &x->egress[e]);
+    return !gw_addr_is_zero(&x->client);
+}
+
+static bool write_location(struct gw_wr *w, const struct gw_cats_item *i)
+{
+    const struct gw_cats_location *x = &i->location;
+
+    if (x->lladdr.len > sizeof x->lladdr.b || x->negresses > GW_CATS_EGRESSES)
+        return false;
+    gw_wr_u16(w, x->lifetime);
+    gw_wr_u32(w, x->generation);
+    write_addr(w, &x->client);
+    write_addr(w, &x->ingress);
+    gw_wr_u8(w, x->lladdr.len);
+    gw_wr_put(w, x->lladdr.b, x->lladdr.len);
+    gw_wr_u8(w, (uint8_t)x->negresses);
+    for (size_t e = 0; e < x->negresses; e++)
+        write_addr(w, &x->egress[e]);
+    return !gw_addr_is_zero(&x->client);
+}
+
 /* Both answer false for a value that is none. */
 struct row {
+    const char *name;
     bool (*read)(struct gw_rd *r, struct gw_cats_item *i);
     bool (*write)(struct gw_wr *w, const struct gw_cats_item *i);
 };
 static const struct row rows[] = {
-    [GW_CATS_ORIGIN] = {read_origin, write_origin},
-    [GW_CATS_SERVICE] = {read_service, write_service},
-    [GW_CATS_INSTANCE] = {read_instance, write_instance},
-    [GW_CATS_VECTOR] = {read_vector, write_vector},
-    [GW_CATS_FLOW] = {read_flow, write_flow},
-    [GW_CATS_CHOICE] = {read_choice, write_choice},
-    [GW_CATS_PATH] = {read_path, write_path},
-    [GW_CATS_METRIC] = {read_metric, write_metric},
-    [GW_CATS_HOP] = {read_hop, write_hop},
+    [GW_CATS_ORIGIN] = {"origin", read_origin, write_origin},
+    [GW_CATS_SERVICE] = {"service", read_service, write_service},
+    [GW_CATS_INSTANCE] = {"instance", read_instance, write_instance},
+    [GW_CATS_VECTOR] = {"vector", read_vector, write_vector},
+    [GW_CATS_FLOW] = {"flow", read_flow, write_flow},
+    [GW_CATS_CHOICE] = {"choice", read_choice, write_choice},
+    [GW_CATS_PATH] = {"path", read_path, write_path},
+    [GW_CATS_METRIC] = {"metric", read_metric, write_metric},
+    [GW_CATS_HOP] = {"hop", read_hop, write_hop},
+    [GW_CATS_MOVE] = {"move", read_move, write_move},
+    [GW_CATS_TOKEN] = {"token", read_token, write_token},
+    [GW_CATS_TRANSACTION] = {"transaction", read_transaction, write_transaction},
+    [GW_CATS_LOCATION] = {"location", read_location, write_location},
 };
 
 static const struct row *row_of(uint8_t type)
@@ -302,6 +403,11 @@ void gw_cats_begin(struct gw_mh *m, struct gw_cats_buf *b, enum gw_cats_type typ
         (struct gw_mh_experimental){.cats = {.type = (uint8_t)type, .flags = flags, .seq = seq}};
     m->nopts = 0;
     b->used = 16; /* what stands before the options */
+}
+
+void gw_cats_carry(const struct gw_mh *m, struct gw_cats_buf *b)
+{
+    b->used = BU_ROOM + ADDR_ROOM * (size_t)m->nopts;
 }
 
 int gw_cats_add(struct gw_mh *m, struct gw_cats_buf *b, const struct gw_cats_item *item)
@@ -350,9 +456,34 @@ const char *gw_cats_type_name(uint8_t type)
         [GW_CATS_PATHS] = "paths",
         [GW_CATS_TRACE] = "trace",
         [GW_CATS_TRACE_REPLY] = "trace-reply",
+        [GW_CATS_MOVE_ACK] = "move-ack",
+        [GW_CATS_LOCATE] = "locate",
+        [GW_CATS_WHERE] = "where",
+        [GW_CATS_LOCATED] = "located",
+        [GW_CATS_SWITCH_QUERY] = "switch-query",
+        [GW_CATS_SWITCH_ANSWER] = "switch-answer",
+        [GW_CATS_TRANSFER_REQUEST] = "transfer-request",
+        [GW_CATS_TRANSFER_NOTICE] = "transfer-notice",
+        [GW_CATS_TRANSFER_CONFIRM] = "transfer-confirm",
+        [GW_CATS_TRANSFER_DONE] = "transfer-done",
+        [GW_CATS_TRANSFER_ACK] = "transfer-ack",
     };
 
     return type < sizeof names / sizeof *names && names[type] != NULL ? names[type] : "unknown";
+}
+
+const char *gw_cats_item_name(uint8_t type)
+{
+    const struct row *row = row_of(type);
+
+    return row != NULL ? row->name : "unknown";
+}
+
+const char *gw_cats_move_name(const struct gw_mh *m)
+{
+    if (m->type == GW_MH_BU && (m->bu.flags & GW_BU_C) != 0)
+        return (m->bu.flags & GW_BU_N) != 0 ? "request" : "notification";
+    return m->type == GW_MH_BA && (m->ba.flags & GW_BA_C) != 0 ? "indication" : NULL;
 }
 
 const char *gw_cats_state_name(uint8_t state)

@@ -57,6 +57,7 @@ enum gw_cats_item_type {
     GW_CATS_MOVE = 10,        /* about the client before it: which of its handovers this is */
     GW_CATS_TOKEN = 11,       /* by whom an egress may be told that this client has moved */
     GW_CATS_TRANSACTION = 12, /* which one; the service, flows and choices behind it are its */
+    GW_CATS_LOCATION = 13,    /* at which ingress a client has flows, and through which egresses */
 };
 
 /* A service: CS-ID, with protocol and port 0 for all. */
@@ -167,7 +168,18 @@ struct gw_cats_transaction {
     uint64_t id;    /* the new ingress's choice */
     uint8_t code;   /* enum gw_transfer_code of fn/handover/transfer.h; 0: fine so far */
     uint32_t size;  /* octets of state; 0: not known */
-    uint32_t moved; /* of them so far */
+    uint32_t moved; /* of them so far; with a size, no more than that */
+};
+
+#define GW_CATS_EGRESSES 8
+struct gw_cats_location {
+    uint16_t lifetime;       /* s; 0: it has no flows (any more), it is not known */
+    uint32_t generation;     /* as in MOVE */
+    struct gw_addr client;   /* with the interface identifier 0: the whole /64 */
+    struct gw_addr ingress;  /* WHERE: zero */
+    struct gw_lladdr lladdr; /* length 0: not known */
+    size_t negresses;
+    struct gw_addr egress[GW_CATS_EGRESSES];
 };
 
 struct gw_cats_item {
@@ -185,6 +197,7 @@ struct gw_cats_item {
         struct gw_cats_move move;
         struct gw_cats_token token;
         struct gw_cats_transaction transaction;
+        struct gw_cats_location location;
     };
 };
 
@@ -201,6 +214,9 @@ struct gw_cats_buf {
 /* Begins a message: m's type, fixed part and no options; b is empty. */
 void gw_cats_begin(struct gw_mh *m, struct gw_cats_buf *b, enum gw_cats_type type, uint16_t flags,
                    uint32_t seq);
+/* Begins the items of another message, a notification say: m has its fixed part and options so far,
+ * which count as addresses; behind the first item no other options are added. b is empty. */
+void gw_cats_carry(const struct gw_mh *m, struct gw_cats_buf *b);
 /* Appends. GW_ESHORT when the message would be too long together with its authentication: send it
  * and begin the next one; GW_EINVAL for a value that cannot be said. */
 int gw_cats_add(struct gw_mh *m, struct gw_cats_buf *b, const struct gw_cats_item *item);
@@ -210,6 +226,9 @@ int gw_cats_amend(struct gw_mh *m, struct gw_cats_buf *b, size_t i,
                   const struct gw_cats_item *item);
 
 const char *gw_cats_type_name(uint8_t type); /* "update" */
+const char *gw_cats_item_name(uint8_t type); /* "instance" */
+/* What a PBU or PBA with the flag C is: "notification", "request", "indication"; others NULL. */
+const char *gw_cats_move_name(const struct gw_mh *m);
 const char *gw_cats_state_name(uint8_t state);
 
 /* Is a the later one (RFC 1982 serial numbers)? */

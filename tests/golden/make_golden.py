@@ -53,6 +53,32 @@ PREVIOUS = Opt(67, H("00" "40") + A("2001:db8:f::2") + A("2001:db8:2000:7::"), (
 MAG = Opt(51, H("00" "80") + A("2001:db8:f::4"), (8, 4), "RFC 6705 11.1: reserved, 128, address")
 REGISTRATION = [MNID, HNP1, HI, ATT, LLID, TIME, DLIF_LL, DLIF_MAC, MESGID]
 CLIENT = Opt(71, A("2001:db8:1000::99"), (8, 6), "CATS mobility draft 4.3: client node address")
+CLIENT64 = Opt(71, A("2001:db8:1000::"), (8, 6), "client node address: the whole /64")
+
+
+def EGRESS(address):
+    return Opt(72, A(address), (8, 6), "CATS mobility draft 4.3: CATS address")
+
+
+def ITEM(kind, note, *fields):
+    return Opt(18, bytes([kind]) + b"".join(fields), note="doc/cats.md: " + note)
+
+
+MOVE = ITEM(10, "MOVE: C|M, generation 3", H("a0" "00000003"))
+TOKEN = ITEM(11, "TOKEN: egress, SPI 256, expiry, MAC", A("2001:db8:f::3"),
+             H("00000100" "6553f114"), b"godwit-of-nine-l")
+LOCATIONS = [
+    ITEM(13, "LOCATION: 60 s, generation 3, client, ingress, MAC, two egresses",
+         H("003c" "00000003"), A("2001:db8:1000::"), A("2001:db8:f::1"), H("06" "020000000001"),
+         H("02"), A("2001:db8:f::3"), A("2001:db8:f::4")),
+    ITEM(13, "LOCATION: nothing of another", H("0000" "00000000"), A("2001:db8:1000:1::"),
+         bytes(16), H("00" "00"))]
+
+
+def control(kind, sequence):
+    """The fixed part of a CATS control message: experiment, version 1, sub-type, flags, sequence."""
+    return H("4757" "01") + bytes([kind]) + H("0000") + sequence.to_bytes(4, "big")
+
 
 # name: (MH type, fixed part, its note, options, profile). The fixed part starts at offset 6.
 BY_HAND = {
@@ -83,6 +109,21 @@ BY_HAND = {
     "drawn-request": (5, H("0007" "0180" "0001"), "CATS mobility draft: C|N", [CLIENT],
                       "as-drawn"),
     "request": (5, H("0007" "000c" "0001"), "the same with Godwit's C|N", [CLIENT], ""),
+    "cats-notification": (5, H("0028" "0008" "0005"), "seq 40, C, 20 s (CATS mobility draft 4.1)",
+                          [CLIENT64, EGRESS("2001:db8:f::3"), EGRESS("2001:db8:f::4"), MOVE, TOKEN],
+                          ""),
+    "drawn-notification": (5, H("0028" "0100" "0005"), "the same as drawn: C is 0x0100",
+                           [CLIENT64, EGRESS("2001:db8:f::3"), EGRESS("2001:db8:f::4"), MOVE,
+                            TOKEN], "as-drawn"),
+    "cats-indication": (6, H("00" "01" "0028" "000f"), "C, seq 40, 60 s (CATS mobility draft 4.2)",
+                        [CLIENT64, EGRESS("2001:db8:f::1"),
+                         ITEM(10, "MOVE: generation 2^32 - 1", H("00" "ffffffff"))], ""),
+    "drawn-indication": (6, H("00" "10" "0028" "000f"), "the same as drawn: C is 0x10",
+                         [CLIENT64, EGRESS("2001:db8:f::1")], "as-drawn"),
+    "cats-locate": (11, control(11, 8), "LOCATE 8", LOCATIONS, ""),
+    "cats-transfer": (11, control(18, 0xfffffffe), "TRANSFER_CONFIRM",
+                      [ITEM(12, "TRANSACTION: id, too large, 4096 of 65536 octets",
+                            H("0102030405060708" "04" "00010000" "00001000"))], ""),
     "unknown-option": (20, H("0001" "00" "000000"), "an option nobody has defined",
                        [MNID, Opt(250, H("c0ffee"), note="kept as it is"), MNID], ""),
 }

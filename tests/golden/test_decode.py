@@ -68,6 +68,31 @@ def test_fields_and_options(samples):
     assert options["auth"]["spi"] == 256
 
 
+def test_messages_of_cats(samples):
+    _, messages = decode_json(samples.capture)
+    by_name = {n: messages[samples.names.index(n)] for n in samples.names if n.startswith("cats-")}
+    assert {n: (m["type"], m["message"], m["seq"]) for n, m in by_name.items()} == {
+        "cats-update": ("CATS", "update", 0x01020304), "cats-mapping": ("CATS", "mapping", 9),
+        "cats-notification": ("PBU", "notification", 40),
+        "cats-indication": ("PBA", "indication", 40), "cats-locate": ("CATS", "locate", 8),
+        "cats-transfer": ("CATS", "transfer-confirm", 0xfffffffe)}
+    items = [[(o["item"], o) for o in m["options"] if "item" in o] for m in by_name.values()]
+    assert [[name for name, _ in of] for of in items] == [
+        ["origin", "service", "instance", "metric", "instance"],
+        ["flow", "choice", "path", "hop", "vector"], ["move", "token"], ["move"],
+        ["location", "location"], ["transaction"]]
+    assert items[0][4][1]["egress"] == "2001:db8:f::4" and "egress" not in items[0][2][1]
+    token = items[2][1][1]
+    assert (token["spi"], token["mac"]) == (256, b"godwit-of-nine-l".hex())
+    location = items[4][0][1]
+    assert location["client"] == "2001:db8:1000::" and location["generation"] == 3
+    assert location["egresses"] == ["2001:db8:f::3", "2001:db8:f::4"]
+    assert items[5][0][1]["id"] == "0102030405060708"
+    lines = decode(samples.capture).stdout.decode().splitlines()
+    assert any("egresses=2001:db8:f::3,2001:db8:f::4" in line for line in lines)
+    assert any("CATS message=locate sub-type=11 seq=8" in line for line in lines)
+
+
 def test_text(samples):
     out = decode(samples.capture)
     assert out.returncode == 0

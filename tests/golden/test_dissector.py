@@ -39,13 +39,44 @@ FIELDS = {
     "upn": {"type": "19", "seq": "4", "upn.reason": "1", "upn.ack": "1",
             "upn.retransmission": "1", "mn_id": "020000000001"},
     "upa": {"type": "20", "seq": "4", "upa.status": "128"},
+    "cats-update": {"type": "11", "message": "update", "seq": "16909060", "item": "1,2,3,8,3",
+                    "origin.epoch": "7", "origin.upto": "21", "origin.from": "19",
+                    "service.cs_id": "2001:db8:cafe::1", "service.port": "443",
+                    "instance.state.name": "up,gone", "instance.egress": "2001:db8:f::4",
+                    "instance.latency": "12500,12500", "metric.value": "875"},
+    "cats-mapping": {"message": "mapping", "cats.flags": "0x4000", "item": "5,6,7,9,4",
+                     "flow.sport": "40000", "flow.src": "2001:db8:1000::99",
+                     "choice.csci_id": "2001:db8:e3::10", "path.delay": "4000", "hop.tx": "99",
+                     "vector.upto": "21"},
+    "cats-notification": {"message": "notification", "flags": "C", "flag.n": "0",
+                          "cats.client": "2001:db8:1000::",
+                          "cats.address": "2001:db8:f::3,2001:db8:f::4", "item": "10,11",
+                          "move.flags": "160", "move.generation": "3", "token.spi": "256",
+                          "token.egress": "2001:db8:f::3",
+                          "token.mac": b"godwit-of-nine-l".hex()},
+    "cats-indication": {"message": "indication", "flags": "C", "cats.address": "2001:db8:f::1",
+                        "move.generation": "4294967295", "lifetime": "60"},
+    "cats-locate": {"message": "locate", "item": "13,13", "location.lifetime": "60,0",
+                    "location.client": "2001:db8:1000::,2001:db8:1000:1::",
+                    "location.ingress": "2001:db8:f::1,::",
+                    "location.lladdr": "02:00:00:00:00:01",
+                    "location.egress": "2001:db8:f::3,2001:db8:f::4"},
+    "cats-transfer": {"message": "transfer-confirm", "seq": "4294967294",
+                      "transaction.id": "0102030405060708", "transaction.code": "4",
+                      "transaction.size": "65536", "transaction.moved": "4096"},
+    "experimental": {"type": "11", "message": "", "item": ""},
     "signed": {"auth.subtype": "1", "auth.spi": "256", "option.length": "7,18,2,2,8,8,16,8,8,21"},
 }
 DRAWN = {
     "drawn-pba": {"flags": "PD", "flags.raw": "0x0030", "flag.d": "1",
                   "previous_maar": "2001:db8:f::2", "previous_maar.hnp": "2001:db8:2000:7::"},
     "drawn-request": {"flags": "CN", "flags.raw": "0x0180", "flag.d": "0", "flag.c": "1",
-                      "flag.n": "1", "cats.client": "2001:db8:1000::99"},
+                      "flag.n": "1", "cats.client": "2001:db8:1000::99", "message": "request"},
+    "drawn-notification": {"flags": "C", "flag.d": "0", "message": "notification",
+                           "cats.address": "2001:db8:f::3,2001:db8:f::4", "item": "10,11",
+                           "move.generation": "3"},
+    "drawn-indication": {"flags": "C", "flag.d": "0", "message": "indication",
+                         "cats.client": "2001:db8:1000::"},
 }
 
 
@@ -104,6 +135,51 @@ def test_cats_options_by_preference(tmp_path):
     assert read(capture, 1, ["cats.client"], "-o", "godwit.cats_client:99") == {"cats.client": ""}
 
 
+def test_messages_of_handovers_are_named(samples):
+    names = {"cats-notification": "CATS notification flags=C", "cats-indication":
+             "CATS indication flags=C", "cats-locate": "CATS locate"}
+    for name, text in names.items():
+        line = tshark(samples.capture, "-Y", f"frame.number == {samples.names.index(name) + 1}")
+        assert text in line[0], name
+
+
+def item(kind, octets, legal=True):
+    """A CATS control message with one item, its checksum right."""
+    body = bytes([59, 0, 11, 0, 0, 0]) + bytes.fromhex("4757010b0000") + bytes(4)
+    body += bytes([18, 1 + len(octets), kind]) + octets if legal else bytes([18, 0])
+    body += bytes(-len(body) % 8)
+    body = body[:1] + bytes([len(body) // 8 - 1]) + body[2:]
+    return captures.in_ip6(body[:4] + in6_chksum(135, IPv6(captures.in_ip6(body)), body)
+                           .to_bytes(2, "big") + body[6:])
+
+
+# sub-type: octets of the item without its sub-type
+ITEMS = {1: 30, 2: 19, 3: 45, 4: 25, 5: 38, 6: 38, 7: 29, 8: 17, 9: 34, 10: 5, 11: 40, 12: 17, 13: 40}
+
+
+def test_every_length_of_every_item(tmp_path):
+    made = [(k, n) for k in (*ITEMS, 14) for n in range(80)]
+    packets = [item(k, bytes([1] if k == 3 else [0]) * min(n, 1) + bytes(max(n - 1, 0)))
+               for k, n in made]
+    capture = write(tmp_path / "items.pcap", packets + [item(0, b"", legal=False)])
+    lines = tshark(capture, "-T", "fields", "-e", "_ws.lua.error", "-e", "godwit.malformed")
+    assert not any(line.split("\t")[0] for line in lines)
+    bad = {m for m, line in zip(made, lines) if line.split("\t")[1]}
+    assert bad == {(k, n) for k, n in made if k in ITEMS and n < ITEMS[k]}
+    assert lines[-1].split("\t")[1]
+
+
+def test_items_that_contradict_themselves(tmp_path):
+    there = bytes(38)
+    packets = [item(3, bytes([1]) + bytes(44)), item(3, bytes([4]) + bytes(44)),
+               item(3, bytes([0x81]) + bytes(44)), item(3, bytes([0x81]) + bytes(60)),
+               item(13, there + bytes([8]) + bytes(9)), item(13, there + bytes([9]) + bytes(10)),
+               item(13, there + bytes([0, 2]) + bytes(31)), item(13, there + bytes([0, 2]) + bytes(32)),
+               item(13, there + bytes([0, 9]) + bytes(16 * 9))]
+    capture = write(tmp_path / "items.pcap", packets)
+    assert frames(capture, "godwit.malformed") == [2, 3, 6, 7, 9]
+
+
 def test_nothing_of_ours_is_malformed(samples):
     assert frames(samples.capture, "_ws.malformed || godwit.malformed || godwit.protocol "
                   "|| godwit.checksum.bad") == []
@@ -156,7 +232,8 @@ def test_truncated_and_broken(samples, tmp_path):
     """Cut at every octet, with the length of the packet cut too and not; and random octets changed."""
     rng = random.Random(8885)
     packets = []
-    for name in ("pbu-all", "pba-all", "lri", "lra", "upn", "upa", "bri", "heartbeat-response"):
+    for name in ("pbu-all", "pba-all", "lri", "lra", "upn", "upa", "bri", "heartbeat-response",
+                 "cats-update", "cats-notification", "cats-locate"):
         whole = samples.packets[name]
         for at in range(40, len(whole)):
             packets += [whole[:at], captures.in_ip6(whole[40:at])]
@@ -167,7 +244,7 @@ def test_truncated_and_broken(samples, tmp_path):
             packets.append(bytes(broken))
     capture = write(tmp_path / "broken.pcap", packets)
     assert frames(capture, "_ws.lua.error") == []
-    assert len(frames(capture, "godwit")) >= len(packets) - 2 * 8, "all but the empty ones"
+    assert len(frames(capture, "godwit")) >= len(packets) - 2 * 11, "all but the empty ones"
     # Behind its first octets, a message cut alone is the capture's fault, with its packet its own.
     assert frames(capture, "(godwit.cut || godwit.malformed) && frame.number <= 200 "
                   "&& frame.number > 2") == list(range(3, 201))

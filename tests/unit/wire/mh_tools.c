@@ -261,6 +261,65 @@ static void make_cats_mapping(struct gw_mh *m)
                                    .vector = {addr("2001:db8:f::3"), 7, 21, false}});
 }
 
+static void make_cats_notification(struct gw_mh *m)
+{
+    static struct gw_cats_buf b;
+
+    *m = (struct gw_mh){.type = GW_MH_BU};
+    m->bu = (struct gw_mh_bu){.seq = 40, .flags = GW_BU_C, .lifetime = 5};
+    add_addr(m, GW_OPT_CATS_CLIENT, "2001:db8:1000::");
+    add_addr(m, GW_OPT_CATS_ADDR, "2001:db8:f::3");
+    add_addr(m, GW_OPT_CATS_ADDR, "2001:db8:f::4");
+    gw_cats_carry(m, &b);
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_MOVE,
+                                   .move = {GW_CATS_MOVE_CONTINUES | GW_CATS_MOVE_MARKS, 3}});
+    struct gw_cats_token t = {addr("2001:db8:f::3"), 256, 1700000020, {0}};
+    memcpy(t.mac, blob + 5, sizeof t.mac);
+    add_cats(m, &b, (struct gw_cats_item){.type = GW_CATS_TOKEN, .token = t});
+}
+
+static void make_cats_indication(struct gw_mh *m)
+{
+    static struct gw_cats_buf b;
+
+    *m = (struct gw_mh){.type = GW_MH_BA};
+    m->ba = (struct gw_mh_ba){.flags = GW_BA_C, .seq = 40, .lifetime = 15};
+    add_addr(m, GW_OPT_CATS_CLIENT, "2001:db8:1000::");
+    add_addr(m, GW_OPT_CATS_ADDR, "2001:db8:f::1");
+    gw_cats_carry(m, &b);
+    add_cats(m, &b, (struct gw_cats_item){.type = GW_CATS_MOVE, .move = {0, 0xffffffff}});
+}
+
+static void make_cats_locate(struct gw_mh *m)
+{
+    static struct gw_cats_buf b;
+
+    gw_cats_begin(m, &b, GW_CATS_LOCATE, 0, 8);
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_LOCATION,
+                                   .location = {60,
+                                                3,
+                                                addr("2001:db8:1000::"),
+                                                addr("2001:db8:f::1"),
+                                                lladdr("02:00:00:00:00:01"),
+                                                2,
+                                                {addr("2001:db8:f::3"), addr("2001:db8:f::4")}}});
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_LOCATION,
+                                   .location = {.client = addr("2001:db8:1000:1::")}});
+}
+
+static void make_cats_transfer(struct gw_mh *m)
+{
+    static struct gw_cats_buf b;
+
+    gw_cats_begin(m, &b, GW_CATS_TRANSFER_CONFIRM, 0, 0xfffffffe);
+    add_cats(m, &b,
+             (struct gw_cats_item){.type = GW_CATS_TRANSACTION,
+                                   .transaction = {0x0102030405060708, 4, 65536, 4096}});
+}
+
 static void make_heartbeat(struct gw_mh *m)
 {
     *m = (struct gw_mh){.type = GW_MH_HEARTBEAT, .hb = {.seq = 0x01020304}};
@@ -334,6 +393,10 @@ static const struct {
     {"upa", make_upa},
     {"cats-update", make_cats_update},
     {"cats-mapping", make_cats_mapping},
+    {"cats-notification", make_cats_notification},
+    {"cats-indication", make_cats_indication},
+    {"cats-locate", make_cats_locate},
+    {"cats-transfer", make_cats_transfer},
 };
 
 const char *sample_make(size_t i, struct gw_mh *m)
