@@ -343,7 +343,7 @@ static void show_counters(const struct gw_node *n, struct gw_emit *e)
     gw_steering_counters(n, e);
 }
 
-static void show_steps(const struct gw_handover *h, struct gw_emit *e)
+static void show_steps(const struct gw_handover_row *h, struct gw_emit *e)
 {
     gw_emit_obj(e, "steps");
     for (int s = 0; s < GW_HO_STEPS; s++)
@@ -365,7 +365,7 @@ static void show_steps(const struct gw_handover *h, struct gw_emit *e)
 
 static void show_handovers(const struct gw_node *n, struct gw_emit *e)
 {
-    const struct gw_handover *h;
+    const struct gw_handover_row *h;
 
     for (uint64_t i = 0; (h = gw_handovers_next(&n->lm.handovers, &i)) != NULL;) {
         struct gw_mnid mn = {.subtype = h->mnid_subtype, .len = h->mnid_len, .id = h->mnid};

@@ -346,7 +346,7 @@ static void handover_rows(void **state)
 {
     (void)state;
     struct world *w = w_new(3, 14);
-    const struct gw_handover *h, *last = NULL;
+    const struct gw_handover_row *h, *last = NULL;
     struct gw_time t0;
 
     move(w, 1, 0);
@@ -394,7 +394,7 @@ static void first_packets(void **state)
     assert_true(w_prefix(w, 2, &in.first.prefix)->watch & GW_T_WATCH_UP);
     in.first.seen = w_now(w).mono;
     assert_int_equal(w_input(w, 2, &in), 0);
-    struct gw_handover *row = gw_mn_row(w_mn(w, 2, 1));
+    struct gw_handover_row *row = gw_mn_row(w_mn(w, 2, 1));
     assert_int_equal(row->step[GW_HO_FIRST_UPLINK].ns, in.first.seen.ns);
     assert_int_equal(row->step[GW_HO_FIRST_DOWNLINK].ns, 0);
     w_free(w);

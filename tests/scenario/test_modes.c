@@ -139,7 +139,7 @@ static void handover(struct world *w, enum gw_cmd_mode mode, size_t n)
             assert_int_equal(t.redirected[p], link_ns(w, s, 0) + link_ns(w, 0, p));
     }
     assert_int_equal(t.all, all);
-    const struct gw_handover *row = gw_mn_row(w_mn(w, s, 1));
+    const struct gw_handover_row *row = gw_mn_row(w_mn(w, s, 1));
     assert_non_null(row);
     assert_int_equal(row->previous, n);
     assert_int_equal(row->step[GW_HO_PLANE_COMPLETE].ns - row->step[GW_HO_ATTACHMENT_SEEN].ns, all);

@@ -27,7 +27,7 @@ struct gw_cmd_mn *gw_cmd_mn(struct gw_binding *b)
     return (struct gw_cmd_mn *)b; /* its head */
 }
 
-struct gw_handover *gw_cmd_row(struct gw_cmd_mn *mn)
+struct gw_handover_row *gw_cmd_row(struct gw_cmd_mn *mn)
 {
     return gw_handovers_get(&mn->cmd->lm->handovers, mn->row);
 }
@@ -291,7 +291,7 @@ static void evict(struct gw_cmd_mn *mn)
 static void record_handover(const struct request *q, const struct gw_addr *from)
 {
     struct gw_lm *lm = q->cmd->lm;
-    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_CMD, &q->mn->b.mnid);
+    struct gw_handover_row *row = gw_handovers_add(&lm->handovers, GW_HO_CMD, &q->mn->b.mnid);
 
     q->mn->row = row->number;
     row->from = *from;

@@ -95,7 +95,7 @@ bool gw_cmd_retell(struct gw_cmd_mn *mn);
 void gw_cmd_tell(struct gw_cmd_mn *mn, struct gw_anchor *a);
 /* Expiry of the binding or, when nobody serves it, the next look at what is still to be told. */
 void gw_cmd_arm(struct gw_cmd_mn *mn);
-struct gw_handover *gw_cmd_row(struct gw_cmd_mn *mn);
+struct gw_handover_row *gw_cmd_row(struct gw_cmd_mn *mn);
 
 /* The order of messages (cmd_mode.c). A registration by another MAAR than before, with its sequence
  * number: begin chooses the mode, open tells the previous MAARs (those UPDATING) and answers the

@@ -57,7 +57,7 @@ void gw_handovers_free(struct gw_handovers *h)
 static void grow(struct gw_handovers *h)
 {
     size_t half = h->size * sizeof *h->row;
-    struct gw_handover *row = h->al->resize(h->al->user, h->row, half, 2 * half);
+    struct gw_handover_row *row = h->al->resize(h->al->user, h->row, half, 2 * half);
     bool upper = h->last / h->size % 2 == 0;
 
     if (row == NULL)
@@ -69,47 +69,48 @@ static void grow(struct gw_handovers *h)
     h->size *= 2;
 }
 
-struct gw_handover *gw_handovers_add(struct gw_handovers *h, enum gw_ho_role role,
-                                     const struct gw_mnid *mn)
+struct gw_handover_row *gw_handovers_add(struct gw_handovers *h, enum gw_ho_role role,
+                                         const struct gw_mnid *mn)
 {
     if (h->last != 0 && h->last % h->size == 0 && h->size < h->most)
         grow(h);
-    struct gw_handover *row = &h->row[h->last++ % h->size];
+    struct gw_handover_row *row = &h->row[h->last++ % h->size];
     uint8_t len = mn->len < GW_HO_MNID ? mn->len : GW_HO_MNID;
 
-    *row = (struct gw_handover){
+    *row = (struct gw_handover_row){
         .number = h->last, .role = role, .mnid_subtype = mn->subtype, .mnid_len = len};
     memcpy(row->mnid, mn->id, len);
     return row;
 }
 
-struct gw_handover *gw_handovers_get(const struct gw_handovers *h, uint64_t number)
+struct gw_handover_row *gw_handovers_get(const struct gw_handovers *h, uint64_t number)
 {
     if (number == 0)
         return NULL;
-    struct gw_handover *row = &h->row[(number - 1) % h->size];
+    struct gw_handover_row *row = &h->row[(number - 1) % h->size];
     return row->number == number ? row : NULL;
 }
 
-const struct gw_handover *gw_handovers_next(const struct gw_handovers *h, uint64_t *it)
+const struct gw_handover_row *gw_handovers_next(const struct gw_handovers *h, uint64_t *it)
 {
     if (*it == 0 && h->last > h->size)
         *it = h->last - h->size;
     while (*it < h->last) {
-        const struct gw_handover *row = &h->row[*it % h->size];
+        const struct gw_handover_row *row = &h->row[*it % h->size];
         if (row->number == ++*it)
             return row;
     }
     return NULL;
 }
 
-void gw_handover_step(struct gw_handover *row, enum gw_ho_step s, struct gw_time at)
+void gw_handover_step(struct gw_handover_row *row, enum gw_ho_step s, struct gw_time at)
 {
     if (row != NULL && row->step[s].ns == 0)
         row->step[s] = at;
 }
 
-void gw_handover_prev_sent(struct gw_handover *row, const struct gw_addr *maar, struct gw_time at)
+void gw_handover_prev_sent(struct gw_handover_row *row, const struct gw_addr *maar,
+                           struct gw_time at)
 {
     if (row == NULL)
         return;
@@ -122,7 +123,8 @@ void gw_handover_prev_sent(struct gw_handover *row, const struct gw_addr *maar, 
     }
 }
 
-void gw_handover_prev_done(struct gw_handover *row, const struct gw_addr *maar, struct gw_time at)
+void gw_handover_prev_done(struct gw_handover_row *row, const struct gw_addr *maar,
+                           struct gw_time at)
 {
     if (row == NULL)
         return;

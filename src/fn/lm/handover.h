@@ -28,7 +28,7 @@ const char *gw_ho_step_name(enum gw_ho_step s); /* "pbu_sent" */
 #define GW_HO_MNID 64 /* octets of an identity kept; longer ones are cut */
 #define GW_HO_PREV 16 /* previous MAARs timed one by one at the CMD */
 
-struct gw_handover {
+struct gw_handover_row {
     uint64_t number; /* 1, 2, ...; 0: empty */
     enum gw_ho_role role;
     bool initial; /* a first registration: there was no MAAR before */
@@ -46,7 +46,7 @@ struct gw_handover {
 
 struct gw_handovers {
     const struct gw_alloc *al;
-    struct gw_handover *row;
+    struct gw_handover_row *row;
     size_t size, most; /* rows: there are; there may be */
     uint64_t last;     /* number of the newest */
 };
@@ -55,15 +55,17 @@ struct gw_handovers {
 int gw_handovers_init(struct gw_handovers *h, const struct gw_alloc *al, size_t most);
 void gw_handovers_free(struct gw_handovers *h);
 /* A new row, over the oldest when full or without memory for more; never fails. */
-struct gw_handover *gw_handovers_add(struct gw_handovers *h, enum gw_ho_role role,
-                                     const struct gw_mnid *mn);
+struct gw_handover_row *gw_handovers_add(struct gw_handovers *h, enum gw_ho_role role,
+                                         const struct gw_mnid *mn);
 /* NULL when number is 0 or the row was overwritten. */
-struct gw_handover *gw_handovers_get(const struct gw_handovers *h, uint64_t number);
+struct gw_handover_row *gw_handovers_get(const struct gw_handovers *h, uint64_t number);
 /* Oldest first: for (uint64_t i = 0; (row = gw_handovers_next(h, &i)) != NULL;) */
-const struct gw_handover *gw_handovers_next(const struct gw_handovers *h, uint64_t *it);
+const struct gw_handover_row *gw_handovers_next(const struct gw_handovers *h, uint64_t *it);
 /* Sets a step that has not happened yet. NULL row is fine. */
-void gw_handover_step(struct gw_handover *row, enum gw_ho_step s, struct gw_time at);
-void gw_handover_prev_sent(struct gw_handover *row, const struct gw_addr *maar, struct gw_time at);
-void gw_handover_prev_done(struct gw_handover *row, const struct gw_addr *maar, struct gw_time at);
+void gw_handover_step(struct gw_handover_row *row, enum gw_ho_step s, struct gw_time at);
+void gw_handover_prev_sent(struct gw_handover_row *row, const struct gw_addr *maar,
+                           struct gw_time at);
+void gw_handover_prev_done(struct gw_handover_row *row, const struct gw_addr *maar,
+                           struct gw_time at);
 
 #endif

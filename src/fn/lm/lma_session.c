@@ -141,7 +141,7 @@ static void take_values(struct gw_lma_session *s, const struct gw_lma_request *q
 static void record_handover(struct gw_lma_session *s, const struct gw_addr *from)
 {
     struct gw_lm *lm = s->lma->lm;
-    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_LMA, &s->b.mnid);
+    struct gw_handover_row *row = gw_handovers_add(&lm->handovers, GW_HO_LMA, &s->b.mnid);
 
     row->from = *from;
     row->to = s->b.serving;

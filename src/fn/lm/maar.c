@@ -44,7 +44,7 @@ struct gw_maar_mn *gw_maar_mn(struct gw_binding *b)
     return (struct gw_maar_mn *)b; /* its head */
 }
 
-struct gw_handover *gw_mn_row(struct gw_maar_mn *mn)
+struct gw_handover_row *gw_mn_row(struct gw_maar_mn *mn)
 {
     return gw_handovers_get(&mn->maar->lm->handovers, mn->row);
 }
@@ -412,7 +412,7 @@ int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
     mn->corrected = mn->outdated = false;
     mn->tries = 0;
     mn->state = GW_MN_REGISTERING;
-    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
+    struct gw_handover_row *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
     row->to = lm->cfg->addr;
     mn->row = row->number;
     gw_handover_step(row, GW_HO_ATTACHMENT_SEEN, seen);

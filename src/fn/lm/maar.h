@@ -212,6 +212,6 @@ bool gw_maar_trusts(struct gw_maar *m, const struct gw_addr *maar);
 /* A message with lifetime 0, or a BRI: what the CMD said before it brings no anchor back. */
 void gw_mn_ended(struct gw_maar *m, const struct gw_mh *mh);
 void gw_mn_answer_owed(struct gw_maar_mn *mn, uint8_t status);
-struct gw_handover *gw_mn_row(struct gw_maar_mn *mn);
+struct gw_handover_row *gw_mn_row(struct gw_maar_mn *mn);
 
 #endif

@@ -152,7 +152,7 @@ static void demote(struct gw_maar_mn *mn, const struct notice *n)
     gw_exchange_stop(&mn->ex);
     gw_timer_stop(lm->timers, &mn->refresh);
     gw_timer_stop(lm->timers, &mn->guard);
-    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_PREVIOUS, &mn->b.mnid);
+    struct gw_handover_row *row = gw_handovers_add(&lm->handovers, GW_HO_PREVIOUS, &mn->b.mnid);
     mn->row = row->number;
     row->from = served && !mn->was_previous ? lm->cfg->addr : mn->b.serving;
     row->to = n->serving;

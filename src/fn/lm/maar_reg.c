@@ -438,7 +438,7 @@ static bool accept_anchors(struct gw_maar_mn *mn, const struct gw_mh *mh)
 /* fresh: the first answer. Further ones (relay, locator) may bring more anchors. */
 static void record_handover(struct gw_maar_mn *mn, bool fresh)
 {
-    struct gw_handover *row = gw_mn_row(mn);
+    struct gw_handover_row *row = gw_mn_row(mn);
     const struct gw_anchor *last = mn->own->next;
 
     if (row == NULL || (!fresh && mn->b.nanchors <= row->previous + 1))

@@ -31,7 +31,7 @@ struct gw_mag_mn *gw_mag_mn(struct gw_binding *b)
     return (struct gw_mag_mn *)b; /* its head */
 }
 
-struct gw_handover *gw_mag_row(struct gw_mag_mn *mn)
+struct gw_handover_row *gw_mag_row(struct gw_mag_mn *mn)
 {
     return gw_handovers_get(&mn->mag->lm->handovers, mn->row);
 }
@@ -247,7 +247,7 @@ static int begin(struct gw_mag_mn *mn, const struct gw_station_key *st, const st
     mn->seen_by = 0;
     mn->doubted = false;
     mn->state = GW_MAG_REGISTERING;
-    struct gw_handover *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
+    struct gw_handover_row *row = gw_handovers_add(&lm->handovers, GW_HO_SERVING, &mn->b.mnid);
     row->to = lm->cfg->addr;
     mn->row = row->number;
     gw_handover_step(row, GW_HO_ATTACHMENT_SEEN, seen);

@@ -109,7 +109,7 @@ bool gw_mag_reregister(struct gw_mag *g, const struct gw_addr *lma, const struct
 
 /* Within the MAG (mag*.c). */
 struct gw_mag_mn *gw_mag_mn(struct gw_binding *b);
-struct gw_handover *gw_mag_row(struct gw_mag_mn *mn);
+struct gw_handover_row *gw_mag_row(struct gw_mag_mn *mn);
 void gw_mag_put(struct gw_mag_mn *mn);
 void gw_mag_del_record(struct gw_mag_mn *mn);
 void gw_mag_forget(struct gw_mag_mn *mn);

@@ -18,7 +18,7 @@ static void add(struct gw_handovers *h, uint64_t n)
     struct gw_mnid mn = {.subtype = GW_MNID_NAI, .len = 2, .id = id};
 
     while (n-- > 0) {
-        struct gw_handover *row = gw_handovers_add(h, GW_HO_CMD, &mn);
+        struct gw_handover_row *row = gw_handovers_add(h, GW_HO_CMD, &mn);
         row->sequence = (uint16_t)row->number;
     }
 }
@@ -26,7 +26,7 @@ static void add(struct gw_handovers *h, uint64_t n)
 /* The last `kept`, in order, each found by its number; none before them. */
 static void check(const struct gw_handovers *h, uint64_t kept)
 {
-    const struct gw_handover *row;
+    const struct gw_handover_row *row;
     uint64_t expect = h->last - kept + 1;
 
     for (uint64_t i = 0; (row = gw_handovers_next(h, &i)) != NULL; expect++) {
