@@ -192,8 +192,13 @@ int gw_tcp_freeze(int fd, struct gw_tcp_why *why)
     int err = gw_tcp_movable(fd, why);
     if (err < 0)
         return err;
+    /* An ACK that is owed leaves now: who goes on does not know of it, and the window probe that it
+     * begins with is too old a segment for its peer to take an acknowledgement from. First while it
+     * hears, for the peer may answer with what it held back (RFC 896). */
+    gw_tcp_set(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
     if (gw_tcp_deafen(fd) < 0)
         return gw_tcp_fail(why, GW_ESYS, "a filter on it");
+    gw_tcp_set(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
     if (gw_tcp_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON) < 0) {
         err = gw_tcp_fail(why, GW_ESYS, "TCP_REPAIR");
         hear(fd);

@@ -41,7 +41,8 @@ static struct sockaddr_in6 loopback(uint16_t port)
         .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons(port)};
 }
 
-static struct pair connected(void)
+/* far: the peer's receive buffer, which must be small before it offers a window; 0: as it comes. */
+static struct pair connected_to(int far)
 {
     struct pair p = {.listener = tcp6(), .far = tcp6()};
     struct sockaddr_in6 at = loopback(0);
@@ -49,10 +50,17 @@ static struct pair connected(void)
     assert_int_equal(bind(p.listener, (struct sockaddr *)&at, sizeof at), 0);
     assert_int_equal(listen(p.listener, 1), 0);
     assert_int_equal(getsockname(p.listener, (struct sockaddr *)&at, &len), 0);
+    if (far > 0)
+        setsockopt(p.far, SOL_SOCKET, SO_RCVBUF, &far, sizeof far);
     assert_int_equal(connect(p.far, (struct sockaddr *)&at, sizeof at), 0);
     p.near = accept(p.listener, NULL, NULL);
     assert_true(p.near >= 0);
     return p;
+}
+
+static struct pair connected(void)
+{
+    return connected_to(0);
 }
 
 static void end(struct pair *p)
@@ -141,10 +149,10 @@ static int queued(int fd, unsigned long what)
     return n;
 }
 
-static void set_buffers(int fd, int out, int in)
+static void set_buffers(int fd, int size)
 {
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &out, sizeof out);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &in, sizeof in);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
 }
 
 static int option(int fd, int level, int name)
@@ -158,9 +166,10 @@ static int option(int fd, int level, int name)
 /* What both sides have sent, and nobody has read, is there, and it goes on both ways. */
 static void move_with(size_t size)
 {
-    struct pair p = connected();
-    set_buffers(p.near, (int)size * 2, (int)size * 2);
-    set_buffers(p.far, (int)size * 2, 4096);
+    struct pair p = connected_to(16384);
+    int twice = (int)size * 2;
+    set_buffers(p.near, twice);
+    setsockopt(p.far, SOL_SOCKET, SO_SNDBUFFORCE, &twice, sizeof twice);
     size_t down = pour(p.near, 0, SIZE_MAX, 1), up = pour(p.far, 0, size, 2);
     assert_int_equal(up, size);
     struct gw_tcp_state s = move(&p);
