@@ -37,13 +37,14 @@
 #define GWD_MOVE_FLOWS_MAX 256   /* of one transaction */
 #define GWD_MOVE_PIECE     65536 /* octets that data() gives and feed() takes at once, at most */
 #define GWD_MOVE_OCTETS    (256u << 20) /* of one stream, unless the caller wants fewer */
-#define GWD_MOVE_PATIENCE  GW_SEC(10)   /* with the instance, per step, unless the caller says */
+#define GWD_MOVE_GRAVE     GW_SEC(10)
+#define GWD_MOVE_PATIENCE  GW_SEC(10) /* with the instance, per step, unless the caller says */
 
 struct gwd_move;
 
 struct gwd_transaction {
     struct gw_service_key service; /* its connections have the CS-ID at this end, and its port */
-    struct gw_addr client;         /* and this one at the other */
+    struct gw_prefix client;       /* and an address of this at the other: a host's, or its /64 */
     struct gw_addr csci_id;        /* the instance, one of this node's configuration */
     /* The flows that belong to it, as far as they are known; connections of others are refused.
      * None: whatever the client has with the service. Borrowed for the call. */
@@ -58,7 +59,8 @@ enum gwd_move_event {
     GWD_MOVE_MORE,  /* new side: gwd_move_feed takes again */
     GWD_MOVE_READY, /* new side: all is there, and the instance has confirmed; the path may be
                        switched: connections hear nothing before gwd_move_resume */
-    GWD_MOVE_RELEASED, /* the old instance has forgotten it; m is gone */
+    GWD_MOVE_RELEASED, /* the old instance has forgotten it, or cannot be asked; m is gone. What is
+                          late on its way to its connections is dropped for GWD_MOVE_GRAVE */
     GWD_MOVE_RESUMED,  /* the new instance has taken over; m is gone */
     GWD_MOVE_FAILED,   /* err, why; m is gone */
 };
@@ -92,7 +94,7 @@ int gwd_move_import(struct gwd *d, const struct gwd_transaction *t, const struct
 /* Old side. */
 void gwd_move_more(struct gwd_move *m);    /* after export, and after each data() */
 void gwd_move_blocked(struct gwd_move *m); /* after BLOCK */
-void gwd_move_release(struct gwd_move *m); /* after WHOLE, when the new side has resumed */
+void gwd_move_release(struct gwd_move *m); /* after WHOLE */
 
 /* New side. feed copies up to GWD_MOVE_PIECE octets; then MORE comes, or FAILED. GW_EAGAIN: it is
  * not its turn. end: that was all. */
