@@ -323,6 +323,11 @@ static void missed(void *user, const struct gw_miss *m)
     report(user, &(struct gw_input){.kind = GW_IN_MISS, .miss = *m});
 }
 
+static void used(void *user, const struct gw_flow_use *u)
+{
+    report(user, &(struct gw_input){.kind = GW_IN_FLOW, .flow = *u});
+}
+
 /* The process sends it, and it takes the way of all packets: to a station through the packet path.
  */
 static void error(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len)
@@ -347,6 +352,7 @@ const struct gw_native_ops sim_plane_ops = {.route = route,
                                             .new_station = new_station,
                                             .first_packet = first_packet,
                                             .missed = missed,
+                                            .used = used,
                                             .error = error};
 
 /* What the kernel gives to the process: Packet Too Big about its tunnels (sys/plane_events.c). */

@@ -606,6 +606,20 @@ static void report_miss(const struct gw_native *n, const struct gw_pkt *p,
                                                                        : &n->self.addr)});
 }
 
+static void report_use(const struct gw_native *n, const struct gw_pkt *p,
+                       const struct gw_verdict *v, bool ended)
+{
+    const struct gw_t_cs_key *key;
+    const struct gw_t_cs *s = gw_ns_service(&n->serve, v->flow->cs, &key);
+
+    if (n->ops.used && s)
+        n->ops.used(n->user,
+                    &(struct gw_flow_use){.service = gw_entry_cs_of(key),
+                                          .flow = gw_entry_flow_of(&p->serve.key, s->affinity),
+                                          .csci_id = gw_entry_addr_of(&v->flow->csci_id),
+                                          .ended = ended});
+}
+
 /* Counters, use, watches: after the packet's fate is sealed. */
 static void settle(struct gw_native *n, const struct gw_pkt *p, const struct gw_verdict *v,
                    uint64_t now)
@@ -614,7 +628,10 @@ static void settle(struct gw_native *n, const struct gw_pkt *p, const struct gw_
     if (v->action == GW_PATH_DROP || (v->action == GW_PATH_PASS && !v->decap))
         return;
     uint32_t fired = gw_account(p, v, now);
-    if (gw_serve_tells(p, v))
+    enum gw_serve_use use = gw_serve_uses(p, v);
+    if (use != GW_SERVE_USE_NONE)
+        report_use(n, p, v, use == GW_SERVE_USE_ENDED);
+    else if (gw_serve_tells(p, v))
         report_miss(n, p, v);
     if (v->up && fired & GW_T_WATCH_UP)
         report_first(n, v->up, true, now);

@@ -33,6 +33,7 @@ struct gw_native_ops {
     void (*first_packet)(void *user, const struct gw_prefix *prefix, bool uplink,
                          struct gw_time seen);
     void (*missed)(void *user, const struct gw_miss *m);
+    void (*used)(void *user, const struct gw_flow_use *u);
     /* An ICMPv6 error is due about packet (gw_icmp_error_write makes it). */
     void (*error)(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len);
 };

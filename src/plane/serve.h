@@ -10,6 +10,8 @@
  * - A D-Forwarder (§4.2.2) does not choose: such a packet goes to its D-Router, with a destination
  *   option in the outer header that says so, and leaves no entry. The D-Router chooses, sends it
  *   on, and tells its control plane, whose answer makes the entry at the D-Forwarder.
+ * - What a station (never a client of another kind) uses of a service that wants that told is
+ *   reported: the control plane has to know what moves when the station does.
  * - An ICMPv6 error to a CS-ID goes where the flow goes that it is about: path MTU discovery works.
  *   It never begins a flow.
  * - Fragments show no ports: a service that looks at them does not take fragments, and of services
@@ -338,6 +340,33 @@ GW_INLINE int gw_serve_tells(const struct gw_pkt *p, const struct gw_verdict *v)
         return 0;
     v->flow->told_ns = p->now_ns;
     return 1;
+}
+
+enum gw_serve_use { GW_SERVE_USE_NONE, GW_SERVE_USE_GOES_ON, GW_SERVE_USE_ENDED };
+
+/* What the control plane has to be told of v->flow, which a station uses. A FIN is its end once:
+ * what is sent behind it (a half-closed connection may go on for long) is use again when it is
+ * due, and a new connection is at once. */
+GW_INLINE enum gw_serve_use gw_serve_uses(const struct gw_pkt *p, const struct gw_verdict *v)
+{
+    struct gw_t_flow *f = v->flow;
+
+    if (!f || !v->up || !v->cs || !(v->cs->flags & GW_T_CS_TELL))
+        return GW_SERVE_USE_NONE;
+    int connection = v->cs->affinity == GW_T_BY_FLOW;
+    if (connection && p->tcp_flags & (GW_TCP_FIN | GW_TCP_RST)) {
+        if (__sync_fetch_and_or(&f->flags, GW_T_FLOW_ENDED) & GW_T_FLOW_ENDED)
+            return GW_SERVE_USE_NONE;
+        f->told_ns = p->now_ns;
+        return GW_SERVE_USE_ENDED;
+    }
+    int anew = f->flags & GW_T_FLOW_ENDED && p->tcp_flags & GW_TCP_SYN;
+    if (!anew && f->told_ns != 0 && p->now_ns - f->told_ns < GW_USE_AGAIN(v->cs->timeout_ns))
+        return GW_SERVE_USE_NONE;
+    if (f->flags & GW_T_FLOW_ENDED)
+        __sync_fetch_and_and(&f->flags, ~(__u32)GW_T_FLOW_ENDED);
+    f->told_ns = p->now_ns;
+    return GW_SERVE_USE_GOES_ON;
 }
 
 #endif

@@ -47,6 +47,8 @@ void gw_entry_cs(const struct gw_intent_service *in, uint32_t id, struct gw_t_cs
     gw_entry_addr(&in->ask, &out->ask);
     if (!gw_addr_eq(&in->ask, &here))
         out->flags |= GW_T_CS_ASK;
+    if (in->tell)
+        out->flags |= GW_T_CS_TELL;
 }
 
 struct gw_addr gw_entry_addr_of(const struct gw_t_addr *in)

@@ -19,6 +19,9 @@
 
 #include "plane/steer_tables.h"
 
+/* A flow in use is reported again after this part of its service's timeout. */
+#define GW_USE_AGAIN(timeout_ns) ((timeout_ns) / 4)
+
 /* How long after its last marked packet a flow is in `pending`, and how often its answer is asked
  * for meanwhile. */
 #define GW_PENDING_NS    5000000000ull
@@ -50,8 +53,9 @@ enum gw_t_affinity {
 };
 enum gw_t_cs_flag {
     GW_T_CS_RESELECT =
-        1u << 0,           /* flows of a dead instance go to another one; else they are reset */
-    GW_T_CS_ASK = 1u << 1, /* a D-Router chooses: `ask` */
+        1u << 0,            /* flows of a dead instance go to another one; else they are reset */
+    GW_T_CS_ASK = 1u << 1,  /* a D-Router chooses: `ask` */
+    GW_T_CS_TELL = 1u << 2, /* what stations use of it is reported */
 };
 struct gw_t_cs {
     __u64 timeout_ns; /* of a flow without packets */
@@ -103,12 +107,13 @@ enum gw_t_flow_flag {
     GW_T_FLOW_OPEN = 1u << 0, /* counted as in flight at its candidate */
     GW_T_FLOW_TOLD =
         1u << 1, /* came from another node (mapping, handover), not from a choice here */
+    GW_T_FLOW_ENDED = 1u << 2, /* the control plane knows that its connection has ended */
 };
 struct gw_t_flow {
     struct gw_t_addr csci_id;
     __u64 begun_ns, last_ns; /* CLOCK_MONOTONIC */
     __u64 packets;
-    __u64 told_ns; /* `pending`: when the control plane was told last */
+    __u64 told_ns; /* when the control plane was told last, of a miss or of use; 0: never */
     __u32 cs;      /* id of the service */
     __u32 flags;   /* enum gw_t_flow_flag */
     __u32 reason;  /* enum gw_steer_reason, for `godwit why` */

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define GW_PLANE_SCHEMA 6
+#define GW_PLANE_SCHEMA 7
 
 /* An IPv6 address in network order. */
 struct gw_t_addr {
@@ -194,7 +194,7 @@ enum gw_reason {
 #define GW_ERROR_RATE  200
 #define GW_ERROR_BURST 50
 
-enum gw_ev_kind { GW_EV_STATION, GW_EV_FIRST, GW_EV_ERROR, GW_EV_MISS };
+enum gw_ev_kind { GW_EV_STATION, GW_EV_FIRST, GW_EV_ERROR, GW_EV_MISS, GW_EV_USE };
 
 /* As much of a packet as an ICMPv6 error quotes: 1280 - 40 - 8 (RFC 4443 §2.4 (c)). */
 #define GW_QUOTE_MAX 1232
@@ -214,15 +214,18 @@ struct gw_ev_first {
     struct gw_t_prefix_key prefix;
     __u32 up;
 };
-/* A D-Forwarder asked about a flow, and it goes there (serve.h). */
-struct gw_ev_miss {
+/* A flow of a service (serve.h), and where it goes: a station uses it (USE), or a D-Forwarder has
+ * asked about it (MISS). */
+struct gw_ev_flow {
     struct gw_ev_head head;
-    struct gw_t_addr from, client, cs_id, csci_id, egress;
+    struct gw_t_addr client, cs_id, csci_id;
     __u16 sport, dport; /* network order; 0 where affinity does not look at them */
     __u8 proto;
-    __u8 _pad[3];
+    __u8 ended; /* USE: the connection has */
+    __u8 _pad[2];
     __u32 cs; /* id of the service */
     __u32 _pad2;
+    struct gw_t_addr from, egress; /* MISS: who asked; of the instance */
 };
 /* An ICMPv6 error is due to the source of the (inner) packet. */
 struct gw_ev_error {

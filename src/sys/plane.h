@@ -55,6 +55,8 @@ struct gw_bpf_ops {
                          struct gw_time seen);
     /* A D-Forwarder asked and this node chose. */
     void (*missed)(void *user, const struct gw_miss *m);
+    /* What a station uses of a service with `tell`. */
+    void (*used)(void *user, const struct gw_flow_use *u);
 };
 /* Becomes readable when gw_bpf_dispatch has work. An epoll descriptor: watch it for input only,
  * level-triggered (uv_poll is fine); it belongs to the handle. */

@@ -42,7 +42,8 @@ static void on_first(const struct gw_bpf *b, const struct gw_ev_first *e)
                              (struct gw_time){(int64_t)e->head.mono_ns});
 }
 
-static void on_miss(const struct gw_bpf *b, const struct gw_ev_miss *e)
+/* MISS or USE. */
+static void on_flow(const struct gw_bpf *b, const struct gw_ev_flow *e)
 {
     const struct gw_t_flow_key key = {.src = e->client,
                                       .cs_id = e->cs_id,
@@ -50,14 +51,21 @@ static void on_miss(const struct gw_bpf *b, const struct gw_ev_miss *e)
                                       .dport = e->dport,
                                       .proto = e->proto};
 
-    if (!b->ops->missed || !gw_bpf_service_used(b, e->cs))
+    if (!gw_bpf_service_used(b, e->cs))
         return;
     const struct gw_bpf_service *s = &b->service[e->cs];
-    b->ops->missed(b->user, &(struct gw_miss){.service = gw_entry_cs_of(&s->key),
-                                              .flow = gw_entry_flow_of(&key, s->affinity),
-                                              .from = gw_entry_addr_of(&e->from),
-                                              .csci_id = gw_entry_addr_of(&e->csci_id),
-                                              .egress = gw_entry_addr_of(&e->egress)});
+    const struct gw_miss m = {.service = gw_entry_cs_of(&s->key),
+                              .flow = gw_entry_flow_of(&key, s->affinity),
+                              .from = gw_entry_addr_of(&e->from),
+                              .csci_id = gw_entry_addr_of(&e->csci_id),
+                              .egress = gw_entry_addr_of(&e->egress)};
+    if (e->head.kind == GW_EV_MISS && b->ops->missed)
+        b->ops->missed(b->user, &m);
+    if (e->head.kind == GW_EV_USE && b->ops->used)
+        b->ops->used(b->user, &(struct gw_flow_use){.service = m.service,
+                                                    .flow = m.flow,
+                                                    .csci_id = m.csci_id,
+                                                    .ended = e->ended != 0});
 }
 
 static void on_error(const struct gw_bpf *b, const struct gw_ev_error *e)
@@ -94,7 +102,8 @@ static int on_event(void *user, void *data, size_t size)
         on_error(b, data);
         break;
     case GW_EV_MISS:
-        on_miss(b, data);
+    case GW_EV_USE:
+        on_flow(b, data);
         break;
     }
     return 0;

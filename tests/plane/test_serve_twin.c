@@ -24,7 +24,8 @@ static struct {
     enum gw_affinity affinity[SERVICES];
     unsigned seen[GW_R_COUNT];
     struct gw_miss miss;
-    unsigned misses;
+    struct gw_flow_use use;
+    unsigned misses, uses;
 } R;
 
 static uint32_t any(uint32_t n)
@@ -364,6 +365,56 @@ static void test_events(void **state)
     assert_memory_equal(&R.miss.service.cs_id, &s.service.key.cs_id, 16);
 }
 
+static void on_use(void *user, const struct gw_flow_use *u)
+{
+    (void)user;
+    R.use = *u;
+    R.uses++;
+}
+
+static void send_tcp(const struct gw_intent *s, uint8_t flags)
+{
+    struct w_packet p = {.mac = st1,
+                         .src = host(1),
+                         .dst = s->service.key.cs_id,
+                         .proto = W_TCP,
+                         .flags = flags,
+                         .sport = 78,
+                         .dport = 80};
+    struct frame f = {.len = 0};
+
+    f.len = w_frame(&p, f.b);
+    assert_int_equal(run(&f, T.ap, 0, NULL).reason, GW_R_STEERED);
+}
+
+static void test_uses(void **state)
+{
+    static const struct gw_bpf_ops ops = {.used = on_use};
+    struct gw_intent s = lone(4, 100);
+    struct gw_addr x = addr("2001:db8:e:1::4"), client = host(1);
+
+    (void)state;
+    gw_bpf_dispatch(T.bpf, NULL, NULL, GW_SEC(1));
+    send_tcp(&s, W_SYN);
+    gw_bpf_dispatch(T.bpf, &ops, NULL, GW_SEC(1));
+    assert_int_equal(R.uses, 0); /* nobody asked */
+    s.service.tell = true;
+    apply(&s);
+    send_tcp(&s, W_ACK);
+    gw_bpf_dispatch(T.bpf, &ops, NULL, GW_SEC(1));
+    assert_int_equal(R.uses, 1); /* tc's; XDP's came within a quarter of the timeout */
+    assert_memory_equal(&R.use.csci_id, &x, sizeof x);
+    assert_memory_equal(&R.use.service.cs_id, &s.service.key.cs_id, 16);
+    assert_memory_equal(&R.use.flow.src, &client, sizeof client);
+    assert_int_equal(R.use.flow.sport, 78);
+    assert_int_equal(R.use.flow.dport, 80);
+    assert_false(R.use.ended);
+    send_tcp(&s, W_FIN | W_ACK);
+    gw_bpf_dispatch(T.bpf, &ops, NULL, GW_SEC(1));
+    assert_int_equal(R.uses, 2);
+    assert_true(R.use.ended);
+}
+
 /* A loader that was killed: another adopts the tables, says what it wants, and nothing has moved.
  */
 static void test_adopt(void **state)
@@ -408,10 +459,8 @@ static void test_adopt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_sweep),
-        cmocka_unit_test(test_events),
-        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_random), cmocka_unit_test(test_sweep), cmocka_unit_test(test_events),
+        cmocka_unit_test(test_uses),   cmocka_unit_test(test_adopt),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

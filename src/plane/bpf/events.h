@@ -1,6 +1,7 @@
 /* events.h: what the BPF programs tell the daemon, all of it bounded: unknown stations (once per
  * GW_REPORT_AGAIN_NS and address, and a token bucket per interface), first packets of watched
- * prefixes, and packets that want an ICMPv6 error (a token bucket).
+ * prefixes, packets that want an ICMPv6 error (a token bucket), and flows that were chosen for (the
+ * table bounds them).
  */
 #ifndef GW_PLANE_BPF_EVENTS_H
 #define GW_PLANE_BPF_EVENTS_H
@@ -51,13 +52,15 @@ GW_INLINE void gw_report_first(const struct gw_t_prefix *x, __u32 up, __u32 ifin
     bpf_ringbuf_submit(e, 0);
 }
 
-GW_INLINE void gw_report_miss(const struct gw_t_self *me, const struct gw_pkt *p,
-                              const struct gw_verdict *v, __u64 now)
+/* kind: MISS or USE. */
+GW_INLINE void gw_report_flow(const struct gw_t_self *me, const struct gw_pkt *p,
+                              const struct gw_verdict *v, enum gw_ev_kind kind, __u8 ended)
 {
-    struct gw_ev_miss *e = gw_event(sizeof *e, GW_EV_MISS, p->ifindex, now);
+    struct gw_ev_flow *e = gw_event(sizeof *e, kind, p->ifindex, p->now_ns);
 
     if (!e)
         return;
+    e->ended = ended;
     e->from = p->outer.src;
     e->client = p->serve.key.src;
     e->cs_id = p->serve.key.cs_id;
@@ -79,8 +82,11 @@ GW_INLINE void gw_settle(const struct gw_t_self *me, const struct gw_pkt *p,
     if (v->action == GW_PATH_DROP || (v->action == GW_PATH_PASS && !v->decap))
         return;
     __u32 fired = gw_account(p, v, now);
-    if (gw_serve_tells(p, v))
-        gw_report_miss(me, p, v, now);
+    enum gw_serve_use use = gw_serve_uses(p, v);
+    if (use != GW_SERVE_USE_NONE)
+        gw_report_flow(me, p, v, GW_EV_USE, use == GW_SERVE_USE_ENDED);
+    else if (gw_serve_tells(p, v))
+        gw_report_flow(me, p, v, GW_EV_MISS, 0);
     if (v->up && fired & GW_T_WATCH_UP)
         gw_report_first(v->up, 1, p->ifindex, now);
     if (v->down && fired & GW_T_WATCH_DOWN)
