@@ -57,6 +57,12 @@ int gw_bpf_usage(const struct gw_bpf *b, const struct gw_prefix *prefix, struct 
     return gw_native_prefix(world->plane, prefix) != NULL ? 0 : GW_ENOENT;
 }
 
+struct gw_trace_seen gw_bpf_trace(const struct gw_bpf *b, const struct gw_trace_want *want)
+{
+    (void)b;
+    return gw_native_trace(world->plane, want);
+}
+
 void gw_bpf_counters(const struct gw_bpf *b, struct gw_emit *e)
 {
     (void)b;

@@ -278,6 +278,11 @@ static void act(struct fz_world *w, const struct gw_action *a)
     case GW_ACT_SEND_STAMP:
         fz_demand(a->stamp.len != 0);
         break;
+    case GW_ACT_TRACE:
+        later(w, &(struct gw_input){.kind = GW_IN_TRACE,
+                                    .trace = {.question = a->trace,
+                                              .seen = gw_native_trace(w->plane, &a->trace.want)}});
+        break;
     case GW_ACT_TRANSFER: /* no instance here gives anything away */
         break;
     }

@@ -293,6 +293,13 @@ static void act(struct sim *s, struct sim_node *n, const struct gw_action *a)
     case GW_ACT_SEND_STAMP:
         sim_core_stamp(s, n->index, a);
         break;
+    case GW_ACT_TRACE:
+        answer(n,
+               &(struct gw_input){.kind = GW_IN_TRACE,
+                                  .trace = {.question = a->trace,
+                                            .seen = gw_native_trace(n->plane, &a->trace.want)}},
+               n->use_ns);
+        break;
     case GW_ACT_TRANSFER:      /* no instance here gives anything away */
     case GW_ACT_PARAM_PROBLEM: /* to whoever sent it, who counts it at most */
         break;

@@ -160,6 +160,7 @@ static void act(struct scale_node *n, const struct gw_action *a)
     case GW_ACT_PARAM_PROBLEM: /* counted by the node */
     case GW_ACT_TRANSFER:
     case GW_ACT_SEND_STAMP: /* no node here measures paths */
+    case GW_ACT_TRACE:      /* nor has a role of CATS */
         break;
     }
 }

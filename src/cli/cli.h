@@ -40,6 +40,9 @@ void gw_cli_relative_steps(json_t *rows);
 /* control.c */
 void gw_cli_print_json(const json_t *result, bool one_line);
 void gw_cli_print_refusal(const char *why, const json_t *details);
+/* gw_cli_ask, and says why not. Takes over the request, NULL: out of memory; *result is NULL at
+ * first, and after a refusal. */
+int gw_cli_request(const struct gw_cli *cli, json_t *request, json_t **result);
 
 /* strongswan.c: swanctl.conf for the peers under IPsec; GW_CLI_USAGE, and why, when there are none.
  */

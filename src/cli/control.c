@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-static const char *const tables[] = {"bindings",   "stations", "prefixes",  "tunnels",
-                                     "peers",      "counters", "handovers", "operations",
-                                     "revoked",    "services", "instances", "metrics",
-                                     "candidates", "affinity", "paths",     "selections"};
+static const char *const tables[] = {
+    "bindings",   "stations",   "prefixes", "tunnels",    "peers",     "counters",
+    "handovers",  "operations", "revoked",  "services",   "instances", "metrics",
+    "candidates", "affinity",   "paths",    "selections", "traces"};
 
 void gw_cli_print_json(const json_t *result, bool one_line)
 {
@@ -31,26 +31,38 @@ void gw_cli_print_refusal(const char *why, const json_t *details)
     }
 }
 
+int gw_cli_request(const struct gw_cli *cli, json_t *request, json_t **result)
+{
+    char why[512] = "out of memory";
+    int status =
+        request != NULL ? gw_cli_ask(cli, request, result, why, sizeof why) : GW_CLI_FAILED;
+
+    json_decref(request);
+    if (status == GW_CLI_OK)
+        return status;
+    gw_cli_print_refusal(why, *result);
+    json_decref(*result);
+    *result = NULL;
+    return status;
+}
+
 /* Takes over the request. */
 static int ask_and_print(const struct gw_cli *cli, json_t *request, const char *what)
 {
-    char why[512] = "out of memory";
     json_t *result = NULL;
-    int status =
-        request != NULL ? gw_cli_ask(cli, request, &result, why, sizeof why) : GW_CLI_FAILED;
+    int status = gw_cli_request(cli, request, &result);
 
     if (status != GW_CLI_OK)
-        gw_cli_print_refusal(why, result);
-    else if (cli->json)
+        return status;
+    if (cli->json) {
         gw_cli_print_json(result, cli->watch > 0);
-    else {
+    } else {
         if (strcmp(what, "handovers") == 0)
             gw_cli_relative_steps(result);
         gw_cli_print(stdout, what, result);
     }
     json_decref(result);
-    json_decref(request);
-    if (fflush(stdout) != 0 && status == GW_CLI_OK)
+    if (fflush(stdout) != 0)
         status = GW_CLI_FAILED; /* nobody reads */
     return status;
 }

@@ -30,7 +30,7 @@ static const struct command {
 } commands[] = {
     {"show", 1, OPT_SOCKET | OPT_JSON | OPT_WATCH, gw_cli_show,
      "show bindings|stations|prefixes|tunnels|peers|counters|handovers|operations|revoked|"
-     "services|instances|metrics|candidates|affinity|paths|selections "
+     "services|instances|metrics|candidates|affinity|paths|selections|traces "
      "[--json] [--watch [S]]"},
     {"status", 0, OPT_SOCKET | OPT_JSON, gw_cli_status, "status [--json]"},
     {"attach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach,
@@ -43,8 +43,8 @@ static const struct command {
     {"allow", 1, OPT_SOCKET | OPT_JSON, gw_cli_operate, "allow MN-ID"},
     {"why", 2, OPT_SOCKET | OPT_JSON | OPT_FLOW | OPT_CLIENT, gw_cli_why,
      "why CLIENT CS-ID [--client-port N] [--protocol tcp|udp|N] [--port N] [--json]"},
-    {"trace", 1, OPT_SOCKET | OPT_JSON | OPT_FLOW, gw_cli_trace,
-     "trace CS-ID [--protocol tcp|udp|N] [--port N] [--json]"},
+    {"trace", -2, OPT_SOCKET | OPT_JSON | OPT_FLOW, gw_cli_trace,
+     "trace [CLIENT] CS-ID [--protocol tcp|udp|N] [--port N] [--json]"},
     {"drain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "drain INSTANCE"},
     {"undrain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "undrain INSTANCE"},
     {"reload", 0, OPT_SOCKET | OPT_JSON, gw_cli_reload, "reload"},
@@ -59,8 +59,8 @@ static const char help[] =
     "\n"
     "  godwit show TABLE [--json] [--watch [SECONDS]]\n"
     "      TABLE: bindings, stations, prefixes, tunnels, peers, counters, handovers, operations,\n"
-    "      revoked, services, instances, metrics, candidates, affinity, paths\n"
-    "      or selections\n"
+    "      revoked, services, instances, metrics, candidates, affinity, paths,\n"
+    "      selections or traces\n"
     "  godwit status [--json]\n"
     "  godwit attach INTERFACE LLADDR [--mn-id NAI]   a station is there, as if it had been seen\n"
     "  godwit detach INTERFACE LLADDR                 it has left\n"
@@ -71,8 +71,9 @@ static const char help[] =
     "  godwit why CLIENT CS-ID [--client-port N] [--protocol tcp|udp|N] [--port N] [--json]\n"
     "      where a flow goes, why, and what its service's instances score (a name will do as "
     "CS-ID)\n"
-    "  godwit trace CS-ID [--protocol tcp|udp|N] [--port N] [--json]\n"
-    "      the ways from here to each instance of a service\n"
+    "  godwit trace [CLIENT] CS-ID [--protocol tcp|udp|N] [--port N] [--json]\n"
+    "      the ways from here to each instance of a service, as this node and the egresses have\n"
+    "      them; and the way of results back to a client (the nodes on it are told who)\n"
     "  godwit drain INSTANCE | godwit undrain INSTANCE\n"
     "      an instance of this node's takes no new flows, or takes them again\n"
     "  godwit reload                                  read the configuration again\n"

@@ -30,20 +30,6 @@ static json_t *make_request(const struct gw_cli *cli)
     return NULL;
 }
 
-static int ask(const struct gw_cli *cli, json_t *req, json_t **result)
-{
-    char why[512] = "out of memory";
-    int status = req != NULL ? gw_cli_ask(cli, req, result, why, sizeof why) : GW_CLI_FAILED;
-
-    json_decref(req);
-    if (status == GW_CLI_OK)
-        return status;
-    gw_cli_print_refusal(why, *result);
-    json_decref(*result);
-    *result = NULL;
-    return status;
-}
-
 static json_int_t number_of(const json_t *row, const char *key)
 {
     return json_integer_value(json_object_get(row, key));
@@ -55,7 +41,8 @@ static json_t *look(const struct gw_cli *cli, json_int_t number)
     json_t *rows = NULL, *row, *found = NULL;
     size_t i;
 
-    if (ask(cli, json_pack("{ssss}", "cmd", "show", "what", "operations"), &rows) != GW_CLI_OK)
+    if (gw_cli_request(cli, json_pack("{ssss}", "cmd", "show", "what", "operations"), &rows) !=
+        GW_CLI_OK)
         return NULL;
     json_array_foreach(rows, i, row)
     {
@@ -104,7 +91,7 @@ int gw_cli_operate(const struct gw_cli *cli)
 
     if (req == NULL)
         return GW_CLI_USAGE;
-    if (ask(cli, req, &begun) != GW_CLI_OK)
+    if (gw_cli_request(cli, req, &begun) != GW_CLI_OK)
         return GW_CLI_FAILED;
     json_t *row = json_is_object(begun) ? wait_for(cli, number_of(begun, "operation")) : NULL;
     bool plain = !json_is_object(begun); /* allow is done at once */

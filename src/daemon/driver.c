@@ -66,6 +66,13 @@ static void read_use(struct gwd *d, const struct gw_prefix *p)
     note_done(d, &(struct gw_input){.kind = GW_IN_USE, .use = {.prefix = *p, .last = last}});
 }
 
+static void read_trace(struct gwd *d, const struct gw_trace_question *q)
+{
+    note_done(
+        d, &(struct gw_input){.kind = GW_IN_TRACE,
+                              .trace = {.question = *q, .seen = gw_bpf_trace(d->bpf, &q->want)}});
+}
+
 static void send_problem(struct gwd *d, const struct gw_action *act)
 {
     uint8_t buf[GW_ICMP_MAX];
@@ -115,6 +122,9 @@ static void carry_out(struct gwd *d, const struct gw_action *act)
         break;
     case GW_ACT_SEND_STAMP:
         gwd_stamp_send(d, act);
+        break;
+    case GW_ACT_TRACE:
+        read_trace(d, &act->trace);
         break;
     case GW_ACT_TRANSFER:
         break;

@@ -20,7 +20,7 @@ static const struct {
     {"revoked", GW_SHOW_REVOKED},       {"services", GW_SHOW_SERVICES},
     {"instances", GW_SHOW_INSTANCES},   {"metrics", GW_SHOW_METRICS},
     {"candidates", GW_SHOW_CANDIDATES}, {"paths", GW_SHOW_PATHS},
-    {"selections", GW_SHOW_SELECTIONS},
+    {"selections", GW_SHOW_SELECTIONS}, {"traces", GW_SHOW_TRACES},
 };
 
 static const struct {

@@ -1,9 +1,11 @@
 /* steer.c: control requests about services: what the packet path counts for them, added to the
  * node's rows; the flows that it has bound (affinity); why a flow goes where it goes; and the ways
- * to a service's instances (trace).
+ * to a service's instances (trace): as this node sees them at once, and what others say of them in
+ * `show traces`, a little later.
  *
  * Which client uses which service is in the answers to `show affinity` and `why` and nowhere else:
- * the control socket is for the operator, and nothing of it is logged or told to other nodes.
+ * the control socket is for the operator, and nothing of it is logged or told to other nodes. A
+ * trace that names a client tells the nodes on its way of it.
  */
 #include "plane/steer.h"
 #include "base/text.h"
@@ -306,21 +308,64 @@ static json_t *way(const struct gwd *d, const json_t *candidate, json_t *paths)
     return row;
 }
 
-json_t *gwd_steer_trace(struct gwd *d, const json_t *req)
+static json_t *ways_of(const struct gwd *d, const struct gw_service_key *key)
 {
-    struct gw_service_key key;
-    json_t *row, *wrong;
-    size_t i;
-    if (!read_service(d, req, &key, &wrong))
-        return wrong;
-    json_t *ways = json_array();
+    json_t *row, *ways = json_array();
     json_t *candidates = node_rows(d, GW_SHOW_CANDIDATES), *paths = node_rows(d, GW_SHOW_PATHS);
     gwd_steer_add_counts(d, GW_SHOW_CANDIDATES, candidates);
-    for (i = 0; (row = row_of(candidates, &i, "cs_id", &key.cs_id)) != NULL;)
-        if (json_integer_value(json_object_get(row, "protocol")) == key.proto &&
-            json_integer_value(json_object_get(row, "port")) == key.port)
+    for (size_t i = 0; (row = row_of(candidates, &i, "cs_id", &key->cs_id)) != NULL;)
+        if (json_integer_value(json_object_get(row, "protocol")) == key->proto &&
+            json_integer_value(json_object_get(row, "port")) == key->port)
             json_array_append_new(ways, way(d, row, paths));
     json_decref(candidates);
     json_decref(paths);
-    return gwd_answer_ok(json_pack("{s:s, s:o}", "service", service_name(d, &key), "ways", ways));
+    return ways;
+}
+
+struct bound { /* the instances that a client's flows are at */
+    struct gw_addr client, csci_id;
+    size_t n; /* of them; 2: more than one */
+};
+
+static bool add_bound(void *user, const struct gw_flow_info *f)
+{
+    struct bound *b = user;
+    if (!gw_addr_eq(&f->flow.src, &b->client) || (b->n > 0 && gw_addr_eq(&f->csci_id, &b->csci_id)))
+        return true;
+    b->csci_id = f->csci_id;
+    return ++b->n < 2;
+}
+
+/* Where all the client's flows are; zero: at several, or it has none here. */
+static struct gw_addr bound_to(const struct gwd *d, const struct gw_service_key *key,
+                               const struct gw_addr *client)
+{
+    struct bound b = {.client = *client};
+    if (!gw_addr_is_zero(client))
+        gw_bpf_flows(d->bpf, key, add_bound, &b);
+    return b.n == 1 ? b.csci_id : (struct gw_addr){{0}};
+}
+
+json_t *gwd_steer_trace(struct gwd *d, const json_t *req)
+{
+    const json_t *text = json_object_get(req, "client");
+    struct gw_addr client = {{0}};
+    struct gw_service_key key;
+    uint64_t number;
+    json_t *wrong;
+    if (!read_service(d, req, &key, &wrong))
+        return wrong;
+    if (text != NULL &&
+        (!json_is_string(text) || gw_parse_addr(json_string_value(text), &client) < 0))
+        return gwd_answer_error("trace: \"%s\" is no IPv6 address",
+                                json_is_string(text) ? json_string_value(text) : "");
+    struct gw_addr csci_id = bound_to(d, &key, &client);
+    int err = gw_node_trace(d->node, &key, &csci_id, &client, gw_clock_now(), &number);
+    gwd_carry_out(d);
+    if (err == GW_EFULL)
+        return gwd_answer_error("trace: too many are under way, try again");
+    if (err < 0)
+        return gwd_answer_error("trace: the node refused: %s", gw_err_text(err));
+    return gwd_answer_ok(json_pack("{s:s, s:I, s:o}", "service", service_name(d, &key), "trace",
+                                   (json_int_t)number, "ways", ways_of(d, &key)));
 }

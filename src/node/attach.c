@@ -244,6 +244,7 @@ int gw_attach_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_MARKED:
     case GW_IN_HINT:
     case GW_IN_TRANSFER:
+    case GW_IN_TRACE:
         break;
     }
     return GW_EINVAL;

@@ -301,6 +301,7 @@ static int access_input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_MARKED:
     case GW_IN_HINT:
     case GW_IN_TRANSFER:
+    case GW_IN_TRACE:
         break;
     }
     return GW_EINVAL;
@@ -334,6 +335,7 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_STAMP:
     case GW_IN_REPORT:
     case GW_IN_MISS:
+    case GW_IN_TRACE:
         return gw_steering_input(n, in);
     case GW_IN_FLOW:
     case GW_IN_MARKED:

@@ -16,6 +16,7 @@
 #include "fn/handover/handover.h"
 #include "fn/handover/transfer.h"
 #include "fn/metric/own.h"
+#include "fn/steer/trace.h"
 #include "node/config.h"
 #include "plane/intent.h"
 #include "wire/policy.h"
@@ -56,6 +57,7 @@ enum gw_input_kind {
     GW_IN_MARKED,     /* an end-of-path marker has come */
     GW_IN_HINT,       /* a station here may be about to move */
     GW_IN_TRANSFER,   /* the driver's part of a transaction's move has got somewhere */
+    GW_IN_TRACE,      /* the answer to GW_ACT_TRACE */
 };
 
 struct gw_input {
@@ -120,6 +122,10 @@ struct gw_input {
         struct gw_marked marked;
         struct gw_hint hint;                  /* fn/handover/handover.h */
         struct gw_transfer_progress transfer; /* fn/handover/transfer.h */
+        struct {
+            struct gw_trace_question question; /* as the action had it */
+            struct gw_trace_seen seen;
+        } trace;
     };
 };
 
@@ -133,6 +139,7 @@ enum gw_action_kind {
     GW_ACT_PARAM_PROBLEM, /* ICMPv6 Parameter Problem code 0 about an MH (RFC 6275 §9.2) */
     GW_ACT_SEND_STAMP,    /* from this node's address, hop limit 255 */
     GW_ACT_TRANSFER,      /* what an egress's driver does of a transaction's move */
+    GW_ACT_TRACE,         /* read from the packet path what `trace` wants of it */
 };
 struct gw_action {
     enum gw_action_kind kind;
@@ -168,6 +175,7 @@ struct gw_action {
             const uint8_t *data;
             size_t len;
         } stamp;
+        struct gw_trace_question trace;
     };
 };
 
@@ -209,6 +217,13 @@ struct gw_operate {
 int gw_node_operate(struct gw_node *n, const struct gw_operate *o, struct gw_now now,
                     uint64_t *number);
 
+/* Asks the egresses of a service's instances, and of results to a client the nodes on their way
+ * (fn/steer/trace.h; csci_id or client zero: all, none). 0, and the number of GW_SHOW_TRACES; as
+ * gw_traces_begin; GW_EINVAL: not started, or no role of CATS. Actions are due in any case. */
+int gw_node_trace(struct gw_node *n, const struct gw_service_key *service,
+                  const struct gw_addr *csci_id, const struct gw_addr *client, struct gw_now now,
+                  uint64_t *number);
+
 enum gw_show {
     GW_SHOW_BINDINGS,
     GW_SHOW_STATIONS,
@@ -230,6 +245,7 @@ enum gw_show {
     GW_SHOW_LOCATIONS,  /* a location server's */
     GW_SHOW_TRANSFERS,
     GW_SHOW_LADDER, /* events of handovers, oldest first: struct gw_handover_event */
+    GW_SHOW_TRACES, /* the last ones, with what was answered */
 };
 /* Emits one array member per row (objects; the caller has begun the array), or for counters one
  * object of numbers. */

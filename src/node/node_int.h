@@ -75,6 +75,7 @@ struct gw_talk {
     struct gw_time answer_window; /* of error answers, which cost an attacker nothing */
     uint32_t answers;
     struct gw_time rate_at, line_at; /* gw_limit_take: messages from it, lines about it */
+    struct gw_time trace_at;         /* likewise: TRACE from it */
     struct gw_heartbeat hb;
     struct gw_protect policy;
     struct gw_said said[GW_SAID], upn;

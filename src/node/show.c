@@ -420,6 +420,7 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
     case GW_SHOW_CANDIDATES:
     case GW_SHOW_PATHS:
     case GW_SHOW_SELECTIONS:
+    case GW_SHOW_TRACES:
         gw_steering_show(n, what, e, now);
         break;
     case GW_SHOW_CLIENTS:

@@ -9,6 +9,7 @@
  * - Paths are measured between forwarders, and a probe of any configured peer is answered.
  * - SELECTION counts of the configured path selector, PATHS and QUERY of a D-Router; anything else
  * is counted (cats-denied). A node that is both talks to itself.
+ * - TRACE is answered to any peer with a role of CATS but a metric agent, 100 times a second.
  */
 #include "node/steering.h"
 
@@ -16,6 +17,7 @@
 #define ORIGINS   4096
 #define TARGETS   4096
 #define TRIES     5
+#define TRACES    100 /* of a peer, each second */
 
 static struct gw_peer *peer_of(const struct gw_steering *x, const struct gw_addr *a)
 {
@@ -35,8 +37,10 @@ static bool is_source(unsigned roles)
 static int op_send(void *user, const struct gw_addr *to, struct gw_mh *m)
 {
     struct gw_steering *x = user;
+    uint8_t type = m->exp.cats.type;
+    bool trace = type == GW_CATS_TRACE || type == GW_CATS_TRACE_REPLY; /* also to itself */
 
-    return gw_signal_send(x->node, GW_ROLE_D_ROUTER, to, m);
+    return gw_signal_send(x->node, trace ? (enum gw_role)0 : GW_ROLE_D_ROUTER, to, m);
 }
 
 static bool op_may(void *user, const struct gw_addr *from, const struct gw_metric_key *key,
@@ -140,6 +144,15 @@ static bool op_by_share(void *user, const struct gw_service_key *k)
 
 static const struct gw_steer_ops steer_ops = {op_intent, op_peer, op_by_share};
 
+static void op_look(void *user, const struct gw_trace_question *q)
+{
+    const struct gw_steering *x = user;
+
+    gw_queue_add(&x->node->queue, &(struct gw_action){.kind = GW_ACT_TRACE, .trace = *q});
+}
+
+static const struct gw_traces_ops traces_ops = {op_look};
+
 /* -- life ---------------------------------------------------------------------------------------
  */
 
@@ -158,6 +171,7 @@ static void follow_config(struct gw_steering *x, const struct gw_config *c)
     x->mappers.cfg = c;
     x->central.cfg = c;
     x->selector.cfg = c;
+    x->traces.cfg = c;
     x->paths.cfg = &c->steering.stamp;
 }
 
@@ -186,6 +200,7 @@ static void wire(struct gw_steering *x, struct gw_node *n, struct gw_now now)
     x->mappers = (struct gw_mappers){.al = n->al, .metric = &x->metric};
     x->central = (struct gw_central){.al = n->al, .steer = &x->steer};
     x->selector = (struct gw_selector){.al = n->al, .metric = &x->metric};
+    x->traces = (struct gw_traces){.al = n->al, .steer = &x->steer, .ops = &traces_ops, .user = x};
 }
 
 int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed, struct gw_now now)
@@ -212,6 +227,7 @@ void gw_steering_free(struct gw_node *n)
 
     if (x == NULL)
         return;
+    gw_traces_free(&x->traces);
     gw_selector_free(&x->selector);
     gw_central_free(&x->central);
     gw_mappers_free(&x->mappers);
@@ -370,6 +386,10 @@ int gw_steering_input(struct gw_node *n, const struct gw_input *in)
         return stamp(x, in);
     if (in->kind == GW_IN_REPORT)
         return gw_owns_sample(&x->owns, &in->sample);
+    if (in->kind == GW_IN_TRACE) {
+        gw_traces_seen(&x->traces, &in->trace.question, &in->trace.seen);
+        return 0;
+    }
     return miss(x, &in->miss);
 }
 
@@ -417,6 +437,26 @@ static int for_selector(struct gw_steering *x, const struct gw_peer *p)
                                              : gw_selector_query(&x->selector, &p->cfg->addr, m);
 }
 
+static int trace(struct gw_steering *x, const struct gw_peer *p)
+{
+    struct gw_time now = x->metric.now;
+    int err;
+
+    if (x->node->in.exp.cats.type == GW_CATS_TRACE_REPLY) {
+        err = gw_traces_reply(&x->traces, &p->cfg->addr, &x->node->in);
+    } else if (is_source(p->cfg->roles)) {
+        x->metric.count[GW_MCNT_DENIED]++;
+        return GW_EDENIED;
+    } else if (!gw_limit_take(&p->talk->trace_at, now, TRACES, GW_SEC(1))) {
+        x->traces_limited++;
+        return GW_EFULL;
+    } else {
+        err = gw_traces_question(&x->traces, &p->cfg->addr, &x->node->in);
+    }
+    x->metric.count[GW_MCNT_MALFORMED] += err == GW_EFORMAT;
+    return err;
+}
+
 int gw_steering_message(struct gw_node *n, struct gw_peer *p)
 {
     struct gw_steering *x = n->steering;
@@ -439,6 +479,7 @@ int gw_steering_message(struct gw_node *n, struct gw_peer *p)
         return for_selector(x, p);
     case GW_CATS_TRACE:
     case GW_CATS_TRACE_REPLY:
+        return trace(x, p);
     case GW_CATS_MOVE_ACK:
     case GW_CATS_LOCATE:
     case GW_CATS_WHERE:
@@ -454,6 +495,27 @@ int gw_steering_message(struct gw_node *n, struct gw_peer *p)
     }
     n->lm.count[GW_CNT_IGNORED]++;
     return GW_EINVAL;
+}
+
+int gw_node_trace(struct gw_node *n, const struct gw_service_key *service,
+                  const struct gw_addr *csci_id, const struct gw_addr *client, struct gw_now now,
+                  uint64_t *number)
+{
+    int err;
+
+    *number = 0;
+    gw_clock_set(n, now);
+    gw_steering_now(n, now);
+    gw_queue_recycle(&n->queue);
+    if (!n->started || n->steering == NULL)
+        return GW_EINVAL;
+    if (gw_queue_reserve(&n->queue) != 0) {
+        n->lm.count[GW_CNT_NO_MEMORY]++;
+        return GW_ENOMEM;
+    }
+    err = gw_traces_begin(&n->steering->traces, service, csci_id, client, number);
+    gw_signal_drain(n);
+    return err;
 }
 
 int gw_steering_plane_done(struct gw_node *n, uint64_t tag, int result)

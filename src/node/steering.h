@@ -9,6 +9,7 @@
 #include "fn/steer/mapping.h"
 #include "fn/steer/selector.h"
 #include "fn/steer/steer.h"
+#include "fn/steer/trace.h"
 #include "node/node_int.h"
 
 struct gw_steering {
@@ -21,6 +22,8 @@ struct gw_steering {
     struct gw_mappers mappers;
     struct gw_central central;   /* D-Router */
     struct gw_selector selector; /* path selector */
+    struct gw_traces traces;
+    uint64_t traces_limited; /* TRACE of a peer that asks too often */
     struct gw_mh out;
     bool incomplete; /* memory was short: instances, neighbours or targets are missing */
 };

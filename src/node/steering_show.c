@@ -265,6 +265,8 @@ void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit
         show_paths(n, e, now);
     else if (what == GW_SHOW_SELECTIONS)
         show_selections(n, e, now);
+    else if (what == GW_SHOW_TRACES)
+        gw_traces_show(&n->steering->traces, e);
 }
 
 void gw_steering_counters(const struct gw_node *n, struct gw_emit *e)
@@ -293,6 +295,12 @@ void gw_steering_counters(const struct gw_node *n, struct gw_emit *e)
     gw_emit_num(e, "cats-ingresses", (int64_t)gw_table_count(&x->selector.ingresses));
     gw_emit_num(e, "cats-ingresses-silent", (int64_t)x->selector.silent);
     gw_emit_num(e, "limit-cats-selections", (int64_t)x->selector.limited);
+    gw_emit_num(e, "cats-traces", (int64_t)x->traces.begun);
+    gw_emit_num(e, "cats-out-trace", (int64_t)x->traces.asked);
+    gw_emit_num(e, "cats-traces-unanswered", (int64_t)x->traces.silent);
+    gw_emit_num(e, "cats-traces-answered", (int64_t)x->traces.answered);
+    gw_emit_num(e, "cats-trace-replies-unmatched", (int64_t)x->traces.strange);
+    gw_emit_num(e, "limit-cats-traces", (int64_t)x->traces_limited);
     gw_emit_num(e, "cats-samples", (int64_t)x->owns.samples);
     gw_emit_num(e, "cats-samples-unknown", (int64_t)x->owns.strange);
     gw_emit_num(e, "cats-leases-ended", (int64_t)x->owns.expired);

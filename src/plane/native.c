@@ -729,6 +729,20 @@ const struct gw_t_prefix *gw_native_prefix(const struct gw_native *n, const stru
     return x ? &x->v : NULL;
 }
 
+struct gw_trace_seen gw_native_trace(const struct gw_native *n, const struct gw_trace_want *want)
+{
+    struct gw_t_addr csci_id, peer, client;
+    void *t = (void *)n; /* what the path reads its tables by */
+
+    gw_entry_addr(&want->csci_id, &csci_id);
+    gw_entry_addr(&want->peer, &peer);
+    gw_entry_addr(&want->client, &client);
+    return gw_show_trace(
+        gw_addr_is_zero(&want->csci_id) ? NULL : gw_ns_instance(&n->serve, &csci_id),
+        gw_addr_is_zero(&want->peer) ? NULL : gw_tbl_peer(t, &peer),
+        gw_addr_is_zero(&want->client) ? NULL : gw_tbl_prefix(t, &n->self, &client));
+}
+
 const struct gw_t_station *gw_native_station(const struct gw_native *n,
                                              const struct gw_station_key *key)
 {

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "plane/icmp.h"
 #include "plane/intent.h"
+#include "plane/serve_show.h"
 #include "plane/tables.h"
 
 struct gw_native;
@@ -85,6 +86,8 @@ const struct gw_t_station *gw_native_station(const struct gw_native *n,
 const struct gw_t_net *gw_native_net(const struct gw_native *n,
                                      const struct gw_station_key *station,
                                      const struct gw_prefix *net);
+/* As gw_bpf_trace. */
+struct gw_trace_seen gw_native_trace(const struct gw_native *n, const struct gw_trace_want *want);
 /* All of them, in no particular order: *it is 0 at first; NULL: no more. */
 const struct gw_t_prefix *gw_native_next_prefix(const struct gw_native *n, size_t *it);
 size_t gw_native_stations(const struct gw_native *n); /* how many */

@@ -54,6 +54,28 @@ struct gw_instance_info gw_show_instance(const struct gw_t_addr *csci_id,
     return i;
 }
 
+struct gw_trace_seen gw_show_trace(const struct gw_t_instance *x, const struct gw_t_peer *peer,
+                                   const struct gw_t_prefix *client)
+{
+    struct gw_trace_seen s = {
+        .instance = x != NULL, .peer = peer != NULL, .client = client != NULL};
+
+    if (x != NULL) {
+        s.sent = x->in.packets;
+        s.taken = x->out.packets;
+    }
+    if (peer != NULL) {
+        s.peer_sent = peer->tx.packets;
+        s.peer_taken = peer->rx.packets;
+    }
+    if (client != NULL) {
+        s.kind = (enum gw_prefix_kind)client->kind;
+        s.to = gw_entry_addr_of(&client->peer);
+        s.down = client->down.packets;
+    }
+    return s;
+}
+
 struct gw_service_info gw_show_service(const struct gw_t_cs_key *key, const struct gw_t_cs *s,
                                        const struct gw_t_steer *steer)
 {

@@ -67,6 +67,23 @@ struct gw_why {
     struct gw_why_candidate candidate[GW_STEER_CANDIDATES];
 };
 
+/* What a trace asks of the packet path: about an instance, a peer, and what becomes of packets to a
+ * client; zero: not asked. */
+struct gw_trace_want {
+    struct gw_addr csci_id, peer, client;
+};
+struct gw_trace_seen {
+    bool instance, peer, client;    /* each has an entry */
+    uint64_t sent, taken;           /* packets to the instance from here; out of tunnels for it */
+    uint64_t peer_sent, peer_taken; /* in tunnels, of whatever */
+    enum gw_prefix_kind kind;       /* of the client's prefix */
+    struct gw_addr to;              /* MOVED: the peer that they are tunnelled to */
+    uint64_t down;                  /* packets to that prefix */
+};
+/* Any of the entries may be NULL: there is none, or it was not asked for. */
+struct gw_trace_seen gw_show_trace(const struct gw_t_instance *x, const struct gw_t_peer *peer,
+                                   const struct gw_t_prefix *client);
+
 struct gw_flow_info gw_show_flow(const struct gw_t_cs_key *service, uint32_t affinity,
                                  const struct gw_t_flow_key *key, const struct gw_t_flow *f);
 /* service, use: of the instance's candidate, or NULL. */

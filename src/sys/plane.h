@@ -105,6 +105,9 @@ int gw_bpf_flow(const struct gw_bpf *b, const struct gw_addr *cs_id, const struc
 int gw_bpf_why(const struct gw_bpf *b, const struct gw_addr *cs_id, const struct gw_flow_id *flow,
                struct gw_time now, uint64_t random, struct gw_why *out);
 
+/* What the tables say to a trace, each entry as packets find it. */
+struct gw_trace_seen gw_bpf_trace(const struct gw_bpf *b, const struct gw_trace_want *want);
+
 /* "tc" or "xdp": what interface i of the configuration got. */
 const char *gw_bpf_hook(const struct gw_bpf *b, uint32_t iface);
 

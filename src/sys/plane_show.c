@@ -145,3 +145,37 @@ int gw_bpf_instances(const struct gw_bpf *b,
     }
     return shown;
 }
+
+/* -- traces -------------------------------------------------------------------------------------
+ */
+
+/* As the path finds it: the /64 first, then the longest of the others. */
+static bool find_client(const struct gw_bpf *b, const struct gw_addr *a, struct gw_t_prefix *out)
+{
+    struct gw_t_prefix_key k = {.len = 128};
+
+    gw_entry_addr(a, &k.addr);
+    uint64_t upper = gw_t_key64(&k.addr);
+    return bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.prefixes64), &upper, out) == 0 ||
+           bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.prefixes), &k, out) == 0;
+}
+
+static bool find_addr(const struct bpf_map *m, const struct gw_addr *a, void *out)
+{
+    struct gw_t_addr key;
+
+    gw_entry_addr(a, &key);
+    return !gw_addr_is_zero(a) && bpf_map_lookup_elem(bpf_map__fd(m), &key, out) == 0;
+}
+
+struct gw_trace_seen gw_bpf_trace(const struct gw_bpf *b, const struct gw_trace_want *want)
+{
+    struct gw_t_instance x;
+    struct gw_t_peer peer;
+    struct gw_t_prefix client;
+    bool has_x = find_addr(b->skel->maps.instances, &want->csci_id, &x);
+    bool has_peer = find_addr(b->skel->maps.peers, &want->peer, &peer);
+    bool has_client = !gw_addr_is_zero(&want->client) && find_client(b, &want->client, &client);
+
+    return gw_show_trace(has_x ? &x : NULL, has_peer ? &peer : NULL, has_client ? &client : NULL);
+}

@@ -486,6 +486,18 @@ const char *gw_cats_move_name(const struct gw_mh *m)
     return m->type == GW_MH_BA && (m->ba.flags & GW_BA_C) != 0 ? "indication" : NULL;
 }
 
+const char *gw_cats_hop_code_name(uint8_t code)
+{
+    static const char *const names[] = {
+        [GW_CATS_HOP_REACHED] = "reached",     [GW_CATS_HOP_DRAINING] = "draining",
+        [GW_CATS_HOP_DEAD] = "dead",           [GW_CATS_HOP_STRANGE] = "unknown there",
+        [GW_CATS_HOP_ELSEWHERE] = "elsewhere", [GW_CATS_HOP_TUNNELLED] = "tunnelled",
+        [GW_CATS_HOP_DELIVERED] = "delivered", [GW_CATS_HOP_ROUTED] = "routed",
+    };
+
+    return code < sizeof names / sizeof *names ? names[code] : "unknown";
+}
+
 const char *gw_cats_state_name(uint8_t state)
 {
     static const char *const names[] = {

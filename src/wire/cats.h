@@ -139,12 +139,29 @@ struct gw_cats_metric {
     uint64_t value;  /* fixed point, 1/1000 of the unit */
 };
 
+/* What a HOP is about. */
+enum gw_cats_hop_role {
+    GW_CATS_HOP_TUNNELS = 1,  /* at: who asks; rx, tx: tunnel packets from it and to it */
+    GW_CATS_HOP_EGRESS = 2,   /* at: who answers */
+    GW_CATS_HOP_INSTANCE = 3, /* at: its CSCI-ID; rx, tx: taken out for it, sent to it from here */
+    GW_CATS_HOP_RESULTS = 4, /* of the FLOW's client; at: where they go; tx: packets to it so far */
+};
+enum gw_cats_hop_code {
+    GW_CATS_HOP_REACHED = 0,
+    GW_CATS_HOP_DRAINING = 1,
+    GW_CATS_HOP_DEAD = 2,      /* configured there, but gone, withdrawn or failing its check */
+    GW_CATS_HOP_STRANGE = 3,   /* no such instance is known here */
+    GW_CATS_HOP_ELSEWHERE = 4, /* it is, but behind another egress */
+    GW_CATS_HOP_TUNNELLED = 5, /* results: there is a binding */
+    GW_CATS_HOP_DELIVERED = 6, /* results: the client is on a link of this node */
+    GW_CATS_HOP_ROUTED = 7,    /* results: no binding; the network's routes say */
+};
 struct gw_cats_hop {
     struct gw_addr at;
-    uint8_t role;    /* of the answer: 1 ingress, 2 egress, 3 instance */
-    uint8_t code;    /* 0 reached; else why not */
-    uint64_t rx, tx; /* packets of the service so far */
+    uint8_t role, code; /* enums above */
+    uint64_t rx, tx;    /* packets so far */
 };
+const char *gw_cats_hop_code_name(uint8_t code); /* "reached" */
 
 enum gw_cats_move_flag {
     GW_CATS_MOVE_CONTINUES = 0x80, /* it has flows that must go on; without: it needs nothing */

@@ -194,10 +194,16 @@ def test_operators_are_told_where_a_flow_goes_and_ingress_and_egress_count_the_s
     assert {c["csci_id"] for c in why["candidates"]} == {sites.csci_id[n] for n in ("embed1", "embed3")}
     bound = [f for f in lab.godwit("in1", "show", "affinity") if f["client_port"] == port]
     assert [(f["client"], f["csci_id"]) for f in bound] == [(client, csci_id)]
-    ways = lab.godwit("in1", "trace", "embed")["ways"]
-    assert [w["path"] for w in ways] == ["up", "up"] and row(ways, csci_id)["flows"] >= 1
-    finish(sites, "told")
     egress = f"eg{instance[-1]}"
+    traced = lab.godwit("in1", "trace", client, "embed")
+    ways, said = traced["ways"], row([a for a in traced["answers"] if "csci_id" in a], csci_id)
+    assert [w["path"] for w in ways] == ["up", "up"] and row(ways, csci_id)["flows"] >= 1
+    assert (said["node"], said["answer"], said["instance"], said["results"]) == (
+        sites.plan.nodes[egress].address, "answered", "reached", "routed")
+    assert said["taken_packets"] > 0 and said["tunnel_packets_taken"] >= said["taken_packets"]
+    finish(sites, "told")
+    shown = lab.run("in1", [lab.program("godwit"), "--socket", lab.socket_file("in1"), "trace", "chat"]).stdout
+    assert shown.count("answered") == 3 and shown.startswith("service chat")
 
     def matched():
         sent = sum(row(lab.godwit(n, "show", "candidates"), csci_id)["in_packets"] for n in sites.ingresses)

@@ -46,6 +46,8 @@ int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now no
     (void)now;
     if (in->kind == GW_IN_USE)
         note("used%d ", (int)in->use.last.ns);
+    if (in->kind == GW_IN_TRACE)
+        note("trace%u:%u ", in->trace.question.seq, (unsigned)in->trace.seen.taken);
     if (in->kind != GW_IN_PLANE_DONE)
         return 0;
     note("done%d,%d ", (int)in->plane.tag, in->plane.result);
@@ -101,6 +103,13 @@ int gw_bpf_usage(const struct gw_bpf *b, const struct gw_prefix *prefix, struct 
         return GW_ENOENT;
     *out = (struct gw_bpf_usage){.last_up = {7}, .last_down = {9}};
     return 0;
+}
+
+struct gw_trace_seen gw_bpf_trace(const struct gw_bpf *b, const struct gw_trace_want *want)
+{
+    (void)b;
+    (void)want;
+    return (struct gw_trace_seen){.instance = true, .taken = 4};
 }
 
 int gw_mh_send(int fd, const struct gw_mh_addrs *addrs, const uint8_t *data, size_t len)
@@ -420,6 +429,16 @@ static void test_use_is_the_later_direction(void **state)
     env_free(e);
 }
 
+static void test_a_question_of_a_trace_comes_back_with_what_the_path_has(void **state)
+{
+    (void)state;
+    struct env *e = env_make();
+    const struct gw_action script[] = {{.kind = GW_ACT_TRACE, .trace = {.seq = 3}}, nd("R", 0)};
+    play(e, script, 2);
+    assert_string_equal(diary, "ndR trace3:4 ");
+    env_free(e);
+}
+
 static void test_unknown_interface(void **state)
 {
     (void)state;
@@ -457,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_results_of_intents_return_last),
         cmocka_unit_test(test_one_result_for_what_belongs_together),
         cmocka_unit_test(test_use_is_the_later_direction),
+        cmocka_unit_test(test_a_question_of_a_trace_comes_back_with_what_the_path_has),
         cmocka_unit_test(test_unknown_interface),
         cmocka_unit_test(test_problems_are_rate_limited),
     };
