@@ -84,9 +84,9 @@ def node_config(topology, node, keys, run_dir, pin_dir):
             "pin-directory": f"{pin_dir}/{node.name}",
         },
     }
-    if set(CATS).issuperset(node.roles):
-        config["steering"] = {"stamp": {"secret": keys[STAMP]}}
-    else:
+    if set(CATS) & set(node.roles):
+        config = merge(merge(config, {"steering": {"stamp": {"secret": keys[STAMP]}}}), topology.steering)
+    if not set(CATS).issuperset(node.roles):
         config["policy"] = topology.policy
     if node.pools:
         config["pools"] = [{"prefix": p, "node-prefix-length": 64} for p in node.pools]

@@ -86,6 +86,7 @@ class Topology:
     mobile_nodes: dict
     policy: list
     godwit: dict
+    steering: dict
 
     def neighbours(self, name):
         """[(neighbour, link index, which end of the link is ours)]"""
@@ -240,7 +241,7 @@ def _mobile_node(index, name, entry, aps):
 
 def from_dict(doc, name=None):
     _known(doc, "topology", ("nodes", "links"),
-           ("name", "access-points", "mobile-nodes", "policy", "godwit"))
+           ("name", "access-points", "mobile-nodes", "policy", "godwit", "steering"))
     nodes = {n: _node(n, e) for n, e in doc["nodes"].items()}
     for role, partner in (("maar", "cmd"), ("mag", "lma")):
         if any(role in n.roles for n in nodes.values()) and \
@@ -254,7 +255,7 @@ def from_dict(doc, name=None):
            for i, (n, e) in enumerate((doc.get("mobile-nodes") or {}).items())}
     topology = Topology(_name(name or doc.get("name", "gw"), "name"), nodes, links, aps, mns,
                         doc.get("policy", [{"any": True, "action": "allow"}]),
-                        doc.get("godwit") or {})
+                        doc.get("godwit") or {}, doc.get("steering") or {})
     _check_whole(topology)
     return topology
 

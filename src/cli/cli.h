@@ -19,6 +19,7 @@ struct gw_cli {
     bool has_hold;
     long hold;                                 /* seconds */
     const char *protocol, *port, *client_port; /* NULL: not said */
+    const char *svg;                           /* a file; NULL: not said */
     bool json, hide_secrets, certificates;
     double watch; /* seconds; 0: once */
     int argc;
@@ -57,6 +58,7 @@ int gw_cli_attach(const struct gw_cli *cli);  /* and detach */
 int gw_cli_operate(const struct gw_cli *cli); /* revoke, notify, allow */
 int gw_cli_why(const struct gw_cli *cli);
 int gw_cli_trace(const struct gw_cli *cli);
+int gw_cli_ladder(const struct gw_cli *cli);
 int gw_cli_drain(const struct gw_cli *cli); /* and undrain */
 int gw_cli_config(const struct gw_cli *cli);
 int gw_cli_export(const struct gw_cli *cli);

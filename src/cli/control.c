@@ -8,9 +8,9 @@
 #include "cli/cli.h"
 
 static const char *const tables[] = {
-    "bindings",   "stations",   "prefixes", "tunnels",    "peers",     "counters",
-    "handovers",  "operations", "revoked",  "services",   "instances", "metrics",
-    "candidates", "affinity",   "paths",    "selections", "traces"};
+    "bindings",   "stations",   "prefixes", "tunnels",   "peers",    "counters",   "handovers",
+    "operations", "revoked",    "services", "instances", "metrics",  "candidates", "affinity",
+    "paths",      "selections", "traces",   "clients",   "expected", "locations",  "transfers"};
 
 void gw_cli_print_json(const json_t *result, bool one_line)
 {

@@ -19,6 +19,7 @@ enum option_bit {                      /* options that only some commands have *
                   OPT_CERT = 1 << 7,
                   OPT_FLOW = 1 << 8, /* --protocol, --port */
                   OPT_CLIENT = 1 << 9,
+                  OPT_SVG = 1 << 10,
 };
 
 static const struct command {
@@ -30,7 +31,8 @@ static const struct command {
 } commands[] = {
     {"show", 1, OPT_SOCKET | OPT_JSON | OPT_WATCH, gw_cli_show,
      "show bindings|stations|prefixes|tunnels|peers|counters|handovers|operations|revoked|"
-     "services|instances|metrics|candidates|affinity|paths|selections|traces "
+     "services|instances|metrics|candidates|affinity|paths|selections|traces|"
+     "clients|expected|locations|transfers "
      "[--json] [--watch [S]]"},
     {"status", 0, OPT_SOCKET | OPT_JSON, gw_cli_status, "status [--json]"},
     {"attach", 2, OPT_SOCKET | OPT_JSON | OPT_MNID, gw_cli_attach,
@@ -45,6 +47,8 @@ static const struct command {
      "why CLIENT CS-ID [--client-port N] [--protocol tcp|udp|N] [--port N] [--json]"},
     {"trace", -2, OPT_SOCKET | OPT_JSON | OPT_FLOW, gw_cli_trace,
      "trace [CLIENT] CS-ID [--protocol tcp|udp|N] [--port N] [--json]"},
+    {"ladder", -2, OPT_SOCKET | OPT_JSON | OPT_SVG, gw_cli_ladder,
+     "ladder CLIENT [--svg FILE] [--json] [SOCKET|FILE...]"},
     {"drain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "drain INSTANCE"},
     {"undrain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "undrain INSTANCE"},
     {"reload", 0, OPT_SOCKET | OPT_JSON, gw_cli_reload, "reload"},
@@ -59,8 +63,8 @@ static const char help[] =
     "\n"
     "  godwit show TABLE [--json] [--watch [SECONDS]]\n"
     "      TABLE: bindings, stations, prefixes, tunnels, peers, counters, handovers, operations,\n"
-    "      revoked, services, instances, metrics, candidates, affinity, paths,\n"
-    "      selections or traces\n"
+    "      revoked, services, instances, metrics, candidates, affinity, paths, selections,\n"
+    "      traces, clients, expected, locations or transfers\n"
     "  godwit status [--json]\n"
     "  godwit attach INTERFACE LLADDR [--mn-id NAI]   a station is there, as if it had been seen\n"
     "  godwit detach INTERFACE LLADDR                 it has left\n"
@@ -74,6 +78,10 @@ static const char help[] =
     "  godwit trace [CLIENT] CS-ID [--protocol tcp|udp|N] [--port N] [--json]\n"
     "      the ways from here to each instance of a service, as this node and the egresses have\n"
     "      them; and the way of results back to a client (the nodes on it are told who)\n"
+    "  godwit ladder CLIENT [--svg FILE] [--json] [SOCKET|FILE...]\n"
+    "      the messages of a client's handovers in their order, as this node or, merged, as "
+    "several\n"
+    "      nodes have seen them: at their sockets, or what they said with --json\n"
     "  godwit drain INSTANCE | godwit undrain INSTANCE\n"
     "      an instance of this node's takes no new flows, or takes them again\n"
     "  godwit reload                                  read the configuration again\n"
@@ -131,6 +139,7 @@ enum {
     LONG_PROTOCOL,
     LONG_PORT,
     LONG_CLIENT,
+    LONG_SVG,
     LONG_VERSION
 };
 
@@ -147,6 +156,7 @@ static const struct option options[] = {
     {"protocol", required_argument, NULL, LONG_PROTOCOL},
     {"port", required_argument, NULL, LONG_PORT},
     {"client-port", required_argument, NULL, LONG_CLIENT},
+    {"svg", required_argument, NULL, LONG_SVG},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, LONG_VERSION},
     {0},
@@ -201,6 +211,10 @@ static enum verdict take_option(struct gw_cli *cli, int c, unsigned *used, int a
     case LONG_CLIENT:
         cli->client_port = optarg;
         *used |= OPT_CLIENT;
+        break;
+    case LONG_SVG:
+        cli->svg = optarg;
+        *used |= OPT_SVG;
         break;
     case LONG_HIDE:
         cli->hide_secrets = true;

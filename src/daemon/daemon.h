@@ -13,6 +13,7 @@
  *   batch.c    messages wait for the records before them
  *   operate.c  control requests about other nodes' bindings
  *   steer.c    control requests about services
+ *   ladder.c   the control request about a client's handovers
  *   request.c  control requests, control.c their socket, json.c their form
  *   reload.c   another configuration in a running daemon
  */
@@ -229,6 +230,9 @@ void gwd_steer_add_counts(const struct gwd *d, enum gw_show what, json_t *rows);
 json_t *gwd_steer_affinity(struct gwd *d);
 json_t *gwd_steer_why(struct gwd *d, const json_t *req);
 json_t *gwd_steer_trace(struct gwd *d, const json_t *req);
+
+/* ladder.c */
+json_t *gwd_ladder(struct gwd *d, const json_t *req);
 
 /* operate.c: the requests revoke, notify and allow. */
 json_t *gwd_operate(struct gwd *d, const json_t *req);

@@ -21,6 +21,8 @@ static const struct {
     {"instances", GW_SHOW_INSTANCES},   {"metrics", GW_SHOW_METRICS},
     {"candidates", GW_SHOW_CANDIDATES}, {"paths", GW_SHOW_PATHS},
     {"selections", GW_SHOW_SELECTIONS}, {"traces", GW_SHOW_TRACES},
+    {"clients", GW_SHOW_CLIENTS},       {"expected", GW_SHOW_EXPECTED},
+    {"locations", GW_SHOW_LOCATIONS},   {"transfers", GW_SHOW_TRANSFERS},
 };
 
 static const struct {
@@ -213,6 +215,8 @@ json_t *gwd_request(void *user, struct gwd_asker *who, const json_t *req)
         return gwd_steer_why(d, req);
     if (strcmp(cmd, "trace") == 0)
         return gwd_steer_trace(d, req);
+    if (strcmp(cmd, "ladder") == 0)
+        return gwd_ladder(d, req);
     if (strcmp(cmd, "drain") == 0 || strcmp(cmd, "undrain") == 0)
         return gwd_agent_drain(d, cmd, text_of(req, "instance"));
     if (strcmp(cmd, "reload") == 0)
