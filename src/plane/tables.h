@@ -233,6 +233,8 @@ struct gw_ev_error {
     __u8 type, code; /* of the ICMPv6 error */
     __u16 len;       /* octets of packet */
     __u32 mtu;       /* Packet Too Big */
+    __u8 mac[6];     /* of whom it came from, on that link; zero: out of a tunnel */
+    __u16 _pad;
     __u8 packet[GW_QUOTE_MAX];
 };
 

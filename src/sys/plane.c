@@ -293,7 +293,7 @@ int gw_bpf_open(struct gw_bpf **out, const struct gw_config *c, unsigned flags,
         return GW_ENOMEM;
     b->log = log;
     b->addr = c->addr;
-    b->epoll_fd = b->icmp_fd = b->raw_fd = -1;
+    b->epoll_fd = b->icmp_fd = b->raw_fd = b->link_fd = -1;
     b->ncpus = libbpf_num_possible_cpus();
     b->pin_dir = strdup(c->daemon.pin_dir);
     int rc = b->pin_dir ? set_up(b, c, flags) : GW_ENOMEM;

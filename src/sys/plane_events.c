@@ -3,6 +3,8 @@
  * epoll descriptor stands for both inputs. plane/icmp.c knows what the messages look like.
  */
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -68,14 +70,35 @@ static void on_flow(const struct gw_bpf *b, const struct gw_ev_flow *e)
                                                     .ended = e->ended != 0});
 }
 
-static void on_error(const struct gw_bpf *b, const struct gw_ev_error *e)
+/* A CS-ID is the address of many: routing might find another. The instance that sent the packet is
+ * on the link it came from, or behind it. false: it is no instance of ours. */
+static bool send_to_instance(struct gw_bpf *b, const struct gw_ev_error *e, const uint8_t *packet,
+                             size_t len)
+{
+    static const uint8_t nobody[sizeof e->mac];
+    struct sockaddr_ll to = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(ETH_P_IPV6),
+                             .sll_ifindex = (int)e->head.ifindex,
+                             .sll_halen = sizeof e->mac};
+    struct gw_t_addr dst;
+
+    memcpy(dst.b, packet + 24, sizeof dst.b);
+    if (memcmp(e->mac, nobody, sizeof nobody) == 0 || !gw_bpf_serves_here(b, &dst))
+        return false;
+    memcpy(to.sll_addr, e->mac, sizeof e->mac);
+    if (sendto(b->link_fd, packet, len, 0, (struct sockaddr *)&to, sizeof to) == (ssize_t)len)
+        gw_bpf_add_counter(b, GW_R_ERROR_SENT);
+    return true;
+}
+
+static void on_error(struct gw_bpf *b, const struct gw_ev_error *e)
 {
     struct gw_icmp_error err = {.type = e->type, .code = e->code, .mtu = e->mtu, .src = b->addr};
     struct sockaddr_in6 to = {.sin6_family = AF_INET6};
     uint8_t buf[GW_ICMP_ERROR_MAX];
     int len = gw_icmp_error_write(&err, e->packet, e->len, buf);
 
-    if (len <= 0)
+    if (len <= 0 || send_to_instance(b, e, buf, (size_t)len))
         return;
     memcpy(&to.sin6_addr, buf + 24, sizeof to.sin6_addr); /* the packet's own destination */
     if (sendto(b->raw_fd, buf, (size_t)len, 0, (struct sockaddr *)&to, sizeof to) == len)
@@ -86,7 +109,7 @@ static void on_error(const struct gw_bpf *b, const struct gw_ev_error *e)
  * that to attach it now would be wrong. */
 static int on_event(void *user, void *data, size_t size)
 {
-    const struct gw_bpf *b = user;
+    struct gw_bpf *b = user;
     const struct gw_ev_head *h = data;
 
     if (!b->ops || size < sizeof *h)
@@ -144,7 +167,8 @@ static int open_sockets(struct gw_bpf *b)
 
     b->raw_fd = socket(AF_INET6, type, PROTO_RAW);
     b->icmp_fd = socket(AF_INET6, type, IPPROTO_ICMPV6);
-    if (b->raw_fd < 0 || b->icmp_fd < 0)
+    b->link_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); /* sends only */
+    if (b->raw_fd < 0 || b->icmp_fd < 0 || b->link_fd < 0)
         return gw_bpf_fail(b, "raw socket");
     ICMP6_FILTER_SETBLOCKALL(&filter);
     ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &filter);
@@ -172,7 +196,7 @@ int gw_bpf_events_open(struct gw_bpf *b)
 void gw_bpf_events_close(struct gw_bpf *b)
 {
     ring_buffer__free(b->ring);
-    int fds[] = {b->epoll_fd, b->icmp_fd, b->raw_fd};
+    int fds[] = {b->epoll_fd, b->icmp_fd, b->raw_fd, b->link_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
             close(fds[i]);

@@ -41,7 +41,7 @@ struct gw_bpf {
     struct gw_bpf_sweep *sweep;
     int ncpus;
     struct ring_buffer *ring;
-    int epoll_fd, icmp_fd, raw_fd;
+    int epoll_fd, icmp_fd, raw_fd, link_fd;
     const struct gw_bpf_ops *ops; /* during a dispatch */
     void *user;
 };
@@ -76,6 +76,8 @@ void gw_bpf_serve_close(struct gw_bpf *b);
 int gw_bpf_serve_apply(struct gw_bpf *b, const struct gw_intent *in);
 void gw_bpf_serve_sync(struct gw_bpf *b); /* removes what was not set since the start */
 bool gw_bpf_service_used(const struct gw_bpf *b, uint32_t id);
+/* Is it the CS-ID of an instance that this node is the egress of? */
+bool gw_bpf_serves_here(struct gw_bpf *b, const struct gw_t_addr *cs_id);
 /* A flow of that candidate begins (1) or has ended (-1); GW_T_NO_CANDIDATE: nothing. */
 void gw_bpf_in_flight(const struct gw_bpf *b, uint32_t candidate, int by);
 /* The candidate that the flow counts at, or GW_T_NO_CANDIDATE. */

@@ -304,6 +304,24 @@ static void instance_gone(struct gw_bpf *b, const void *key, const void *value)
         b->instances_here -= v->kind != GW_T_INSTANCE_AWAY;
 }
 
+bool gw_bpf_serves_here(struct gw_bpf *b, const struct gw_t_addr *cs_id)
+{
+    int fd = instances_fd(b);
+    struct gw_t_addr key, next;
+    struct gw_t_instance v;
+
+    if (b->instances_here == 0)
+        return false;
+    for (int more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
+        key = next;
+        more = !bpf_map_get_next_key(fd, &key, &next);
+        if (bpf_map_lookup_elem(fd, &key, &v) == 0 && v.kind != GW_T_INSTANCE_AWAY &&
+            memcmp(&v.cs_id, cs_id, sizeof *cs_id) == 0)
+            return true;
+    }
+    return false;
+}
+
 uint32_t gw_bpf_candidate_of(const struct gw_bpf *b, const struct gw_t_flow *f)
 {
     struct gw_t_instance x;

@@ -7,6 +7,7 @@
  *   peer ADDR MTU | -peer ADDR | station IF MAC | -station IF MAC
  *   local PREFIX IF MAC DLIF [WATCH] | served PREFIX PEER IF MAC DLIF [WATCH]
  *   moved PREFIX PEER [WATCH] | -prefix PREFIX | sync | hook IF
+ *   here CSCI-ID CS-ID VIA (an instance that this node is the egress of)
  *   counters (one JSON object) | usage PREFIX | mtu ADDR | quit leave|remove
  *   age SECONDS (expire as if they had passed)
  * Events come as lines "station IF MAC NS" and "first PREFIX up|down NS".
@@ -135,6 +136,18 @@ static int prefix_intent(enum gw_prefix_kind kind, char **w, int n, struct gw_in
     return rc;
 }
 
+static int instance_intent(char **w, int n, struct gw_intent *in)
+{
+    *in = (struct gw_intent){.kind = GW_INTENT_INSTANCE_SET,
+                             .instance = {.here = true, .delivery = GW_DELIVERY_DIRECT}};
+    if (n < 3)
+        return GW_EINVAL;
+    int rc = gw_parse_addr(w[0], &in->instance.csci_id);
+    if (rc == GW_OK)
+        rc = gw_parse_addr(w[1], &in->instance.service.cs_id);
+    return rc == GW_OK ? gw_parse_addr(w[2], &in->instance.via) : rc;
+}
+
 static int intent_of(char **w, int n, struct gw_intent *in)
 {
     const char *cmd = w[0];
@@ -157,6 +170,8 @@ static int intent_of(char **w, int n, struct gw_intent *in)
         in->kind = GW_INTENT_PREFIX_DEL;
         return gw_parse_prefix(w[1], &in->prefix.prefix);
     }
+    if (strcmp(cmd, "here") == 0)
+        return instance_intent(w + 1, n - 1, in);
     if (strcmp(cmd, "local") == 0)
         return prefix_intent(GW_PFX_LOCAL, w + 1, n - 1, in);
     if (strcmp(cmd, "served") == 0)

@@ -196,6 +196,57 @@ def test_gso_survives_the_tunnel(domain):
     assert ratio >= 0.9
 
 
+# -- results of an instance to a client that has moved, at an egress that is no anchor
+
+CS = "2001:db8:cafe::1"
+
+
+def serve_from_egress(domain, hook):
+    """A is the egress of the instance srv, and is told that the client HERE is behind S now. Of the
+    CS-ID it knows no route but to another place: it is an anycast address."""
+    ns_sh("srv", f"ip addr add {CS}/128 dev lo")
+    ns_sh("A", f"ip -6 route add unreachable {CS}/128")
+    s = domain.serve(hook)
+    a = domain.tool("A", A, [f"core0:core:{hook}", f"core1:core:{hook}"])
+    a.tell(f"peer {S} 1500", f"here 2001:db8:e::1 {CS} {SRV}", f"moved {HERE}/64 {S}", "sync")
+    return s, a
+
+
+def from_instance(extra):
+    return ns_sh("srv", f"ping -6 -i 0.05 -W 1 -I {CS} {extra} {HERE_MN}", check=False)
+
+
+def fetch_from_instance(a):
+    """One TCP stream through the egress's tunnel; GSO packets stay whole."""
+    ns_sh("A", f"ip -6 route replace {CS}/128 via {SRV}")  # uplink, which is not steered here
+    before = a.counters()["forwarded-tunnelled"]
+    server = subprocess.Popen((enter("srv") + f"iperf3 -s -1 -B {CS}").split(),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        out = ns_sh("mn", f"timeout 20 iperf3 -c {CS} -B {HERE_MN} -R -n 64M -J")
+    finally:
+        server.kill()
+        server.wait()
+    assert json.loads(out)["end"]["sum_received"]["bytes"] >= 64 << 20
+    packets = a.counters()["forwarded-tunnelled"] - before
+    assert 0 < packets < (64 << 20) / 1400 / 4, "GSO packets were cut up"
+
+
+def test_results_go_to_the_new_ingress(both):
+    """Also large ones; and an instance whose packets are too large for the tunnel hears of it."""
+    s, a = serve_from_egress(both, both.hook)
+    from_instance("-c 3")
+    assert a.counters()["forwarded-tunnelled"] == 3
+    assert s.counters()["forwarded-delivered"] >= 3
+    assert s.usage(f"{HERE}/64")["down"] >= 3
+    out = from_instance("-c 2 -s 1440 -M do")
+    assert f"From {A}" in out and "mtu=1460" in out.replace("mtu = ", "mtu=")
+    assert "mtu 1460" in ns_sh("srv", f"ip -6 route get {HERE_MN} from {CS}")
+    if both.hook == "tc":  # XDP takes no GSO packets
+        fetch_from_instance(a)
+
+
 def test_outlives_its_loader(both):
     s, a = both.serve(both.hook), both.anchor(both.hook)
     assert received(both.ping(HOME_MN)) == 3

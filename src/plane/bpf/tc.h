@@ -33,6 +33,10 @@ GW_INLINE void gw_tc_error(struct __sk_buff *skb, struct gw_t_self *me, const st
     e->code = v->icmp_code;
     e->mtu = v->mtu;
     e->len = (__u16)len;
+    __builtin_memset(e->mac, 0, sizeof e->mac);
+    if (!v->decap)
+        GW_COPY(e->mac, p->from.mac, sizeof e->mac);
+    e->_pad = 0;
     if (bpf_skb_load_bytes(skb, off, e->packet, len))
         bpf_ringbuf_discard(e, 0);
     else
