@@ -51,10 +51,16 @@ struct sim_event {
     size_t size;   /* of what it is the head of, from the pool; 0: it is part of something else */
     void (*fire)(struct sim *s, struct sim_event *e);
 };
-struct sim_queue {
-    struct sim_place *heap;
-    struct sim_number *number;
+struct sim_list {
+    struct sim_place *place;
     size_t used, size;
+};
+struct sim_queue {
+    struct sim_list *list; /* near, far, and the wheel's; NULL until the first event is posted */
+    uint64_t *busy;        /* a bit for each slot of the wheel that has events */
+    uint64_t slot;         /* events of the slots before it are near */
+    struct sim_number *number;
+    size_t size, free; /* numbers; the first free one, from 1 */
     uint64_t order;
 };
 void sim_post(struct sim *s, struct sim_event *e, int64_t at); /* or moves it */
