@@ -194,6 +194,60 @@ static void no_memory(void **state)
     }
 }
 
+/* The MAAR is killed before it hears that the CMD has said yes. It knows nevertheless that the
+ * prefix is not free: the station has it again when it shows itself, also where the CMD is asked
+ * for nothing any more; else the session is ended. */
+static void killed_while_registering(void **state)
+{
+    (void)state;
+    for (unsigned what = 0; what < 3; what++) {
+        struct world *w = w_new(2, 30);
+        assert_int_equal(w_attach(w, 1, 1), 0);
+        struct gw_prefix p = w_own(w, 1, 1);
+        assert_int_equal(sim_disk_count(w->n[1].disk, 'M'), 1);
+        while (w_bce(w, 1) == NULL)
+            w_run(w, (struct gw_time){100000});
+        w_crash(w, 1);
+        w_boot(w, 1);
+        assert_non_null(w_mn(w, 1, 1));
+        assert_true(gw_pools_is_taken(&w->n[1].node->maar.pools, &p));
+        if (what == 1)
+            assert_int_equal(w_attach(w, 1, 1), 0);
+        if (what == 2) { /* nobody has asked the CMD about this one */
+            set_policy(w, 1, &rule_none);
+            for (unsigned mn = 2; mn <= 10; mn++) {
+                assert_int_equal(w_attach(w, 1, mn), 0);
+                struct gw_prefix q = w_own(w, 1, mn);
+                assert_false(gw_prefix_eq(&q, &p));
+            }
+        }
+        w_run(w, GW_SEC(10));
+        if (what == 1) {
+            w_check(w, 1, 1);
+            struct gw_prefix now = w_own(w, 1, 1);
+            assert_true(gw_prefix_eq(&now, &p));
+        } else {
+            w_check_gone(w, 1);
+        }
+        w_check_all(w);
+        w_free(w);
+    }
+}
+
+/* Who is refused leaves no record. */
+static void refused_while_registering(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 31);
+
+    set_policy(w, 0, &rule_deny);
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(w_mn(w, 1, 1)->state, GW_MN_REFUSED);
+    assert_int_equal(sim_disk_count(w->n[1].disk, 'M'), 0);
+    w_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +257,8 @@ int main(void)
         cmocka_unit_test(the_policy_changes),
         cmocka_unit_test(mobility_ends_in_the_middle),
         cmocka_unit_test(no_memory),
+        cmocka_unit_test(killed_while_registering),
+        cmocka_unit_test(refused_while_registering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

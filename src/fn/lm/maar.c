@@ -256,6 +256,10 @@ void gw_maar_vacate(struct gw_maar *m, const struct gw_prefix *p)
         mn->tries++;
         if (gw_mn_take_prefix(mn, NULL) == 0)
             (void)gw_mn_register(mn, mn->b.hi, (struct gw_time){0});
+    } else if (mn->state == GW_MN_DEREGISTERING && !mn->was_previous) {
+        mn->tries++; /* its goodbye is about the node; any prefix of the pool will do for it */
+        if (gw_mn_take_prefix(mn, NULL) == 0)
+            gw_mn_put(mn);
     } else if (mn->state == GW_MN_LOCAL) {
         struct gw_station_key st = mn->station;
         gw_mn_local_leave(mn);
@@ -416,6 +420,8 @@ int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
     row->to = lm->cfg->addr;
     mn->row = row->number;
     gw_handover_step(row, GW_HO_ATTACHMENT_SEEN, seen);
+    if (before == GW_MN_DEREGISTERING && mn->was_previous)
+        gw_mn_put(mn); /* its goodbye is none any more; else gw_mn_register does it */
     err =
         gw_mn_register(mn, mn->was_previous ? GW_HI_INTER_MAG : GW_HI_UNKNOWN, (struct gw_time){0});
     row->sequence = mn->b.seq;
@@ -426,6 +432,7 @@ int gw_mn_begin(struct gw_maar_mn *mn, const struct gw_station_key *st, struct g
         mn->was_previous = was_previous;
         mn->outdated = outdated;
         mn->b.attached = attached;
+        gw_mn_put(mn);
         if (before == GW_MN_DEREGISTERING && !mn->ex.pending)
             gw_mn_guard(mn, lm->cfg->timers.initial_ack);
         return err;
@@ -451,8 +458,10 @@ static int attach_new(struct gw_maar *m, const struct gw_station_key *st,
     if (err == 0)
         err = (anchoring & GW_ANCHORING_HERE) != 0 ? gw_mn_begin(mn, st, seen)
                                                    : gw_mn_local(mn, st, seen);
-    if (err != 0)
+    if (err != 0) {
+        gw_mn_del_record(mn);
         gw_mn_free(mn);
+    }
     return err;
 }
 
@@ -477,8 +486,10 @@ static int came_back(struct gw_maar_mn *mn, struct gw_time seen)
     if (mn->outdated)
         return gw_mn_begin(mn, &mn->station, seen);
     gw_mn_saw(mn, seen);
-    if (mn->state == GW_MN_REGISTERING)
+    if (mn->state == GW_MN_REGISTERING) {
         mn->b.attached = mn->event; /* the next transmission says so */
+        gw_mn_put(mn);
+    }
     stay(mn);
     if (mn->unsaid && gw_mn_served(mn) && mn->on_link)
         gw_mn_advertise(mn);

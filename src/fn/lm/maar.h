@@ -10,8 +10,9 @@
  *   messages are retransmitted. The CMD hands it on to the P-MAARs, which compare it with what
  *   they saw themselves, so a late message never takes a station from where it is now. It is told
  *   in the CMD's clock: by how much that differs is learnt from its refusals (156, 157).
- * - A temporary BCE is not durable; after a crash the CMD's PBA names the prefix that this MAAR
- *   gave the node before, and the MAAR takes it back.
+ * - A temporary BCE is durable as that of somebody who leaves (maar_store.c). Where it is lost all
+ *   the same, the CMD's PBA names the prefix that this MAAR gave the node before, and the MAAR
+ *   takes it back.
  * - A refresh names every anchor (67, 69, 70), so that a CMD that lost its store rebuilds the
  *   binding from it.
  * - A MAAR that cannot reach its CMD goes on serving and goes on trying.

@@ -198,22 +198,6 @@ static bool stale(const struct gw_maar_mn *mn, const struct notice *n)
     return n->timestamp < mn->b.attached;
 }
 
-/* The record of a registration under way is the one of what it was before. */
-static void put_as_before(struct gw_maar_mn *mn)
-{
-    enum gw_mn_state state = mn->state;
-    uint64_t attached = mn->b.attached;
-    bool on_link = mn->on_link;
-
-    mn->state = GW_MN_PREVIOUS;
-    mn->b.attached = mn->attached_before;
-    mn->on_link = false;
-    gw_mn_put(mn);
-    mn->state = state;
-    mn->b.attached = attached;
-    mn->on_link = on_link;
-}
-
 /* What is left of a stale notice: should the CMD refuse the newer attachment, or this node crash
  * before it has answered, it holds. So the prefix of a registration under way may turn out to be
  * an anchor of old, which this node had forgotten. */
@@ -225,13 +209,11 @@ static void note(struct gw_maar_mn *mn, const struct notice *n)
         return;
     mn->attached_before = n->timestamp;
     mn->was_previous = n->lifetime != 0;
-    if (n->lifetime == 0) { /* nothing to go back to */
-        gw_mn_del_record(mn);
-    } else {
+    if (n->lifetime != 0) {
         mn->b.serving = n->serving;
         mn->b.lifetime = n->lifetime;
-        put_as_before(mn);
     }
+    gw_mn_put(mn);
 }
 
 /* Says where the node is to the packet path, and waits for it. */
@@ -294,7 +276,7 @@ static int begin_again(struct gw_maar_mn *mn, const struct notice *n)
             gw_mn_drop_anchor(mn, a);
     }
     gw_mn_advertise(mn);
-    gw_mn_del_record(mn);
+    gw_mn_put(mn);
     answer(m, n, GW_ST_ACCEPTED);
     if (leaving)
         (void)gw_maar_detach(m, &mn->station);

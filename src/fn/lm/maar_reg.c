@@ -78,6 +78,8 @@ int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay)
     mn->b.seq++;
     if (hi != GW_HI_REREGISTRATION)
         mn->attach_seq = mn->b.seq;
+    if (mn->state == GW_MN_REGISTERING && !mn->was_previous)
+        gw_mn_put(mn); /* before it is sent */
     return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
 }
 
@@ -180,9 +182,11 @@ int gw_mn_deregister(struct gw_maar_mn *mn)
         mn->b.attached = mn->event;
     mn->state = GW_MN_DEREGISTERING;
     mn->b.seq++;
+    gw_mn_put(mn); /* before it is said */
     int err = gw_exchange_start(&mn->ex, lm, mn->b.seq, transmit, mn, (struct gw_time){0});
     if (err != 0) {
         mn->state = before;
+        gw_mn_put(mn);
         return err;
     }
     gw_timer_stop(lm->timers, &mn->guard);

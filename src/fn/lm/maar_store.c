@@ -1,10 +1,15 @@
 /* maar_store.c: what a MAAR remembers over a crash, and how it goes on afterwards. A record is
- * the whole state of one mobile node that the CMD has acknowledged:
+ * the whole state of one mobile node:
  *
  *     version 1 | binding (record.c) | state | on link | interface name | link-layer address
  *
  * under the key 'M' | MN-ID subtype | MN-ID. Interfaces are remembered by name: their order in
  * the configuration may change.
+ *
+ * What the CMD is asked for is stored before it is asked: it may say yes to a process that is not
+ * there any more, and then the prefix must not be anybody else's here. Such a record is that of
+ * somebody who leaves, so that after a crash the CMD is told, unless the station is seen again; or,
+ * where there is something to go back to, the record of that.
  */
 #include "fn/lm/maar.h"
 #include "fn/route/route.h"
@@ -12,16 +17,28 @@
 #define VERSION     1
 #define RESUME_PACE GW_MSEC(2)
 
+static enum gw_mn_state state_stored(const struct gw_maar_mn *mn)
+{
+    if (mn->state != GW_MN_REGISTERING)
+        return mn->state;
+    return mn->was_previous ? GW_MN_PREVIOUS : GW_MN_DEREGISTERING;
+}
+
 void gw_mn_put(struct gw_maar_mn *mn)
 {
     struct gw_lm *lm = mn->maar->lm;
     uint8_t key[GW_RECORD_KEY_MAX], value[GW_RECORD_MAX];
     struct gw_wr w = gw_wr_make(value, sizeof value);
+    bool asked = mn->state == GW_MN_REGISTERING;
+    uint64_t attached = mn->b.attached;
 
+    if (asked && mn->was_previous)
+        mn->b.attached = mn->attached_before;
     gw_wr_u8(&w, VERSION);
     gw_binding_write(&w, &mn->b);
-    gw_wr_u8(&w, (uint8_t)mn->state);
-    gw_wr_station(&w, mn->maar->lm->cfg, mn->on_link ? &mn->station : NULL);
+    gw_wr_u8(&w, (uint8_t)state_stored(mn));
+    gw_wr_station(&w, lm->cfg, mn->on_link && !asked ? &mn->station : NULL);
+    mn->b.attached = attached;
     if (!w.bad)
         lm->ops->put(lm->user, key, gw_record_key('M', &mn->b.mnid, key), value, gw_wr_len(&w));
 }
