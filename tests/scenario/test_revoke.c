@@ -382,6 +382,59 @@ static void lma_peer(void **state)
     w_free(w);
 }
 
+/* The CMD is killed when the peer has let go of all and before it has done its own part: it begins
+ * anew, also when memory is short then, and ends. */
+static void peer_in_a_crash(void **state)
+{
+    (void)state;
+    for (uint64_t at = 0; at < 8; at++) {
+        struct world *w = w_new(3, 42);
+        for (unsigned mn = 1; mn <= 5; mn++)
+            r_walk(w, mn);
+        r_hear(w);
+        assert_int_equal(r_revoke_peer(w, 0, 2), 0);
+        assert_int_equal(sim_disk_count(w->n[0].disk, 'O'), 1);
+        while (w_mn(w, 2, 1) != NULL || gw_pools_count(&w->n[2].node->maar.pools) != 0)
+            w_run(w, (struct gw_time){100000});
+        assert_int_equal(r_result(w, 0)->nodes, 0);
+        w_crash(w, 0);
+        w_boot(w, 0);
+        if (at != 0) {
+            w->sim->memory.fail_at = w->sim->memory.count + at;
+            w->sim->memory.fail_for = 1;
+        }
+        w_run(w, GW_SEC(90));
+        assert_int_equal(r_result(w, 0)->kind, GW_OP_REVOKE_PEER);
+        assert_false(r_result(w, 0)->running);
+        assert_int_equal(r_result(w, 0)->nodes, 5);
+        for (unsigned mn = 1; mn <= 5; mn++) {
+            w_check(w, mn, 3);
+            assert_int_equal(w_mn(w, 3, mn)->b.nanchors, 2);
+        }
+        assert_int_equal(sim_disk_count(w->n[0].disk, 'O'), 0);
+        w_check_all(w);
+        w_free(w);
+    }
+}
+
+/* What was to be revoked is shared with nobody after the restart. */
+static void peer_is_no_more(void **state)
+{
+    (void)state;
+    struct world *w = w_new(2, 43);
+
+    r_walk(w, 1);
+    assert_int_equal(r_revoke_peer(w, 0, 2), 0);
+    w_crash(w, 0);
+    w->n[0].cfg->peers[1].roles = GW_ROLE_LMA;
+    w_boot(w, 0);
+    w_run(w, GW_SEC(1));
+    assert_false(r_result(w, 0)->running);
+    assert_int_equal(r_result(w, 0)->asked, 0);
+    assert_int_equal(sim_disk_count(w->n[0].disk, 'O'), 0);
+    w_free(w);
+}
+
 /* A MAG, or a MAAR, ends all it has at its LMA or CMD (§8.2, §9.2), if that lets it. */
 static void bulk(void **state)
 {
@@ -510,6 +563,8 @@ int main(void)
         cmocka_unit_test(weather),
         cmocka_unit_test(whole_peer),
         cmocka_unit_test(peer_is_down),
+        cmocka_unit_test(peer_in_a_crash),
+        cmocka_unit_test(peer_is_no_more),
         cmocka_unit_test(lma_node),
         cmocka_unit_test(lma_alone),
         cmocka_unit_test(lma_peer),

@@ -1,5 +1,6 @@
 /* operation.c: operations begin, their orders end, their results are kept. Going through the
- * bindings that a peer shares is in operation_walk.c, showing in operation_show.c.
+ * bindings that a peer shares is in operation_walk.c, what survives a crash in operation_store.c,
+ * showing in operation_show.c.
  */
 #include "fn/lm/operation.h"
 
@@ -14,8 +15,7 @@ static struct gw_operation *get(struct gw_operations *os, uint64_t number)
     return op->number == number && op->running ? op : NULL;
 }
 
-/* The oldest gives way, unless it still runs. */
-static struct gw_operation *begin(struct gw_operations *os, enum gw_operation_kind kind)
+struct gw_operation *gw_operation_begin(struct gw_operations *os, enum gw_operation_kind kind)
 {
     struct gw_operation *op = &os->op[(os->last + 1) % GW_OPERATIONS];
 
@@ -26,6 +26,12 @@ static struct gw_operation *begin(struct gw_operations *os, enum gw_operation_ki
     *op = (struct gw_operation){
         .all = os, .number = ++os->last, .kind = kind, .running = true, .began = os->lm->now.mono};
     return op;
+}
+
+void gw_operation_cancel(struct gw_operation *op)
+{
+    op->running = false;
+    op->number = 0;
 }
 
 static void keep_name(struct gw_operation *op, const struct gw_mnid *mn)
@@ -144,6 +150,8 @@ void gw_operation_settle(struct gw_operation *op)
         return;
     op->running = false;
     op->ended = lm->now.mono;
+    if (op->kind == GW_OP_REVOKE_PEER)
+        gw_operation_del(op);
     gw_log(lm->log, GW_LOG_NOTICE, GW_CAT_LM, "operation-done",
            "%s (%llu): %u bindings, %u of %u answered", gw_operation_name(op->kind),
            (unsigned long long)op->number, op->nodes, op->done, op->asked);
@@ -277,15 +285,14 @@ int gw_operation_revoke(struct gw_operations *os, const struct gw_mnid *mn, stru
         return GW_EDENIED; /* a MAAR and a MAG de-register a mobile node */
     if (cmd == NULL && lma == NULL)
         return GW_ENOENT;
-    struct gw_operation *op = begin(os, GW_OP_REVOKE_NODE);
+    struct gw_operation *op = gw_operation_begin(os, GW_OP_REVOKE_NODE);
     if (op == NULL)
         return GW_EFULL;
     keep_name(op, mn);
     struct gw_mnid id = {.subtype = op->mn_subtype, .len = op->mn_len, .id = op->mn};
     int err = hold.ns != 0 ? gw_hold_set(&os->holds, &id, hold) : 0;
     if (err != 0) {
-        op->running = false;
-        op->number = 0;
+        gw_operation_cancel(op);
         return err;
     }
     if (cmd != NULL)
@@ -312,34 +319,54 @@ static enum gw_role towards(const struct gw_operations *os, const struct gw_cfg_
                                                                             : (enum gw_role)0;
 }
 
+static bool is_central(enum gw_role as)
+{
+    return as == GW_ROLE_CMD || as == GW_ROLE_LMA;
+}
+
+int gw_operation_ask_peer(struct gw_operation *op)
+{
+    struct gw_operations *os = op->all;
+    struct gw_lm *lm = os->lm;
+    const struct gw_cfg_peer *peer = lm->ops->peer(lm->user, &op->peer);
+    enum gw_role as = peer != NULL ? towards(os, peer) : (enum gw_role)0;
+    const char *name = lm->cfg->name; /* a MAG says who it is (§9.2) */
+    struct gw_mnid me = {
+        .subtype = GW_MNID_NAI, .len = (uint8_t)strlen(name), .id = (const uint8_t *)name};
+    struct gw_order_ask ask = {.kind = GW_ORDER_REVOKE,
+                               .as = as,
+                               .to = op->peer,
+                               .global = true,
+                               .trigger = GW_BR_PER_PEER,
+                               .mn = is_central(as) ? NULL : &me};
+
+    if (as == 0)
+        return GW_EDENIED;
+    if (gw_operation_order(op, &ask))
+        return 0;
+    return gw_orders_room(&os->orders, 1) ? GW_ENOMEM : GW_EFULL;
+}
+
 int gw_operation_revoke_peer(struct gw_operations *os, const struct gw_cfg_peer *peer,
                              struct gw_time hold, uint64_t *number)
 {
     enum gw_role as = towards(os, peer);
-    bool central = as == GW_ROLE_CMD || as == GW_ROLE_LMA;
-    const char *name = os->lm->cfg->name; /* a MAG says who it is (§9.2) */
-    struct gw_mnid me = {
-        .subtype = GW_MNID_NAI, .len = (uint8_t)strlen(name), .id = (const uint8_t *)name};
 
     if (as == 0)
         return GW_EDENIED;
-    struct gw_operation *op = begin(os, GW_OP_REVOKE_PEER);
+    struct gw_operation *op = gw_operation_begin(os, GW_OP_REVOKE_PEER);
     if (op == NULL)
         return GW_EFULL;
     op->peer = peer->addr;
-    op->hold = central ? hold : (struct gw_time){0};
-    struct gw_order_ask ask = {.kind = GW_ORDER_REVOKE,
-                               .as = as,
-                               .to = peer->addr,
-                               .global = true,
-                               .trigger = GW_BR_PER_PEER,
-                               .mn = central ? NULL : &me};
+    op->hold = is_central(as) ? hold : (struct gw_time){0};
     *number = op->number;
-    if (gw_operation_order(op, &ask))
-        return 0;
-    op->running = false; /* the peer would go on with what had ended here */
-    op->number = 0;
-    return gw_orders_room(&os->orders, 1) ? GW_ENOMEM : GW_EFULL;
+    gw_operation_put(op);
+    int err = gw_operation_ask_peer(op);
+    if (err != 0) { /* the peer would go on with what had ended here */
+        gw_operation_del(op);
+        gw_operation_cancel(op);
+    }
+    return err;
 }
 
 static void notify(struct gw_operation *op, enum gw_role as, const struct gw_addr *to,
@@ -361,7 +388,7 @@ int gw_operation_notify(struct gw_operations *os, const struct gw_mnid *mn, uint
         return GW_EDENIED;
     if ((cmd == NULL || gw_addr_is_zero(&cmd->b.serving)) && lma == NULL)
         return GW_ENOENT;
-    struct gw_operation *op = begin(os, GW_OP_NOTIFY_NODE);
+    struct gw_operation *op = gw_operation_begin(os, GW_OP_NOTIFY_NODE);
     if (op == NULL)
         return GW_EFULL;
     keep_name(op, mn);
@@ -382,7 +409,7 @@ int gw_operation_notify_peer(struct gw_operations *os, const struct gw_cfg_peer 
 
     if (as != GW_ROLE_CMD && as != GW_ROLE_LMA)
         return GW_EDENIED;
-    struct gw_operation *op = begin(os, GW_OP_NOTIFY_PEER);
+    struct gw_operation *op = gw_operation_begin(os, GW_OP_NOTIFY_PEER);
     if (op == NULL)
         return GW_EFULL;
     op->peer = peer->addr;
@@ -427,7 +454,7 @@ int gw_operation_obey(struct gw_operations *os, const struct gw_cfg_peer *peer, 
         gw_revocation_answer(os->lm, as, &peer->addr, &before->owed, GW_BRA_SUCCESS, NULL);
     if (before != NULL)
         return 0;
-    struct gw_operation *op = begin(os, GW_OP_OBEY);
+    struct gw_operation *op = gw_operation_begin(os, GW_OP_OBEY);
     if (op == NULL)
         return GW_EFULL;
     op->peer = peer->addr;

@@ -6,7 +6,9 @@
  * - At a CMD or an LMA a node that is revoked by name is held (hold.h). Its forwarding at an LMA
  *   and its session at a CMD end at once, what the other nodes have when they acknowledge.
  * - All that is shared with a peer is revoked by one message with the flag G. Then, whether or not
- *   it was answered, bindings are gone through one by one, a few in each turn.
+ *   it was answered, bindings are gone through one by one, a few in each turn. Such an operation is
+ *   durable and is begun anew after a crash (operation_store.c); others have done what must not be
+ *   lost when they begin.
  */
 #ifndef GW_FN_LM_OPERATION_H
 #define GW_FN_LM_OPERATION_H
@@ -99,11 +101,22 @@ int gw_operation_notify_peer(struct gw_operations *os, const struct gw_cfg_peer 
 int gw_operation_obey(struct gw_operations *os, const struct gw_cfg_peer *peer, enum gw_role as,
                       const struct gw_revocation *r);
 
+/* One durable record (its key's first octet is 'O'): it goes on with the first deadline. */
+int gw_operation_restore(struct gw_operations *os, const void *value, size_t len);
+
 const char *gw_operation_name(enum gw_operation_kind k); /* "revoke" */
 void gw_operations_show(const struct gw_operations *os, struct gw_emit *e, struct gw_time now);
 void gw_holds_show(const struct gw_holds *hs, struct gw_emit *e, int64_t wall_ns);
 
 /* Within operation*.c. */
+/* The oldest gives way, unless it still runs: NULL. */
+struct gw_operation *gw_operation_begin(struct gw_operations *os, enum gw_operation_kind kind);
+void gw_operation_cancel(struct gw_operation *op); /* it never was one */
+/* REVOKE_PEER: asks the peer to let go of all. 0, GW_EDENIED (not in this role, or no peer any
+ * more), GW_EFULL, GW_ENOMEM. */
+int gw_operation_ask_peer(struct gw_operation *op);
+void gw_operation_put(const struct gw_operation *op); /* REVOKE_PEER: its record */
+void gw_operation_del(const struct gw_operation *op);
 /* One order of the operation; when it cannot be given it counts as failed, and false. */
 bool gw_operation_order(struct gw_operation *op, const struct gw_order_ask *ask);
 void gw_operation_settle(struct gw_operation *op); /* over when nothing is left to wait for */

@@ -17,9 +17,11 @@ static const void *seq_key(const void *obj)
 }
 static const struct gw_table_ops by_seq_ops = {.hash = seq_hash, .eq = seq_eq, .key = seq_key};
 
+/* A process begins with a number that has nothing to do with those of the process before: the peer
+ * may remember these, and take what has the same number for a repetition. */
 void gw_orders_init(struct gw_orders *os, struct gw_lm *lm, uint64_t seed)
 {
-    *os = (struct gw_orders){.lm = lm, .seq = (uint16_t)seed};
+    *os = (struct gw_orders){.lm = lm, .seq = (uint16_t)gw_hash(&seed, sizeof seed, 0)};
     gw_table_init(&os->by_seq, lm->al, &by_seq_ops, GW_ORDERS_MAX, seed);
 }
 
