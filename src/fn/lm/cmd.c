@@ -397,8 +397,8 @@ static int leave(struct request *q)
     lm->count[GW_CNT_DEREGISTERED]++;
     mn->b.serving = q->peer->addr; /* or it was so last: its registration never arrived */
     mn->b.attached = q->ts->u64;
+    gw_cmd_end(mn); /* first: what is acknowledged is in the record */
     accept_leaving(q, NULL);
-    gw_cmd_end(mn);
     return 0;
 }
 

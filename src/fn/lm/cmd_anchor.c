@@ -161,15 +161,16 @@ void gw_cmd_end(struct gw_cmd_mn *mn)
     b->seq++;
     for (struct gw_anchor *a = b->anchors, *next; a != NULL; a = next) {
         next = a->next;
-        if (gw_addr_eq(&a->maar, &serving)) {
+        if (gw_addr_eq(&a->maar, &serving))
             gw_anchor_del(&mn->cmd->bs, a);
-            continue;
-        }
-        a->state = GW_ANCHOR_RELEASING;
-        gw_cmd_tell(mn, a);
+        else
+            a->state = GW_ANCHOR_RELEASING;
     }
     gw_cmd_arm(mn);
-    gw_cmd_settle(mn); /* may be the end of mn */
+    bool any = b->anchors != NULL;
+    gw_cmd_settle(mn); /* before it is said; may be the end of mn */
+    for (struct gw_anchor *a = any ? b->anchors : NULL; a != NULL; a = a->next)
+        gw_cmd_tell(mn, a);
 }
 
 /* What could not be told for want of room or memory. true when something is left. */
@@ -197,14 +198,14 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
         return; /* retransmission goes on */
     }
     bool waited = a->state == GW_ANCHOR_UPDATING, updated = status < GW_ST_UNSPECIFIED;
+    bool unwilling = waited && status == GW_ST_UNSPECIFIED;
 
     gw_exchange_stop(&a->ex);
     if (waited && !updated)
         lm->count[GW_CNT_ANCHOR_LOST]++;
-    if (waited && status == GW_ST_UNSPECIFIED) {
+    if (unwilling) {
         a->state = GW_ANCHOR_RELEASING;
         mn->b.seq++;
-        gw_cmd_tell(mn, a);
     } else if (!waited || !updated) {
         gw_anchor_del(&mn->cmd->bs, a);
     } else {
@@ -212,6 +213,8 @@ static void answered(struct gw_cmd_mn *mn, struct gw_anchor *a, uint8_t status)
         gw_handover_prev_done(gw_cmd_row(mn), &a->maar, lm->now.mono);
     }
     gw_cmd_settle(mn);
+    if (unwilling)
+        gw_cmd_tell(mn, a);
     if (!waited)
         return;
     gw_cmd_round_gathered(mn, updated); /* the node is served: its binding stays */

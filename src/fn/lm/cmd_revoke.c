@@ -86,11 +86,12 @@ enum gw_cmd_expelled gw_cmd_expel(struct gw_cmd_mn *mn, const struct gw_addr *ma
     gw_exchange_stop(&a->ex);
     a->state = GW_ANCHOR_RELEASING;
     mn->b.seq++;
-    if (gone && !gw_exchange_sent(&a->ex, since)) /* a notice made it an anchor once more */
+    bool none = gone && !gw_exchange_sent(&a->ex, since); /* else a notice made it one once more */
+    if (none)
         gw_anchor_del(&mn->cmd->bs, a);
-    else
-        gw_cmd_tell(mn, a);
     gw_cmd_settle(mn); /* the node is served: its binding stays */
+    if (!none)
+        gw_cmd_tell(mn, a);
     if (waited)
         gw_cmd_round_gathered(mn, false);
     return GW_CMD_LOST_ONE;
