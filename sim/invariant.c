@@ -139,6 +139,13 @@ static void give_all(struct sim *s, const struct sim_node *n)
         give(s, n, &a->prefix, &a->binding->mnid);
 }
 
+/* What a MAAR remembers from before it started, and the CMD has not answered about since: its
+ * anchor may have been told meanwhile that the prefix is free again. */
+static bool is_doubted(const struct sim_node *n, const struct gw_bindings *bs, struct gw_binding *b)
+{
+    return bs == &n->node->maar.bs && n->boots > 1 && !gw_maar_mn(b)->acked;
+}
+
 static void owned(struct sim *s, const struct sim_node *n, const struct gw_anchor *a)
 {
     const struct sim_given *g = given(s, &a->prefix);
@@ -164,9 +171,11 @@ static void owners(struct sim *s, const struct sim_node *n, const struct gw_bind
             __builtin_prefetch(a->binding->mnid.id);
             __builtin_prefetch(s->given[place_of(&a->prefix) & s->given_mask].mnid.id);
         }
-        for (size_t j = 0; j < k; j++)
-            if (((const struct gw_anchor *)some[j])->state == GW_ANCHOR_SETTLED)
-                owned(s, n, some[j]);
+        for (size_t j = 0; j < k; j++) {
+            a = some[j];
+            if (a->state == GW_ANCHOR_SETTLED && !is_doubted(n, bs, a->binding))
+                owned(s, n, a);
+        }
     }
 }
 
