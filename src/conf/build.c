@@ -99,6 +99,9 @@ static void build_peer(struct gw_build *b, const struct lyd_node *n, struct gw_c
     p->roles = gw_conf_roles(n);
     p->esp = strcmp(gw_conf_str(n, "protection"), "mac") != 0;
     p->bulk = gw_conf_bool(n, "bulk-revocation");
+    p->placed = gw_conf_child(n, "latitude") != NULL;
+    p->latitude = gw_conf_degrees(n, "latitude");
+    p->longitude = gw_conf_degrees(n, "longitude");
     p->pools = gw_build_get(b, gw_conf_count(pool), sizeof *p->pools);
     for (; p->pools != NULL && pool != NULL; pool = gw_conf_next(pool))
         prefix(lyd_get_value(pool), &p->pools[p->npools++]);
@@ -377,6 +380,7 @@ struct gw_config *gw_conf_build(const struct lyd_node *tree, const struct gw_con
     build_attachment(&b, gw_conf_child(tree, "attachment"));
     build_daemon(&b, gw_conf_child(tree, "daemon"));
     gw_build_steer(&b, tree);
+    gw_build_handover(&b, tree);
     if (err->errors > 0 || err->nomem) {
         gw_config_free(b.c);
         return NULL;

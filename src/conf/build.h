@@ -28,4 +28,7 @@ uint8_t gw_build_secret(struct gw_build *b, const struct lyd_node *in, uint8_t o
 /* build_steer.c: services, instances, steering. */
 void gw_build_steer(struct gw_build *b, const struct lyd_node *tree);
 
+/* build_handover.c: handover of clients; after the peers. */
+void gw_build_handover(struct gw_build *b, const struct lyd_node *tree);
+
 #endif

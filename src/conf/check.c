@@ -331,6 +331,7 @@ void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src
     check_socket(gw_conf_child(steering, "agent-socket"), err);
     check_socket(gw_conf_child(gw_conf_child(steering, "announce"), "bird-socket"), err);
     gw_conf_check_steer(tree, complete, err);
+    gw_conf_check_handover(tree, complete, err);
     if (src->exposed)
         check_exposure(tree, err);
     if (complete) {

@@ -21,6 +21,9 @@ void gw_conf_check_roles(const struct lyd_node *tree, struct gw_conf_errors *err
 /* check_pools.c: pools of this node and of its peers. */
 void gw_conf_check_pools(const struct lyd_node *tree, struct gw_conf_errors *err);
 
+/* check_handover.c: handover of clients. complete: the tree is without errors. */
+void gw_conf_check_handover(const struct lyd_node *tree, bool complete, struct gw_conf_errors *err);
+
 /* check_steer.c: services, instances, steering. complete: the tree is without errors. */
 void gw_conf_check_steer(const struct lyd_node *tree, bool complete, struct gw_conf_errors *err);
 /* The entry of `services` that an instance names, or NULL. */

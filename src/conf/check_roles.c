@@ -20,9 +20,10 @@ void gw_conf_fault_in(struct gw_conf_errors *err, const struct lyd_node *in, con
 
 unsigned gw_conf_roles(const struct lyd_node *node)
 {
-    static const unsigned role[] = {GW_ROLE_MAAR,         GW_ROLE_CMD,          GW_ROLE_LMA,
-                                    GW_ROLE_MAG,          GW_ROLE_D_ROUTER,     GW_ROLE_D_FORWARDER,
-                                    GW_ROLE_METRIC_AGENT, GW_ROLE_PATH_SELECTOR};
+    static const unsigned role[] = {
+        GW_ROLE_MAAR,         GW_ROLE_CMD,           GW_ROLE_LMA,
+        GW_ROLE_MAG,          GW_ROLE_D_ROUTER,      GW_ROLE_D_FORWARDER,
+        GW_ROLE_METRIC_AGENT, GW_ROLE_PATH_SELECTOR, GW_ROLE_LOCATION_SERVER};
     unsigned roles = 0; /* role: in the enumeration's order */
 
     for (const struct lyd_node *r = gw_conf_child(node, "roles"); r != NULL; r = gw_conf_next(r))
@@ -245,12 +246,30 @@ static void check_steering_roles(const struct lyd_node *tree, unsigned roles,
     check_client_sides(tree, roles, err);
 }
 
+/* Whoever gets a prefix that other MAARs are to know of is registered with the CMD. Without any
+ * rule nobody is served at all, which may change. */
+static bool needs_cmd(const struct lyd_node *tree)
+{
+    const struct lyd_node *rule = gw_conf_child(tree, "policy"), *a;
+    bool any = rule == NULL;
+
+    for (; rule != NULL; rule = gw_conf_next(rule)) {
+        a = gw_conf_child(rule, "anchors");
+        bool none = a != NULL && gw_conf_next(a) == NULL && strcmp(lyd_get_value(a), "none") == 0;
+        any = any || (strcmp(gw_conf_str(rule, "action"), "allow") == 0 && !none);
+    }
+    return any;
+}
+
 void gw_conf_check_roles(const struct lyd_node *tree, struct gw_conf_errors *err)
 {
     unsigned roles = gw_conf_roles(gw_conf_child(tree, "node"));
     bool pools = gw_conf_child(tree, "pools") != NULL;
 
-    check_if_partner(tree, &cmd_of_maar, (roles & GW_ROLE_MAAR) != 0, err);
+    bool cmd = gw_conf_child(gw_conf_child(tree, "node"), "cmd") != NULL;
+
+    check_if_partner(tree, &cmd_of_maar, (roles & GW_ROLE_MAAR) != 0 && (cmd || needs_cmd(tree)),
+                     err);
     check_if_partner(tree, &lma_of_mag, (roles & GW_ROLE_MAG) != 0, err);
     check_needed(tree, "pools", pools, roles, ANCHORING_ROLES, "is missing", err);
     check_only(tree, "pools", (roles & ANCHORING_ROLES) != 0, "maar and lma", err);

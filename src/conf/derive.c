@@ -91,8 +91,8 @@ static void derive_dlif(const struct gw_conf_model *m, const struct lyd_node *tr
         err->nomem = true;
 }
 
-static void derive_file(const struct lyd_node *in, const char *leaf, const char *dir,
-                        struct gw_conf_errors *err)
+void gw_conf_derive_file(const struct lyd_node *in, const char *leaf, const char *dir,
+                         struct gw_conf_errors *err)
 {
     struct lyd_node *n = (struct lyd_node *)gw_conf_child(in, leaf);
     char *text = NULL;
@@ -112,14 +112,15 @@ static void derive_files(const struct lyd_node *tree, const char *dir, struct gw
 
     for (peer = gw_conf_child(tree, "peers"); peer != NULL; peer = gw_conf_next(peer)) {
         for (key = gw_conf_child(peer, "keys"); key != NULL; key = gw_conf_next(key))
-            derive_file(key, "secret-file", dir, err);
+            gw_conf_derive_file(key, "secret-file", dir, err);
     }
     nas = gw_conf_child(gw_conf_child(gw_conf_child(tree, "attachment"), "radius"), "nas");
     for (; nas != NULL; nas = gw_conf_next(nas))
-        derive_file(nas, "secret-file", dir, err);
+        gw_conf_derive_file(nas, "secret-file", dir, err);
     for (x = gw_conf_child(tree, "instances"); x != NULL; x = gw_conf_next(x))
-        derive_file(x, "token-file", dir, err);
-    derive_file(gw_conf_child(gw_conf_child(tree, "steering"), "stamp"), "secret-file", dir, err);
+        gw_conf_derive_file(x, "token-file", dir, err);
+    gw_conf_derive_file(gw_conf_child(gw_conf_child(tree, "steering"), "stamp"), "secret-file", dir,
+                        err);
 }
 
 void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_node **tree,
@@ -133,4 +134,5 @@ void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_n
     derive_dlif(m, *tree, err);
     derive_files(*tree, dir, err);
     gw_conf_derive_steer(m, *tree, err);
+    gw_conf_derive_handover(m, *tree, dir, err);
 }

@@ -16,9 +16,17 @@ struct lyd_node *gw_conf_walk(const struct gw_conf_model *m, struct fy_node *roo
 void gw_conf_derive(const struct gw_conf_model *m, const char *dir, struct lyd_node **tree,
                     struct gw_conf_errors *err);
 
+/* The name of a file that is not absolute starts at `dir`. */
+void gw_conf_derive_file(const struct lyd_node *in, const char *leaf, const char *dir,
+                         struct gw_conf_errors *err);
+
 /* derive_steer.c: those of services, instances and steering. */
 void gw_conf_derive_steer(const struct gw_conf_model *m, const struct lyd_node *tree,
                           struct gw_conf_errors *err);
+
+/* derive_handover.c: those of handover. */
+void gw_conf_derive_handover(const struct gw_conf_model *m, const struct lyd_node *tree,
+                             const char *dir, struct gw_conf_errors *err);
 
 /* check.c: what YANG does not say about values and their relations. */
 void gw_conf_check(const struct lyd_node *tree, const struct gw_conf_source *src,

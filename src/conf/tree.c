@@ -168,6 +168,20 @@ struct gw_time gw_conf_time(const struct lyd_node *n, const char *name)
     return GW_SEC(gw_conf_u32(n, name));
 }
 
+int32_t gw_conf_int(const struct lyd_node *n, const char *name)
+{
+    const struct lyd_value *v = value(n, name);
+
+    return v != NULL && v->realtype->basetype == LY_TYPE_INT32 ? v->int32 : 0;
+}
+
+int32_t gw_conf_degrees(const struct lyd_node *n, const char *name)
+{
+    const struct lyd_value *v = value(n, name);
+
+    return v != NULL ? (int32_t)v->dec64 : 0; /* 7 digits, and 180 degrees are 1.8e9 */
+}
+
 bool gw_conf_addr(const struct lyd_node *n, const char *name, struct gw_addr *out)
 {
     const char *text = gw_conf_str(n, name);

@@ -35,6 +35,8 @@ bool gw_conf_bool(const struct lyd_node *n, const char *name);
 int gw_conf_enum(const struct lyd_node *n, const char *name);
 int gw_conf_enum_value(const struct lyd_node *leaf);
 struct gw_time gw_conf_time(const struct lyd_node *n, const char *name); /* seconds, 3 decimals */
+int32_t gw_conf_int(const struct lyd_node *n, const char *name);
+int32_t gw_conf_degrees(const struct lyd_node *n, const char *name); /* in 1/10^7 degree */
 bool gw_conf_addr(const struct lyd_node *n, const char *name, struct gw_addr *out);
 
 #endif

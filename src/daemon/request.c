@@ -37,6 +37,7 @@ static const struct {
     {GW_ROLE_D_FORWARDER, "d-forwarder"},
     {GW_ROLE_METRIC_AGENT, "metric-agent"},
     {GW_ROLE_PATH_SELECTOR, "path-selector"},
+    {GW_ROLE_LOCATION_SERVER, "location-server"},
 };
 
 static const char *text_of(const json_t *req, const char *key)

@@ -41,6 +41,17 @@ void gw_config_defaults(struct gw_config *c)
     c->steering.stamp =
         (struct gw_path_config){.interval = GW_MSEC(100), .wait = GW_MSEC(80), .detect = 2};
     c->steering.stamp_port = GW_STAMP_PORT;
+    c->handover.horizon = GW_SEC(3);
+    c->handover.nearest = 2;
+    c->handover.weak_dbm = -75;
+    c->handover.candidate = GW_SEC(12);
+    c->handover.binding = GW_SEC(60);
+    c->handover.location = GW_SEC(300);
+    c->handover.retries = 4;
+    c->handover.transfer.gain = 200;
+    c->handover.transfer.again = GW_SEC(30);
+    c->handover.transfer.rest = GW_SEC(10);
+    c->handover.transfer.most = GW_SEC(10);
     c->notification = (struct gw_cfg_notification){.max_retries = 1, .min_delay = GW_SEC(1)};
 }
 

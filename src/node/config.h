@@ -265,21 +265,24 @@ enum gw_find { /* how a new ingress finds the old one; the first answer counts *
 };
 struct gw_cfg_handover {
     bool on;
-    unsigned find;                  /* enum gw_find */
-    struct gw_addr location_server; /* zero: none */
-    size_t nneighbours;             /* candidates of each client that is about to move */
-    struct gw_addr *neighbours;     /* peers */
-    bool tokens;                    /* an egress believes an indication only with a token */
-    bool placed;                    /* where this node's access point is */
-    int32_t latitude, longitude;    /* 1/10^7 degree */
-    struct gw_time horizon;         /* a position feed is extrapolated so far */
-    uint32_t nearest;               /* candidates by position, at most */
-    int32_t weak_dbm;               /* a station that is heard weaker is about to leave */
-    struct gw_time candidate;       /* unused, a candidate's state goes after this */
-    struct gw_time binding;         /* lifetime of what an indication makes */
+    unsigned find; /* enum gw_find */
+    size_t nservers;
+    struct gw_addr *servers;      /* location servers: peers, or this node */
+    size_t nneighbours;           /* candidates of each client that is about to move */
+    struct gw_addr *neighbours;   /* peers */
+    bool tokens;                  /* an egress believes an indication only with a token */
+    bool placed;                  /* where this node's access point is */
+    int32_t latitude, longitude;  /* 1/10^7 degree */
+    struct gw_time horizon;       /* a position feed is extrapolated so far */
+    uint32_t nearest;             /* candidates by position, at most */
+    int32_t weak_dbm;             /* a station that is heard weaker is about to leave */
+    struct gw_time candidate;     /* unused, a candidate's state goes after this */
+    struct gw_time binding;       /* lifetime of what an indication makes */
+    struct gw_time location;      /* lifetime of an entry of a location server */
     uint32_t retries;             /* of a message without answer; first after timers.initial_ack */
     uint32_t clients, candidates; /* limits */
     uint32_t flows;               /* of one client, limit */
+    uint32_t locations;           /* location server: limit */
     struct {                      /* transactions to a better instance (figure 3) */
         uint32_t gain;            /* 1/1000: only when so much better for the expected rest */
         struct gw_time again;     /* not again for a client within this */

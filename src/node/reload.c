@@ -63,6 +63,8 @@ static void compare(const struct gw_config *a, const struct gw_config *b, struct
               a->codec.opt_cats_client == b->codec.opt_cats_client &&
               a->codec.opt_cats_addr == b->codec.opt_cats_addr,
           "/godwit/protocol", "peers would read our messages differently; restart the daemon");
+    check(r, a->handover.on == b->handover.on, "/godwit/handover/enabled",
+          "flows were not followed before; restart the daemon");
 }
 
 /* Tunnels of peers that came and went. */

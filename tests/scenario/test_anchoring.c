@@ -75,6 +75,41 @@ static void nobody_hears_of_it(void **state)
     w_free(w);
 }
 
+static void without_cmd(struct world *w, struct sim_node *n)
+{
+    (void)w;
+    n->cfg->cmd = (struct gw_addr){{0}};
+    n->cfg->policy = &rule_none;
+    n->cfg->npolicy = 1;
+}
+
+/* A domain without a CMD: nothing is missing, and nobody is told anything, not even after a restart
+ * or when a heartbeat would be due. */
+static void no_cmd_at_all(void **state)
+{
+    static const unsigned roles[] = {GW_ROLE_MAAR, GW_ROLE_MAAR};
+
+    (void)state;
+    w_configure = without_cmd;
+    struct world *w = w_new_roles(roles, 2, 9);
+    w_configure = NULL;
+    assert_int_equal(w_attach(w, 0, 1), 0);
+    w_run(w, GW_SEC(1));
+    check_local(w, 0, 1);
+    w_crash(w, 0);
+    w_boot(w, 0);
+    w_run(w, GW_SEC(120));
+    assert_non_null(w_mn(w, 0, 1));
+    assert_int_equal(w_attach(w, 1, 1), 0);
+    w_detach(w, 0, 1);
+    w_run(w, GW_SEC(20));
+    check_local(w, 1, 1);
+    assert_null(w_mn(w, 0, 1));
+    assert_int_equal(w->sent[GW_MH_BU] + w->sent[GW_MH_BA], 0);
+    w_check_all(w);
+    w_free(w);
+}
+
 /* The next MAAR gives another prefix and knows nothing of the first. */
 static void moving_loses_it(void **state)
 {
@@ -251,11 +286,9 @@ static void refused_while_registering(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_hears_of_it),
-        cmocka_unit_test(moving_loses_it),
-        cmocka_unit_test(survives_a_crash),
-        cmocka_unit_test(the_policy_changes),
-        cmocka_unit_test(mobility_ends_in_the_middle),
+        cmocka_unit_test(nobody_hears_of_it), cmocka_unit_test(no_cmd_at_all),
+        cmocka_unit_test(moving_loses_it),    cmocka_unit_test(survives_a_crash),
+        cmocka_unit_test(the_policy_changes), cmocka_unit_test(mobility_ends_in_the_middle),
         cmocka_unit_test(no_memory),
         cmocka_unit_test(killed_while_registering),
         cmocka_unit_test(refused_while_registering),
