@@ -42,11 +42,12 @@ local subtypes = {
     [7] = "paths", [8] = "trace", [9] = "trace-reply", [10] = "move-ack", [11] = "locate",
     [12] = "where", [13] = "located", [14] = "switch-query", [15] = "switch-answer",
     [16] = "transfer-request", [17] = "transfer-notice", [18] = "transfer-confirm",
-    [19] = "transfer-done", [20] = "transfer-ack"}
+    [19] = "transfer-done", [20] = "transfer-ack", [21] = "transfer-ready"}
 local states = {[1] = "up", [2] = "draining", [3] = "gone"}
 local transfer_codes = {
     [0] = "fine", [1] = "unknown", [2] = "denied", [3] = "no export", [4] = "too large",
-    [5] = "unreachable", [6] = "no import", [7] = "timeout", [8] = "resources", [9] = "ended"}
+    [5] = "unreachable", [6] = "no import", [7] = "timeout", [8] = "resources", [9] = "ended",
+    [10] = "restarted"}
 -- Where the options of a type begin; a type that is not here has none, or they are Wireshark's alone.
 local options_at = {[BU] = 12, [BA] = 12, [BE] = 24, [HEARTBEAT] = 12, [REVOCATION] = 12,
                     [LRI] = 12, [LRA] = 12, [UPN] = 12, [UPA] = 12, [EXPERIMENTAL] = 16}

@@ -215,8 +215,9 @@ static int restore(struct gw_node *n, const struct gw_input *in)
         err = gw_hold_restore(&n->operations.holds, in->restore.value, in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == 'O')
         err = gw_operation_restore(&n->operations, in->restore.value, in->restore.value_len);
-    else if (in->restore.key_len >= 2 && key[0] == GW_OWN_RECORD)
-        err = gw_steering_restore(n, key, in->restore.key_len);
+    else if (in->restore.key_len >= 2 && (key[0] == GW_OWN_RECORD || key[0] == GW_TRANSFER_RECORD))
+        err = gw_steering_restore(n, key, in->restore.key_len, in->restore.value,
+                                  in->restore.value_len);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",
@@ -338,11 +339,11 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_REPORT:
     case GW_IN_MISS:
     case GW_IN_TRACE:
+    case GW_IN_TRANSFER:
         return gw_steering_input(n, in);
     case GW_IN_FLOW:
     case GW_IN_MARKED:
     case GW_IN_HINT:
-    case GW_IN_TRANSFER:
         return GW_EINVAL;
     }
     unsigned may =

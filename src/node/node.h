@@ -224,6 +224,21 @@ int gw_node_trace(struct gw_node *n, const struct gw_service_key *service,
                   const struct gw_addr *csci_id, const struct gw_addr *client, struct gw_now now,
                   uint64_t *number);
 
+/* An operator, or who looks after clients, wants a client's flows of a service at another instance
+ * (figure 3 of the CATS mobility draft). */
+struct gw_transfer_order {
+    struct gw_service_key service;
+    struct gw_addr from;      /* CSCI-ID: where they are */
+    const struct gw_addr *to; /* NULL: the one that is best for the rest of them */
+    size_t nflows;            /* up to GW_TRANSFER_FLOWS, of one /64 */
+    const struct gw_flow_id *flow;
+};
+/* 0, and what it is called in GW_SHOW_TRANSFERS. GW_EDENIED: no such service, or its transactions
+ * are not moved; GW_ENOENT: no such instance, or none is better; GW_EEXIST: it is being moved;
+ * GW_EFULL, GW_ENOMEM, GW_EINVAL. Actions are due in any case. */
+int gw_node_transfer(struct gw_node *n, const struct gw_transfer_order *o, struct gw_now now,
+                     uint64_t *id);
+
 enum gw_show {
     GW_SHOW_BINDINGS,
     GW_SHOW_STATIONS,

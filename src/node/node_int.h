@@ -217,12 +217,14 @@ int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed
                      struct gw_now now);
 void gw_steering_free(struct gw_node *n);
 void gw_steering_now(struct gw_node *n, struct gw_now now); /* at every call into the node */
-int gw_steering_restore(struct gw_node *n, const uint8_t *key, size_t key_len);
+int gw_steering_restore(struct gw_node *n, const uint8_t *key, size_t key_len, const void *value,
+                        size_t len);
 /* GW_ENOMEM: not all has been said; what is missing follows. */
 int gw_steering_start(struct gw_node *n);
 int gw_steering_reload(struct gw_node *n, const struct gw_config *before);
-int gw_steering_input(struct gw_node *n, const struct gw_input *in); /* STAMP, REPORT, MISS */
-int gw_steering_message(struct gw_node *n, struct gw_peer *p);       /* n->in, authenticated */
+int gw_steering_input(struct gw_node *n,
+                      const struct gw_input *in);              /* STAMP, REPORT, MISS, TRANSFER */
+int gw_steering_message(struct gw_node *n, struct gw_peer *p); /* n->in, authenticated */
 int gw_steering_plane_done(struct gw_node *n, uint64_t tag, int result);
 /* steering_show.c */
 void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,

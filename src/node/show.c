@@ -421,12 +421,12 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
     case GW_SHOW_PATHS:
     case GW_SHOW_SELECTIONS:
     case GW_SHOW_TRACES:
+    case GW_SHOW_TRANSFERS:
         gw_steering_show(n, what, e, now);
         break;
     case GW_SHOW_CLIENTS:
     case GW_SHOW_EXPECTED:
     case GW_SHOW_LOCATIONS:
-    case GW_SHOW_TRANSFERS:
     case GW_SHOW_LADDER:
         break;
     }

@@ -172,6 +172,7 @@ static void follow_config(struct gw_steering *x, const struct gw_config *c)
     x->central.cfg = c;
     x->selector.cfg = c;
     x->traces.cfg = c;
+    x->transfers.cfg = c;
     x->paths.cfg = &c->steering.stamp;
 }
 
@@ -211,6 +212,7 @@ int gw_steering_init(struct gw_node *n, const struct gw_config *c, uint64_t seed
     if (x == NULL)
         return GW_ENOMEM;
     wire(x, n, now);
+    gw_transferring_init(x, seed ^ 0x7472u, now);
     follow_config(x, c);
     gw_paths_init(&x->paths, TARGETS, seed ^ 0x7374u);
     gw_owns_init(&x->owns, seed ^ 0x6f77u);
@@ -228,6 +230,7 @@ void gw_steering_free(struct gw_node *n)
     if (x == NULL)
         return;
     gw_traces_free(&x->traces);
+    gw_transfers_free(&x->transfers);
     gw_selector_free(&x->selector);
     gw_central_free(&x->central);
     gw_mappers_free(&x->mappers);
@@ -318,7 +321,11 @@ static int complete(struct gw_steering *x)
 
 int gw_steering_start(struct gw_node *n)
 {
-    return n->steering != NULL ? complete(n->steering) : 0;
+    if (n->steering == NULL)
+        return 0;
+    int err = complete(n->steering);
+    gw_transfers_start(&n->steering->transfers);
+    return err;
 }
 
 int gw_steering_reload(struct gw_node *n, const struct gw_config *before)
@@ -334,9 +341,14 @@ int gw_steering_reload(struct gw_node *n, const struct gw_config *before)
     return complete(x);
 }
 
-int gw_steering_restore(struct gw_node *n, const uint8_t *key, size_t key_len)
+int gw_steering_restore(struct gw_node *n, const uint8_t *key, size_t key_len, const void *value,
+                        size_t len)
 {
-    return n->steering != NULL ? gw_owns_restore(&n->steering->owns, key, key_len) : GW_EFORMAT;
+    if (n->steering == NULL)
+        return GW_EFORMAT;
+    return key[0] == GW_OWN_RECORD
+               ? gw_owns_restore(&n->steering->owns, key, key_len)
+               : gw_transfers_restore(&n->steering->transfers, key, key_len, value, len);
 }
 
 /* -- what comes in ------------------------------------------------------------------------------
@@ -384,6 +396,8 @@ int gw_steering_input(struct gw_node *n, const struct gw_input *in)
         (void)complete(x);
     if (in->kind == GW_IN_STAMP)
         return stamp(x, in);
+    if (in->kind == GW_IN_TRANSFER)
+        return gw_transfers_progress(&x->transfers, &in->transfer);
     if (in->kind == GW_IN_REPORT)
         return gw_owns_sample(&x->owns, &in->sample);
     if (in->kind == GW_IN_TRACE) {
@@ -457,6 +471,16 @@ static int trace(struct gw_steering *x, const struct gw_peer *p)
     return err;
 }
 
+/* Only forwarders have to do with it: ingresses and egresses. */
+static int transfer(struct gw_steering *x, const struct gw_peer *p)
+{
+    if ((p->cfg->roles & GW_ROLES_STEERING) == 0) {
+        x->transfers.count[GW_TCNT_DENIED]++;
+        return GW_EDENIED;
+    }
+    return gw_transfers_message(&x->transfers, &p->cfg->addr, &x->node->in);
+}
+
 int gw_steering_message(struct gw_node *n, struct gw_peer *p)
 {
     struct gw_steering *x = n->steering;
@@ -486,12 +510,14 @@ int gw_steering_message(struct gw_node *n, struct gw_peer *p)
     case GW_CATS_LOCATED:
     case GW_CATS_SWITCH_QUERY:
     case GW_CATS_SWITCH_ANSWER:
+        break;
     case GW_CATS_TRANSFER_REQUEST:
     case GW_CATS_TRANSFER_NOTICE:
+    case GW_CATS_TRANSFER_READY:
     case GW_CATS_TRANSFER_CONFIRM:
     case GW_CATS_TRANSFER_DONE:
     case GW_CATS_TRANSFER_ACK:
-        break;
+        return transfer(x, p);
     }
     n->lm.count[GW_CNT_IGNORED]++;
     return GW_EINVAL;

@@ -4,6 +4,7 @@
 #ifndef GW_NODE_STEERING_H
 #define GW_NODE_STEERING_H
 
+#include "fn/handover/transfer.h"
 #include "fn/metric/own.h"
 #include "fn/steer/central.h"
 #include "fn/steer/mapping.h"
@@ -24,8 +25,12 @@ struct gw_steering {
     struct gw_selector selector; /* path selector */
     struct gw_traces traces;
     uint64_t traces_limited; /* TRACE of a peer that asks too often */
+    struct gw_transfers transfers;
     struct gw_mh out;
     bool incomplete; /* memory was short: instances, neighbours or targets are missing */
 };
+
+/* transfer.c: of a zeroed member `transfers`. */
+void gw_transferring_init(struct gw_steering *x, uint64_t seed, struct gw_now now);
 
 #endif

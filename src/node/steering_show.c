@@ -263,6 +263,8 @@ void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit
         show_candidates(n, e, now);
     else if (what == GW_SHOW_PATHS)
         show_paths(n, e, now);
+    else if (what == GW_SHOW_TRANSFERS)
+        gw_transfers_show(&n->steering->transfers, e);
     else if (what == GW_SHOW_SELECTIONS)
         show_selections(n, e, now);
     else if (what == GW_SHOW_TRACES)
@@ -287,6 +289,9 @@ void gw_steering_counters(const struct gw_node *n, struct gw_emit *e)
     gw_emit_num(e, "cats-shares-in", (int64_t)x->central.shares);
     gw_emit_num(e, "cats-shares-unknown", (int64_t)x->central.unknown);
     gw_emit_num(e, "cats-shares-over", (int64_t)x->central.alone);
+    for (unsigned i = 0; i < GW_TCNT_MAX; i++)
+        gw_emit_num(e, gw_transfer_count_name((enum gw_transfer_count)i),
+                    (int64_t)x->transfers.count[i]);
     gw_emit_num(e, "cats-out-query", (int64_t)x->central.queries);
     gw_emit_num(e, "cats-ways-told", (int64_t)x->central.ways);
     gw_emit_num(e, "cats-in-query", (int64_t)x->selector.queries);

@@ -467,6 +467,7 @@ const char *gw_cats_type_name(uint8_t type)
         [GW_CATS_TRANSFER_CONFIRM] = "transfer-confirm",
         [GW_CATS_TRANSFER_DONE] = "transfer-done",
         [GW_CATS_TRANSFER_ACK] = "transfer-ack",
+        [GW_CATS_TRANSFER_READY] = "transfer-ready",
     };
 
     return type < sizeof names / sizeof *names && names[type] != NULL ? names[type] : "unknown";

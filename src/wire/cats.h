@@ -35,7 +35,9 @@ enum gw_cats_type {
     GW_CATS_TRANSFER_NOTICE = 17,  /* new ingress to new egress: expect it; acknowledged */
     GW_CATS_TRANSFER_CONFIRM = 18, /* old egress to new ingress: it is over there, or why not */
     GW_CATS_TRANSFER_DONE = 19,    /* new egress to new ingress: the new instance has taken over */
-    GW_CATS_TRANSFER_ACK = 20,     /* of any of these */
+    GW_CATS_TRANSFER_ACK = 20,     /* of any of these but READY */
+    GW_CATS_TRANSFER_READY = 21,   /* new to old egress: the new instance holds it, or why it will
+                                      not; answered by a confirmation */
 };
 enum gw_cats_flag {
     GW_CATS_WANTS_DIGEST = 0x8000, /* DIGEST: answer with yours */

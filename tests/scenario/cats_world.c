@@ -44,7 +44,8 @@ static void services(void)
             .rule = {.quantile = GW_STEER_QUANTILE, .width = 3, .interval_ms = 100},
             .max_age_ms = 10000,
             .error_limit = 512,
-            .reselect = true};
+            .reselect = true,
+            .handover = {.switches = cw_plan.switches}};
 }
 
 static void instance(struct gw_cfg_instance *x, size_t node, size_t i)
@@ -75,6 +76,12 @@ static void configure(struct world *w, struct sim_node *n)
     c->steering.d_router = w->n[cw_plan.d_router[n->index]].cfg[0].addr;
     if (cw_plan.selector != 0)
         c->steering.selector = w->n[cw_plan.selector].cfg[0].addr;
+    c->handover.transfer.gain = 200;
+    c->handover.transfer.again = GW_SEC(5);
+    c->handover.transfer.rest = GW_SEC(10);
+    c->handover.transfer.most = GW_SEC(2);
+    c->handover.transfer.octets = 1000000;
+    c->handover.transfer.port = cw_plan.switches ? 4433 : 0;
     if (cw_plan.no_stamp)
         c->steering.stamp.interval.ns = 0;
 }

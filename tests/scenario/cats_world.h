@@ -18,6 +18,7 @@ struct cw_plan {
     size_t selector;           /* the path selector; 0: none */
     enum gw_steer_model model;
     bool no_stamp;
+    bool switches; /* transactions of both services may move */
 };
 extern struct cw_plan cw_plan;
 void cw_begin(void);

@@ -41,6 +41,8 @@ static void action(void *user, const struct sim_node *n, const struct gw_action 
         w->seen[n->index].problems++;
     else if (a->kind == GW_ACT_USE)
         w->asked++;
+    else if (a->kind == GW_ACT_TRANSFER && w->transfer != NULL)
+        w->transfer(w, n->index, &a->transfer);
     else if (a->kind == GW_ACT_INTENT && w->refuse != NULL)
         w->n[n->index].plane_full = w->refuse(n->index, &a->intent);
 }

@@ -35,6 +35,8 @@ struct world {
     unsigned lose_nth;   /* the message of this number is lost (1 is the first) */
     unsigned asked;      /* times that the use of a prefix was read */
     int (*tap)(struct world *w, struct sim_message *e); /* non-zero: lost */
+    /* What a driver does of a transaction's move; NULL: nothing. */
+    void (*transfer)(struct world *w, size_t node, const struct gw_transfer_step *s);
     /* What packet paths have no room for; NULL: w_plane_refuses says it. */
     bool (*refuse)(size_t node, const struct gw_intent *i);
 };

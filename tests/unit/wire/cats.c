@@ -258,7 +258,7 @@ static void test_names(void **state)
     assert_string_equal(gw_cats_move_name(&m), "indication");
     m.ba.flags = GW_BA_D;
     assert_null(gw_cats_move_name(&m));
-    for (unsigned i = 1; i <= GW_CATS_TRANSFER_ACK; i++)
+    for (unsigned i = 1; i <= GW_CATS_TRANSFER_READY; i++)
         assert_string_not_equal(gw_cats_type_name((uint8_t)i), "unknown");
     for (unsigned i = 1; i <= GW_CATS_LOCATION; i++)
         assert_string_not_equal(gw_cats_item_name((uint8_t)i), "unknown");
