@@ -169,6 +169,10 @@ void gw_maar_vacate(struct gw_maar *m, const struct gw_prefix *p);
 void gw_mn_end_transit(struct gw_maar_mn *mn);
 void gw_mn_drop_anchor(struct gw_maar_mn *mn, struct gw_anchor *a); /* with its forwarding */
 int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay);
+/* The same message once more, under a new number: a goodbye, or (PREVIOUS) the question whether it
+ * is one. */
+int gw_mn_ask(struct gw_maar_mn *mn, struct gw_time delay);
+void gw_mn_asked(struct gw_maar_mn *mn, const struct gw_mh *mh); /* PREVIOUS: the CMD's answer */
 /* PREVIOUS, de-registration `ask` (RFC 8885 §3.5) or in doubt: the lifetime begins anew. */
 void gw_mn_arm_ask(struct gw_maar_mn *mn);
 int gw_mn_deregister(struct gw_maar_mn *mn);

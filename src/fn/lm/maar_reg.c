@@ -83,97 +83,15 @@ int gw_mn_register(struct gw_maar_mn *mn, uint8_t hi, struct gw_time delay)
     return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
 }
 
-static int ask(struct gw_maar_mn *mn, struct gw_time delay)
+int gw_mn_ask(struct gw_maar_mn *mn, struct gw_time delay)
 {
     mn->b.seq++;
     return gw_exchange_start(&mn->ex, mn->maar->lm, mn->b.seq, transmit, mn, delay);
 }
 
-static bool asks(const struct gw_maar_mn *mn)
-{
-    return mn->doubt || mn->maar->lm->cfg->mobility.dereg == GW_DEREG_ASK;
-}
-
-static void ask_due(struct gw_timer *t, void *user)
-{
-    (void)user;
-    struct gw_maar_mn *mn = t->owner;
-    struct gw_lm *lm = mn->maar->lm;
-
-    if (mn->state != GW_MN_PREVIOUS || !asks(mn) || mn->ex.pending)
-        return;
-    if (ask(mn, (struct gw_time){0}) != 0)
-        (void)gw_timer_set(lm->timers, t, gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
-}
-
-void gw_mn_arm_ask(struct gw_maar_mn *mn)
-{
-    struct gw_lm *lm = mn->maar->lm;
-
-    if (!asks(mn))
-        return;
-    mn->expires = gw_time_add(lm->now.mono, gw_lm_lifetime_span(mn->b.lifetime));
-    mn->refresh.fire = ask_due;
-    mn->refresh.owner = mn;
-    if (gw_timer_set(lm->timers, &mn->refresh, mn->expires) != 0)
-        lm->count[GW_CNT_NO_MEMORY]++;
-}
-
-/* A serving MAAR says it in a refresh, a previous one by asking to leave, which it may not. */
-static void tell_locals(struct gw_maar_mn *mn, struct gw_time delay)
-{
-    struct gw_locals now = gw_locals_of(mn->maar->lm->cfg);
-
-    if (mn->own == NULL || gw_locals_eq(gw_anchor_locals(mn->own), &now))
-        return;
-    if (mn->state == GW_MN_SERVING && !mn->outdated)
-        gw_mn_resume(mn, delay);
-    else if (mn->state == GW_MN_PREVIOUS && ask(mn, delay) != 0)
-        mn->maar->lm->count[GW_CNT_LIMIT_LOCAL]++; /* said with the next message */
-}
-
-void gw_maar_tell_locals(struct gw_maar *m)
-{
-    struct gw_binding *b;
-    struct gw_time delay = {0};
-
-    for (size_t i = 0; (b = gw_table_next(&m->bs.by_mnid, &i)) != NULL;) {
-        if (gw_maar_mn(b)->ex.pending)
-            continue; /* its message or the answer to it comes first: see asked, arm_refresh */
-        tell_locals(gw_maar_mn(b), delay);
-        if (gw_maar_mn(b)->ex.pending)
-            delay = gw_time_add(delay, REVIEW_PACE);
-    }
-}
-
-/* The CMD's word on a prefix whose lifetime has passed here: the node is still in the domain, and
- * where; or it is gone. */
-static void asked(struct gw_maar_mn *mn, const struct gw_mh *mh)
-{
-    const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
-    struct gw_lm *lm = mn->maar->lm;
-
-    gw_exchange_stop(&mn->ex);
-    if (mh->ba.status < GW_ST_UNSPECIFIED && mh->ba.lifetime == 0 && asks(mn)) {
-        lm->count[GW_CNT_DEREGISTERED]++;
-        gw_mn_forget(mn);
-        return;
-    }
-    if (mh->ba.status < GW_ST_UNSPECIFIED && s != NULL) {
-        mn->doubt = false;
-        mn->b.lifetime = mh->ba.lifetime;
-        mn->b.serving = s->addr;
-        gw_mn_say_moved(mn);
-        lm->count[GW_CNT_REFRESHED]++;
-        gw_mn_put(mn);
-    }
-    gw_mn_arm_ask(mn);
-    tell_locals(mn, GW_LM_PACE);
-}
-
 /* Only an S-MAAR ends a session (RFC 8885 §3.5); what never was one is forgotten by the CMD's
  * answer just the same. */
-int gw_mn_deregister(struct gw_maar_mn *mn)
+static int leave(struct gw_maar_mn *mn, bool is_here)
 {
     struct gw_lm *lm = mn->maar->lm;
     enum gw_mn_state before = mn->state;
@@ -191,11 +109,18 @@ int gw_mn_deregister(struct gw_maar_mn *mn)
     }
     gw_timer_stop(lm->timers, &mn->guard);
     gw_timer_stop(lm->timers, &mn->refresh);
+    if (is_here && mn->on_link) /* it is told that it has no router any more */
+        gw_access_withdraw(mn->maar->access, &mn->station, GW_ACCESS_MAAR);
     gw_mn_strip(mn);
     gw_route_drop_prefix(lm, &mn->own->prefix, 0);
     gw_mn_put(mn);
     lm->count[GW_CNT_DETACHED]++;
     return 0;
+}
+
+int gw_mn_deregister(struct gw_maar_mn *mn)
+{
+    return leave(mn, false);
 }
 
 /* The policy of this MAAR may have changed since the station came. */
@@ -210,10 +135,7 @@ static void end_denied(struct gw_maar_mn *mn)
     struct gw_lm *lm = mn->maar->lm;
     char text[GW_MNID_TEXT_MAX];
 
-    /* It is still here, and is told that it has no router any more. */
-    if (mn->on_link && gw_lm_anchoring(lm->cfg, &mn->b.mnid, &mn->b.lladdr) == 0)
-        gw_access_withdraw(mn->maar->access, &mn->station, GW_ACCESS_MAAR);
-    if (gw_mn_deregister(mn) != 0) {
+    if (leave(mn, gw_lm_anchoring(lm->cfg, &mn->b.mnid, &mn->b.lladdr) == 0) != 0) {
         (void)gw_timer_set(lm->timers, &mn->refresh,
                            gw_time_add(lm->now.mono, lm->cfg->timers.initial_ack));
         return;
@@ -713,7 +635,7 @@ static bool leave_again(struct gw_maar_mn *mn, const struct gw_mh *mh)
         return false;
     mn->corrected = true;
     mn->maar->lm->count[GW_CNT_REFUSED_BY_PEER]++;
-    return gw_mn_correct_clock(mn, ts->u64) && ask(mn, (struct gw_time){0}) == 0;
+    return gw_mn_correct_clock(mn, ts->u64) && gw_mn_ask(mn, (struct gw_time){0}) == 0;
 }
 
 static void rejected(struct gw_maar_mn *mn, const struct gw_mh *mh)
@@ -771,7 +693,7 @@ int gw_maar_pba(struct gw_maar *m, const struct gw_addr *from, const struct gw_m
     if (mh->ba.lifetime == 0)
         gw_mn_ended(m, mh);
     if (mn->state == GW_MN_PREVIOUS)
-        asked(mn, mh);
+        gw_mn_asked(mn, mh);
     else if (mh->ba.status >= GW_ST_UNSPECIFIED)
         rejected(mn, mh);
     else if (mn->state == GW_MN_DEREGISTERING)

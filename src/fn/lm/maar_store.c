@@ -60,12 +60,13 @@ static int read_station(struct gw_rd *r, struct gw_maar_mn *mn)
     return r->bad || gw_rd_left(r) != 0 ? GW_EFORMAT : 0;
 }
 
-/* What was in transit before the crash has arrived or is lost. */
-static void drop_transit(struct gw_maar_mn *mn)
+/* What was in transit before the crash has arrived or is lost; who leaves has its own prefix only,
+ * and who was about to be registered anew may have had others' before. */
+static void drop_others(struct gw_maar_mn *mn)
 {
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
         next = a->next;
-        if (a->state == GW_ANCHOR_TRANSIT)
+        if (a->state == GW_ANCHOR_TRANSIT || (a != mn->own && mn->state == GW_MN_DEREGISTERING))
             gw_anchor_del(&mn->maar->bs, a);
     }
 }
@@ -90,7 +91,7 @@ static int read_mn(struct gw_rd *r, struct gw_maar_mn *mn)
     if (err != 0)
         return err;
     mn->own = own;
-    drop_transit(mn);
+    drop_others(mn);
     return read_station(r, mn);
 }
 
