@@ -41,9 +41,11 @@ affinity: build
 storm: build
 	lab/storm --bin build/release/bin --out build/storm --kills $(KILLS) --seed $(SEED)
 
-# Forwarders are killed at random while clients use services; `make check` has three such kills.
+# Forwarders, metric agents and path selectors are killed at random while clients use services; `make check` has six
+# such kills.
 steering-kills: build
-	GODWIT_KILLS=$(KILLS) GODWIT_SEED=$(SEED) /usr/bin/python3 -m pytest -q -s tests/e2e/test_steering.py -k killed
+	GODWIT_KILLS=$(KILLS) GODWIT_SEED=$(SEED) /usr/bin/python3 -m pytest -q -s tests/e2e/test_steering.py \
+		tests/e2e/test_steering_roles.py -k killed
 
 # Domains under faults drawn from seeds, and a tenth as many of CATS; a failing one leaves its schedule in
 # build/sim.

@@ -556,7 +556,9 @@ static void make_plane(struct sim *s, struct sim_node *n)
                                .stations = s->nstations + 16,
                                .prefixes = 8 * s->nstations + 64,
                                .peers = s->nnodes,
-                               .flows = steers ? 65536 : 0,
+                               .flows = !steers                      ? 0
+                                        : n->cfg[0].limits.flows > 0 ? n->cfg[0].limits.flows
+                                                                     : 65536,
                                .seed = s->sched->seed + n->index};
 
     if (n->plane != NULL) {

@@ -2,7 +2,6 @@
 egress, daemons may be killed, and a resolver knows the names. What happened is read by tshark and curl."""
 import collections
 import os
-import random
 import signal
 import subprocess
 import time
@@ -13,11 +12,10 @@ from conftest import BIN, ROOT, complaints, leftovers
 from godwit_lab import steering_report, topology
 from godwit_lab.domain import wait_for
 from godwit_lab.sites import PORT, Sites
+from kills import even, stream_lines, survive
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
 
-KILLS = int(os.environ.get("GODWIT_KILLS", "3"))
-SEED = int(os.environ.get("GODWIT_SEED", "8885"))
 STAMP_PORT = 862
 
 
@@ -33,20 +31,8 @@ def sites():
     assert leftovers(name) == []
 
 
-def even(sites, service, rate, seconds, steps):
-    """Requests at an even pace, for Sites.generate()."""
-    return [(i / rate, service, sites.cs_id[service], steps) for i in range(round(rate * seconds))]
-
-
 def finish(sites, *names, seconds=30):
     wait_for(f"{', '.join(names)}: the end", lambda: not sites.running(*names), seconds, 0.1)
-
-
-def stream_lines(sites, name):
-    """(line numbers, instances) of a long connection."""
-    rows = [line.split() for line in sites.lab.log(name).splitlines(keepends=True) if line.endswith("\n")]
-    assert all(len(r) == 2 for r in rows), rows[-3:]
-    return [int(n) for n, _ in rows], {i for _, i in rows}
 
 
 def fields(file, expression, *names):
@@ -148,34 +134,9 @@ def test_new_flows_leave_an_egress_whose_link_is_cut(sites):
 
 
 def test_no_flow_breaks_when_daemons_are_killed(sites):
-    lab, draw, limit = sites.lab, random.Random(SEED), 60 + 10 * KILLS
-    streams = [f"kill-{client}-{i}" for client in sites.clients for i in range(2)]
-    for name in streams:
-        sites.stream(name.split("-")[1], name, "chat", 1000 * limit)
-    loads = {f"kill-load-{c}": sites.generate(c, f"kill-load-{c}", even(sites, service, 10, limit, 2))
-             for c, service in zip(sites.clients, ("chat", "embed", "chat"))}
-    killed = []
-    for _ in range(KILLS):
-        killed.append(draw.choice(sites.ingresses + sites.egresses))
-        lab.kill(killed[-1], signal.SIGKILL)
-        time.sleep(draw.uniform(0, 0.3))
-        lab.start(killed[-1])
-        time.sleep(draw.uniform(0, 0.3))
-    for name in streams:
-        lines = len(stream_lines(sites, name)[0])
-        wait_for(f"{name}: more lines", lambda n=name, k=lines: len(stream_lines(sites, n)[0]) > k + 20, 10)
-    assert set(sites.running(*streams, *loads)) == {*streams, *loads}, killed
-    for name in (*streams, *loads):
-        lab.stop(name)
-    for name in streams:
-        numbers, instances = stream_lines(sites, name)
-        assert numbers == list(range(len(numbers))) and len(instances) == 1, f"{name}: {killed}"
-    for name, file in loads.items():
-        found = steering_report.read(file)
-        assert len(found) > 20
-        assert [r for r in found if r["status"] != 200] == [], f"{name}: {killed}, seed {SEED}"
-    assert all(lab.ask(n, {"cmd": "status"})["pins"] == "adopted" for n in set(killed))
-    sites.await_candidates(sites.servers)
+    services = dict(zip(sites.clients, (("chat",), ("embed", "chat"), ("chat",))))
+    killed = survive(sites, sites.ingresses + sites.egresses, services)
+    assert all(sites.lab.ask(n, {"cmd": "status"})["pins"] == "adopted" for n in killed)
 
 
 def row(rows, csci_id):

@@ -71,6 +71,7 @@ static void configure(struct world *w, struct sim_node *n)
     c->instances = cw.instances[n->index];
     for (size_t i = 0; i < c->ninstances; i++)
         instance(&c->instances[i], n->index, i);
+    c->limits.flows = cw_plan.flows;
     c->steering.model = cw_plan.model;
     c->steering.egress = w->n[cw_plan.egress[n->index]].cfg[0].addr;
     c->steering.d_router = w->n[cw_plan.d_router[n->index]].cfg[0].addr;
@@ -189,8 +190,8 @@ static struct gw_addr pass(struct world *w, size_t node, uint32_t iface, struct 
 static struct gw_addr send(struct world *w, size_t node, size_t next, unsigned flow)
 {
     struct gw_service_key k = cw_service(0);
-    struct gw_addr client = {
-        {0xfd, 1, [13] = (uint8_t)node, [14] = (uint8_t)(flow >> 8), [15] = (uint8_t)flow}};
+    struct gw_addr client = {{0xfd, 1, [12] = (uint8_t)(flow >> 16), [13] = (uint8_t)node,
+                              [14] = (uint8_t)(flow >> 8), [15] = (uint8_t)flow}};
     uint8_t buf[ROOM + 256];
     struct gw_native_frame f = {.data = buf + ROOM, .headroom = ROOM};
 

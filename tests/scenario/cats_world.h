@@ -18,7 +18,8 @@ struct cw_plan {
     size_t selector;           /* the path selector; 0: none */
     enum gw_steer_model model;
     bool no_stamp;
-    bool switches; /* transactions of both services may move */
+    bool switches;  /* transactions of both services may move */
+    uint32_t flows; /* of a packet path, limit; 0: as usual */
 };
 extern struct cw_plan cw_plan;
 void cw_begin(void);

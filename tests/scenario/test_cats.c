@@ -8,10 +8,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "node/steering.h"
+#include "plane/native_serve.h"
 
 #define DETECTION GW_MSEC(285) /* 280 ms, and a moment of the packet path's */
 
@@ -346,6 +348,57 @@ static void test_mapping(void **unused)
     cw_free(w);
 }
 
+/* 10^5 flows of a D-Forwarder, 5000 new ones a second: its D-Router has an entry for none of them
+ * at any time, and what it needs until it has told of them is bounded by seconds, not by flows. */
+#define MANY 100000u
+#define WAVE 1000u
+
+/* After a driver's look through the table, which is due every second. */
+static size_t entries(const struct world *w, size_t node, int of)
+{
+    gw_native_expire(w->n[node].plane, w_now_at(w, node).mono);
+    return gw_table_count(&gw_native_services(w->n[node].plane)->flows[of].table);
+}
+
+static void test_mapping_of_many(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    cw_plan.flows = 2 * MANY;
+    struct world *w = asking(12);
+    const struct gw_mappers *at = &w->n[1].node->steering->mappers;
+    uint8_t *to = malloc(MANY);
+    size_t most = 0;
+
+    assert_non_null(to);
+    w_delay(w, GW_MSEC(1)); /* 17 flows a round trip */
+    for (unsigned f = 0; f < MANY; f++) {
+        struct gw_addr now = cw_send_by(w, 0, 1, f);
+        assert_true(is(&now, &a2) || is(&now, &a3));
+        to[f] = is(&now, &a2);
+        if (f % WAVE != WAVE - 1)
+            continue;
+        w_run(w, GW_MSEC(200));
+        size_t pending = entries(w, 1, GW_NS_PENDING);
+        most = pending > most ? pending : most;
+        assert_int_equal(entries(w, 1, GW_NS_FLOWS), 0);
+        assert_true(gw_mappers_flows(at) <= WAVE);
+    }
+    assert_in_range(most, WAVE, 6 * 5 * WAVE); /* 5 s, and a second until they are looked through */
+    assert_int_equal(entries(w, 0, GW_NS_FLOWS), MANY);
+    w_run(w, GW_SEC(7));
+    assert_int_equal(gw_mappers_flows(at), 0);
+    assert_int_equal(entries(w, 1, GW_NS_PENDING), 0);
+    assert_int_equal(entries(w, 1, GW_NS_FLOWS), 0);
+    assert_int_equal(at->told, MANY);
+    for (unsigned f = 0; f < MANY; f++) {
+        struct gw_addr now = cw_send(w, 0, f);
+        assert_true(is(&now, to[f] ? &a2 : &a3));
+    }
+    free(to);
+    cw_free(w);
+}
+
 /* Its paths say so before its D-Router does: the flows are asked about again, and go elsewhere. */
 static void test_mapping_of_dead(void **unused)
 {
@@ -477,6 +530,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_ingress_restarts),
     cmocka_unit_test(test_agent),
     cmocka_unit_test(test_mapping),
+    cmocka_unit_test(test_mapping_of_many),
     cmocka_unit_test(test_mapping_of_dead),
     cmocka_unit_test(test_memory),
     cmocka_unit_test(test_hostile),
