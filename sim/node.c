@@ -547,7 +547,8 @@ static int restore(void *user, const void *key, size_t key_len, const void *valu
 static void make_plane(struct sim *s, struct sim_node *n)
 {
     bool steers = sim_is(n, GW_ROLES_STEERING);
-    struct gw_native_if ifs[] = {{SIM_IF_ACCESS, 1500, steers ? GW_T_CLIENT : GW_T_ACCESS},
+    bool clients = steers && !sim_is(n, GW_ROLES_ACCESS); /* that do not move */
+    struct gw_native_if ifs[] = {{SIM_IF_ACCESS, 1500, clients ? GW_T_CLIENT : GW_T_ACCESS},
                                  {SIM_IF_CORE, 1500, GW_T_CORE},
                                  {SIM_IF_ACCESS2, 1500, GW_T_ACCESS}};
     struct gw_native_conf c = {.addr = n->cfg[0].addr,

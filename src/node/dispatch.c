@@ -10,6 +10,14 @@ static int drop(struct gw_node *n, enum gw_count why, int err)
     return err;
 }
 
+/* Notification, request and indication of the CATS mobility draft, and their acknowledgement. */
+static int moving(struct gw_node *n, const struct gw_peer *p, unsigned to)
+{
+    if ((to & GW_ROLES_STEERING) == 0 || (p->cfg->roles & GW_ROLES_STEERING) == 0)
+        return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
+    return gw_moving_message(n, p);
+}
+
 /* Does the sender speak to the MAAR here: is it that MAAR's CMD? */
 static bool from_cmd(const struct gw_node *n, const struct gw_peer *p, unsigned to)
 {
@@ -28,6 +36,8 @@ static int dispatch_pbu(struct gw_node *n, struct gw_peer *p, unsigned to)
     const struct gw_mh *m = &n->in;
     bool rfc8885 = (m->bu.flags & GW_BU_D) != 0;
 
+    if ((m->bu.flags & GW_BU_C) != 0)
+        return moving(n, p, to);
     if ((m->bu.flags & (GW_BU_P | GW_BU_H)) == GW_BU_H)
         return not_home(n, p);
     if ((m->bu.flags & GW_BU_P) == 0)
@@ -83,6 +93,8 @@ static int dispatch_pba(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     const struct gw_mh *m = &n->in;
 
+    if ((m->ba.flags & GW_BA_C) != 0)
+        return moving(n, p, to);
     if (about_message(m->ba.status))
         return not_believed(n, p);
     if ((m->ba.flags & (GW_BA_P | GW_BA_D)) == GW_BA_P && (to & GW_ROLE_MAG) != 0 &&
@@ -105,6 +117,8 @@ static int cats(struct gw_node *n, struct gw_peer *p, unsigned to)
         return drop(n, GW_CNT_IGNORED, GW_EINVAL); /* somebody else's experiment */
     if ((to & GW_ROLES_CATS) == 0 || (p->cfg->roles & GW_ROLES_CATS) == 0)
         return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
+    if (n->in.exp.cats.type == GW_CATS_MOVE_ACK)
+        return moving(n, p, to);
     return gw_steering_message(n, p);
 }
 

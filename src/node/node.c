@@ -21,6 +21,7 @@ static void op_intent(void *user, const struct gw_intent *i)
         return;                           /* it has left the MAAR or the MAG, but not both */
     if (i->kind == GW_INTENT_STATION_SET) /* also when it is the MAG that says so */
         act.intent.station.nets = gw_maar_has_nets(&n->maar, &i->station.key);
+    gw_moving_intent(n, &act.intent);
     gw_queue_add(&n->queue, &act);
 }
 
@@ -137,6 +138,8 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
         err = gw_peers_load(n, c, &n->peers);
     if (err == 0)
         err = gw_steering_init(n, c, seed ^ 0x6361u, n->lm.now);
+    if (err == 0)
+        err = gw_moving_init(n, c, seed ^ 0x686fu);
     return err;
 }
 
@@ -173,6 +176,7 @@ void gw_node_free(struct gw_node *n)
 {
     if (n == NULL)
         return;
+    gw_moving_free(n);
     gw_steering_free(n);
     gw_operations_free(&n->operations);
     gw_maar_free(&n->maar);
@@ -218,6 +222,8 @@ static int restore(struct gw_node *n, const struct gw_input *in)
     else if (in->restore.key_len >= 2 && (key[0] == GW_OWN_RECORD || key[0] == GW_TRANSFER_RECORD))
         err = gw_steering_restore(n, key, in->restore.key_len, in->restore.value,
                                   in->restore.value_len);
+    else if (in->restore.key_len >= 2 && key[0] == GW_HANDOVER_RECORD)
+        err = gw_moving_restore(n, in);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",
@@ -237,6 +243,7 @@ static int start(struct gw_node *n)
         gw_maar_say_all(&n->maar);
         gw_lma_say_all(&n->lma);
         gw_mag_say_all(&n->mag);
+        gw_moving_start(n);
         gw_route_sync(&n->lm);
     }
     if ((n->cfg->roles & GW_ROLES_STEERING) == 0 && (n->cfg->roles & GW_ROLES_FORWARDING) != 0)
@@ -276,9 +283,11 @@ static int first_packet(struct gw_node *n, const struct gw_input *in)
 static int access_input(struct gw_node *n, const struct gw_input *in)
 {
     switch (in->kind) {
-    case GW_IN_ND:
     case GW_IN_ATTACH:
     case GW_IN_DETACH:
+        gw_moving_station(n, &in->attach.station, in->kind == GW_IN_ATTACH);
+        return gw_attach_input(n, in);
+    case GW_IN_ND:
     case GW_IN_AUTHORISED:
     case GW_IN_ALL_SAID:
         return gw_attach_input(n, in);
@@ -344,7 +353,7 @@ static int input(struct gw_node *n, const struct gw_input *in)
     case GW_IN_FLOW:
     case GW_IN_MARKED:
     case GW_IN_HINT:
-        return GW_EINVAL;
+        return gw_moving_input(n, in);
     }
     unsigned may =
         in->kind == GW_IN_PLANE_DONE ? GW_ROLES_FORWARDING | GW_ROLES_STEERING : GW_ROLES_ACCESS;
@@ -362,6 +371,7 @@ int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now no
 {
     gw_clock_set(n, now);
     gw_steering_now(n, now);
+    gw_moving_now(n, now);
     gw_queue_recycle(&n->queue);
     int err = gw_queue_reserve(&n->queue);
     if (err != 0) {
@@ -374,6 +384,7 @@ int gw_node_input(struct gw_node *n, const struct gw_input *in, struct gw_now no
     if (err == GW_ENOMEM && shows_station(in))
         gw_attach_missed(n);
     gw_signal_drain(n);
+    gw_moving_settle(n);
     return err;
 }
 
@@ -394,6 +405,7 @@ void gw_node_expire(struct gw_node *n, struct gw_now now)
 {
     gw_clock_set(n, now);
     gw_steering_now(n, now);
+    gw_moving_now(n, now);
     n->starved = false;
     gw_queue_recycle(&n->queue);
     for (int i = 0; i < EXPIRE_MOST; i++) {
@@ -407,6 +419,7 @@ void gw_node_expire(struct gw_node *n, struct gw_now now)
         if (gw_timers_run(&n->timers, now.mono, 1, n) == 0)
             return;
         gw_signal_drain(n);
+        gw_moving_settle(n);
     }
 }
 

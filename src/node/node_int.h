@@ -134,6 +134,7 @@ struct gw_node {
     struct gw_time stranger_at;       /* lines about unknown sources */
     struct gw_station_rate *stations; /* limit.c */
     struct gw_steering *steering;     /* NULL: no role of CATS */
+    struct gw_moving *moving;         /* NULL: clients are not handed over */
 };
 
 /* fixed.c. before: the configuration that was in force, or NULL. */
@@ -230,6 +231,22 @@ int gw_steering_plane_done(struct gw_node *n, uint64_t tag, int result);
 void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
                       struct gw_now now);
 void gw_steering_counters(const struct gw_node *n, struct gw_emit *e);
+
+/* handover.c: nothing happens where clients are not handed over. */
+int gw_moving_init(struct gw_node *n, const struct gw_config *c, uint64_t seed);
+void gw_moving_free(struct gw_node *n);
+void gw_moving_now(struct gw_node *n, struct gw_now now); /* at every call into the node */
+int gw_moving_restore(struct gw_node *n, const struct gw_input *in);
+void gw_moving_start(struct gw_node *n); /* fn/lm has said all; SYNC follows */
+void gw_moving_reload(struct gw_node *n);
+/* What fn/lm says of a prefix: it may become something else. */
+void gw_moving_intent(struct gw_node *n, struct gw_intent *i);
+void gw_moving_settle(struct gw_node *n); /* an input or a deadline has been dealt with */
+int gw_moving_input(struct gw_node *n, const struct gw_input *in); /* FLOW, MARKED, HINT */
+void gw_moving_station(struct gw_node *n, const struct gw_station_key *st, bool here);
+int gw_moving_message(struct gw_node *n, const struct gw_peer *p); /* n->in, with C; MOVE_ACK */
+void gw_moving_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e);
+void gw_moving_counters(const struct gw_node *n, struct gw_emit *e);
 
 /* peer.c */
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);

@@ -92,6 +92,7 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
 
     gw_clock_set(n, now);
     gw_steering_now(n, now);
+    gw_moving_now(n, now);
     gw_queue_recycle(&n->queue);
     compare(n->cfg, c, &r);
     if (r.any)
@@ -123,5 +124,8 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     gw_fixed_say(n, before);
     gw_cmd_review(&n->cmd);
     gw_attach_review(n);
-    return gw_steering_reload(n, before);
+    int said = gw_steering_reload(n, before);
+    gw_moving_reload(n);
+    gw_moving_settle(n);
+    return said;
 }

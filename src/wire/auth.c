@@ -199,6 +199,20 @@ int gw_mac_check(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const u
     return GW_EAUTH;
 }
 
+int gw_mac_octets(struct gw_mac *mac, const uint8_t *data, size_t len,
+                  uint8_t out[static GW_MAC_OCTETS])
+{
+    uint8_t made[HASH_MAX];
+
+    if (len > GW_MH_MAX || !make_ready(mac))
+        return GW_EINVAL;
+    size_t n = hash_on(mac->key->alg, mac->inner, data, len, made);
+    (void)hash_on(mac->key->alg, mac->outer, made, n, made);
+    memset(out, 0, GW_MAC_OCTETS);
+    memcpy(out, made, mac_len(mac->key->alg));
+    return 0;
+}
+
 int gw_mh_write_auth(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
                      const struct gw_mh *m, const struct gw_key *key, uint8_t *buf, size_t size)
 {

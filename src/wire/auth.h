@@ -36,7 +36,14 @@ int gw_mac_write(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addr
 int gw_mac_check(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,
                  size_t len, struct gw_mac *macs, size_t nmacs);
 
-/* The same for one message. */
+/* A MAC of its own over other octets, at most GW_MH_MAX, as of a message whose addresses they begin
+ * with: they must begin with what is no address of a node. Behind a shorter MAC are zeros. 0;
+ * GW_EINVAL. */
+#define GW_MAC_OCTETS 16
+int gw_mac_octets(struct gw_mac *mac, const uint8_t *data, size_t len,
+                  uint8_t out[static GW_MAC_OCTETS]);
+
+/* gw_mac_write and gw_mac_check for one message. */
 int gw_mh_write_auth(const struct gw_mh_codec *codec, const struct gw_mh_addrs *addrs,
                      const struct gw_mh *m, const struct gw_key *key, uint8_t *buf, size_t size);
 int gw_mh_check_auth(const struct gw_mh_addrs *addrs, const struct gw_mh *m, const uint8_t *data,

@@ -45,7 +45,12 @@ static void services(void)
             .max_age_ms = 10000,
             .error_limit = 512,
             .reselect = true,
-            .handover = {.switches = cw_plan.switches}};
+            .handover = {.continuity = cw_plan.moves,
+                         .packets = cw_plan.kept,
+                         .octets = cw_plan.kept * 1500,
+                         .most = GW_MSEC(500),
+                         .in_order = cw_plan.in_order,
+                         .switches = cw_plan.switches}};
 }
 
 static void instance(struct gw_cfg_instance *x, size_t node, size_t i)
@@ -77,6 +82,16 @@ static void configure(struct world *w, struct sim_node *n)
     c->steering.d_router = w->n[cw_plan.d_router[n->index]].cfg[0].addr;
     if (cw_plan.selector != 0)
         c->steering.selector = w->n[cw_plan.selector].cfg[0].addr;
+    if (cw_plan.moves)
+        c->handover = (struct gw_cfg_handover){.on = true,
+                                               .find = GW_FIND_PLAN,
+                                               .tokens = !cw_plan.no_tokens,
+                                               .candidate = GW_SEC(10),
+                                               .binding = GW_SEC(30),
+                                               .retries = 3,
+                                               .clients = 100,
+                                               .candidates = 10,
+                                               .flows = 20};
     c->handover.transfer.gain = 200;
     c->handover.transfer.again = GW_SEC(5);
     c->handover.transfer.rest = GW_SEC(10);

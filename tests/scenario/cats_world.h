@@ -20,6 +20,10 @@ struct cw_plan {
     bool no_stamp;
     bool switches;  /* transactions of both services may move */
     uint32_t flows; /* of a packet path, limit; 0: as usual */
+    bool moves;     /* clients are handed over, */
+    bool in_order;  /* their packets in order, */
+    uint32_t kept;  /* and so many of them are kept back meanwhile */
+    bool no_tokens; /* indications are believed without */
 };
 extern struct cw_plan cw_plan;
 void cw_begin(void);

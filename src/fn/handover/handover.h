@@ -4,9 +4,10 @@
  *
  *   client.c   clients, their flows, where they are   offer.c    the old ingress
  *   takeover.c the new ingress                        egress.c   who has moved behind whom
- *   message.c  PBU and PBA with C, MOVE_ACK           post.c     until it is answered
- *   token.c    whom an egress believes                record.c   what outlives the process
+ *   message.c  PBU and PBA with C, MOVE_ACK           repeat.c   until it is answered
+ *   token.c    whom an egress believes                durable.c  what outlives the process
  *   ladder.c   what has happened, for people          show.c     what there is
+ *   kept.c     what is kept back meanwhile
  *   locate.c   asking the location server             predict.c  who may move, and where to
  *
  * Left to others: whose a prefix is and the way to its anchor (fn/lm, which says so by intents;
@@ -112,7 +113,7 @@ struct gw_client_flow {
     struct gw_time until;           /* it is over then, unless it is used again */
 };
 
-/* A message until it is answered (post.c). One of each kind to each receiver. */
+/* A message until it is answered (repeat.c). One of each kind to each receiver. */
 enum gw_move_kind {
     GW_MOVE_REQUEST,
     GW_MOVE_NOTIFY, /* as an answer, or to a candidate */
@@ -152,6 +153,7 @@ struct gw_offer {
 };
 /* New ingress: what an old one has told about a client that may come. */
 struct gw_expected {
+    struct gw_expected *next;
     struct gw_addr from;
     uint32_t generation;
     uint8_t flags; /* enum gw_cats_move_flag */
@@ -173,37 +175,46 @@ struct gw_moved {
 enum gw_client_place { GW_CLIENT_NOWHERE, GW_CLIENT_HERE, GW_CLIENT_ELSEWHERE };
 enum gw_takeover { GW_TAKEOVER_NONE, GW_TAKEOVER_ASKING, GW_TAKEOVER_TELLING };
 struct gw_client {
-    struct gw_prefix prefix; /* the key */
-    struct gw_handover *all;
-    enum gw_client_place place;
-    bool anchored;                 /* HERE: in a pool of this node */
+    struct gw_prefix prefix;       /* the key */
     struct gw_station_key station; /* HERE, or where it was last */
     struct gw_addr peer;           /* HERE: its anchor; ELSEWHERE: the node that it is behind */
-    uint32_t generation;           /* of the ingress that it is, or was last, at */
-    struct gw_client_flow *flows;  /* at the ingress where it is, or was last */
+    enum gw_client_place place;
+    uint32_t generation; /* of the ingress that it is, or was last, at */
     uint32_t nflows;
-    bool located;                      /* the location server was here (changed, below) */
-    struct gw_addr last;               /* HERE: the ingress before this one; zero: none known */
-    struct gw_client_egress *egresses; /* HERE, taken over: who is told */
-    enum gw_takeover taking;
-    bool fresh;                  /* it has just come, and settle has to look at it */
-    bool again;                  /* what was offered was refused: it has been asked for since */
-    struct gw_time taking_until; /* ASKING: then there are no flows; TELLING: no more holds */
-    bool held_up, held_down;     /* packets of it; to it, here as the old ingress */
-    struct gw_time held_until;   /* the old ingress's */
-    struct gw_time refresh;      /* when egresses are told again; 0: none is */
-    struct gw_addr hint;         /* the location server's word, before it is here; zero */
+    struct gw_client_flow *flows;   /* at the ingress where it is, or was last */
+    struct gw_client *station_next; /* HERE: a ring of those of the same station */
+    struct gw_handover *all;
+    /* New ingress. */
+    struct gw_addr last; /* the ingress before this one; zero: none known */
+    struct gw_addr hint; /* the location server's word; zero: none */
     struct gw_time hint_until;
-    struct gw_expected *expected;
+    struct gw_client_egress *egresses; /* taken over: who is told */
+    struct gw_time taking_until;       /* ASKING: then nobody knows; later: then no marker comes */
+    struct gw_time refresh;            /* when egresses are told again; 0: none is */
+    struct gw_time grace;              /* after a restart: until then no flow is missed; 0: none */
+    struct gw_time up_until;           /* of held_up */
+    struct gw_expected *expected;      /* one of each old ingress */
+    /* Old ingress. */
     struct gw_offer *offers;
+    struct gw_time down_until; /* of held_down */
+    struct gw_time keep;       /* it has left: until then its flows are kept; 0: not at all */
+    /* Egress and old ingress. */
     struct gw_moved *moved;
-    struct gw_addr permitted; /* egress: may say without a token that it is behind it; zero: none */
+    struct gw_addr permitted; /* may say without a token that it is behind it */
     struct gw_time permitted_until;
+
     struct gw_move_post *posts;
-    bool recorded;                /* there is a record of it */
-    struct gw_time keep;          /* nothing else wants it: until then */
+    struct gw_client *fresh_next; /* of those that are `fresh` */
     struct gw_timer timer;        /* the next of all these times */
-    struct gw_client *fresh_next; /* of those that settle has to look at */
+    enum gw_takeover taking;
+    bool anchored;           /* HERE: in a pool of this node */
+    bool came;               /* it has just come */
+    bool proactive;          /* taken over by what had been told before */
+    bool again;              /* that was not so any more: it has been asked for after all */
+    bool asks;               /* the location server is asked */
+    bool held_up, held_down; /* its packets; packets to it, here as the old ingress */
+    bool recorded, restored; /* there is a record; fn/lm has not said yet where it is */
+    bool fresh;              /* fn/lm has said something, and settle has to look at it */
 };
 
 struct gw_handover_ops {
@@ -240,7 +251,8 @@ struct gw_handover {
     struct gw_now now;
     const struct gw_handover_ops *ops;
     void *user;
-    struct gw_table clients; /* owned, by prefix */
+    struct gw_table clients;  /* owned, by prefix */
+    struct gw_table stations; /* one client of each station that is HERE, by station */
     struct gw_client *fresh;
     struct gw_ladder ladder;
     struct gw_mh out;
@@ -262,7 +274,7 @@ int gw_handover_restore(struct gw_handover *h, const uint8_t *key, size_t key_le
                         const uint8_t *value, size_t len);
 /* fn/lm has said all; GW_INTENT_SYNC follows. */
 void gw_handover_start(struct gw_handover *h);
-void gw_handover_reload(struct gw_handover *h, const struct gw_config *before);
+void gw_handover_reload(struct gw_handover *h);
 
 /* -- what comes in ------------------------------------------------------------------------------
  */
@@ -276,6 +288,8 @@ int gw_handover_marked(struct gw_handover *h, const struct gw_marked *m);
 /* Its targets are who is notified; none: the configured neighbours. 0; GW_ENOENT: nobody here;
  * GW_EINVAL: it needs no continuity, has no flows. */
 int gw_handover_hint(struct gw_handover *h, const struct gw_hint *hint);
+/* A station is here (again), whatever a hint has said. */
+void gw_handover_seen(struct gw_handover *h, const struct gw_station_key *station);
 /* The location server has answered: its old ingress; zero: it has none. The client may not be here
  * yet. */
 void gw_handover_located(struct gw_handover *h, const struct gw_prefix *client,

@@ -105,6 +105,7 @@ void gw_steer_say_service(struct gw_steer *s, const struct gw_cfg_service *v)
                         .affinity = v->affinity,
                         .timeout = v->affinity_timeout,
                         .reselect = v->reselect,
+                        .tell = s->cfg->handover.on && v->handover.continuity,
                         .ask = asks(s) ? s->cfg->steering.d_router : (struct gw_addr){.b = {0}},
                         .policy = s->ops->by_share(s->user, &v->key) ? (uint32_t)GW_STEER_WEIGHTED
                                                                      : v->policy,
