@@ -1,6 +1,6 @@
 # Every library Godwit links, all of them Debian 12 packages (tools/install-deps installs them).
 find_package(PkgConfig REQUIRED)
-foreach(dep libbpf libuv libmnl libfyaml libyang jansson libcrypto lmdb libpcap cmocka
+foreach(dep libbpf libuv libmnl libfyaml libyang jansson libcrypto libssl lmdb libpcap cmocka
             libcap-ng libseccomp libcurl libmicrohttpd)
     string(TOUPPER ${dep} name)
     pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${dep})

@@ -44,7 +44,11 @@ REQUESTS = [b"\3\0" + "\n".join((
     '{"cmd": "why", "client": "2001:db8::c", "cs-id": "web", "client-port": 9, "protocol": "udp"}',
     '{"cmd": "why", "client": "2001:db8::c", "cs-id": "2001:db8::1", "port": 443, "protocol": 17}',
     '{"cmd": "why", "client": "?", "cs-id": "web"}', '{"cmd": "trace", "cs-id": "2001:db8::1"}',
+    '{"cmd": "transfer", "client": "2001:db8::c", "cs-id": "web", "instance": "2001:db8::7"}',
     '{"cmd": "trace"}', '{"cmd": "drain", "instance": "web1"}')).encode()]
+# A HELLO, an AT, DATA, an END and a NO of wire/transfer.h, and one that is cut off.
+TRANSFER = [b"\1\0\0\0\x18" + bytes(range(24)) + b"\2\0\0\0\x08" + bytes(8) + b"\3\0\0\0\2ab" +
+            b"\4\0\0\0\x08" + bytes(8) + b"\5\0\0\0\1\4", b"\3\0\0\x40\0a"]
 RADIUS = [b"\x28\x06\0\0\0\x01\x2c\x06abcd\x1f\x1302-00-00-00-00-01\x01\x07alice\x21\x03p",
           b"\x28\x06\0\0\0\x07\x50\x12" + bytes(16)]
 
@@ -94,6 +98,8 @@ def main(target):
         seeds["fuzz_radius", f"request-{i}"] = attributes
     for i, lines in enumerate(REQUESTS):
         seeds["fuzz_request", f"requests-{i}"] = lines
+    for i, frames in enumerate(TRANSFER):
+        seeds["fuzz_transfer", f"frames-{i}"] = frames
     for i, text in enumerate(PROM):
         seeds["fuzz_prom", f"scrape-{i}"] = text.encode()
     seeds["fuzz_table", "fill-and-empty"] = bytes(

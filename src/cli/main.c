@@ -49,6 +49,8 @@ static const struct command {
      "trace [CLIENT] CS-ID [--protocol tcp|udp|N] [--port N] [--json]"},
     {"ladder", -2, OPT_SOCKET | OPT_JSON | OPT_SVG, gw_cli_ladder,
      "ladder CLIENT [--svg FILE] [--json] [SOCKET|FILE...]"},
+    {"transfer", -2, OPT_SOCKET | OPT_JSON | OPT_FLOW, gw_cli_transfer,
+     "transfer CLIENT CS-ID [CSCI-ID] [--protocol tcp|udp|N] [--port N] [--json]"},
     {"drain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "drain INSTANCE"},
     {"undrain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "undrain INSTANCE"},
     {"reload", 0, OPT_SOCKET | OPT_JSON, gw_cli_reload, "reload"},
@@ -82,6 +84,8 @@ static const char help[] =
     "      the messages of a client's handovers in their order, as this node or, merged, as "
     "several\n"
     "      nodes have seen them: at their sockets, or what they said with --json\n"
+    "  godwit transfer CLIENT CS-ID [CSCI-ID] [--protocol tcp|udp|N] [--port N] [--json]\n"
+    "      what a client behind this node has under way moves to another instance, or to the best\n"
     "  godwit drain INSTANCE | godwit undrain INSTANCE\n"
     "      an instance of this node's takes no new flows, or takes them again\n"
     "  godwit reload                                  read the configuration again\n"

@@ -1,4 +1,4 @@
-/* steer.c: the commands about services: why, trace, drain, undrain. */
+/* steer.c: the commands about services: why, trace, transfer, drain, undrain. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -66,6 +66,24 @@ int gw_cli_why(const struct gw_cli *cli)
         return GW_CLI_USAGE;
     }
     return ask_and_print(cli, request, "candidates");
+}
+
+/* What has begun; how it goes is in `show transfers`. */
+int gw_cli_transfer(const struct gw_cli *cli)
+{
+    if (cli->argc < 3 || cli->argc > 4) {
+        (void)fputs("godwit: transfer CLIENT CS-ID [CSCI-ID]\n", stderr);
+        return GW_CLI_USAGE;
+    }
+    json_t *request = request_of(cli, cli->argv[2]);
+    if (request == NULL || json_object_set_new(request, "client", json_string(cli->argv[1])) < 0 ||
+        (cli->argc > 3 &&
+         json_object_set_new(request, "instance", json_string(cli->argv[3])) < 0)) {
+        json_decref(request);
+        (void)fputs("godwit: an argument that is not UTF-8\n", stderr);
+        return GW_CLI_USAGE;
+    }
+    return ask_and_print(cli, request, "flows");
 }
 
 /* ---- trace: this node's view at once, then what others answer ---- */

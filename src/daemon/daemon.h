@@ -7,6 +7,7 @@
  *   attach.c   hostapd's stations become node inputs, accounting.c those of RADIUS
  *   stamp.c    the sockets of STAMP
  *   agent*.c   the metric agent (agent.h)
+ *   transfer*.c transactions move to instances of other egresses (transfer.h)
  *   announce.c which services have an instance becomes what BIRD announces
  *   policy.c   IPsec policies become a node input
  *   driver.c   node actions are carried out
@@ -97,6 +98,13 @@ struct gwd_done {
     X(agent_scrapes, "agent-scrapes")                   \
     X(agent_scrape_errors, "agent-scrape-errors")       \
     X(agent_fetches_limit, "agent-fetches-limit")       \
+    X(transfer_connections, "transfer-connections")     \
+    X(transfer_strangers, "transfer-refused-peer")      \
+    X(transfer_unannounced, "transfer-not-announced")   \
+    X(transfer_failures, "transfer-connections-broken") \
+    X(transfer_too_large, "transfer-too-large")         \
+    X(transfer_limit, "limit-transfer-connections")     \
+    X(transfer_octets, "transfer-octets")               \
     X(reloads, "reloads")                               \
     X(reload_errors, "reload-errors")                   \
     X(control_requests, "control-requests")
@@ -128,8 +136,9 @@ struct gwd {
     size_t nhostapd;
     struct gwd_hostapd *hostapd; /* attach.c */
     struct gwd_accounting *accounting;
-    struct gwd_agent *agent;       /* NULL: none */
-    struct gwd_announce *announce; /* NULL: BIRD is told nothing */
+    struct gwd_agent *agent;         /* NULL: none */
+    struct gwd_announce *announce;   /* NULL: BIRD is told nothing */
+    struct gwd_transfers *transfers; /* transfer.h */
     int icmp_fd;
     struct gw_icmp_rate icmp_rate;
     struct gw_time armed; /* what the deadline timer stands at */
@@ -210,6 +219,13 @@ bool gwd_agent_same(const struct gw_config *a, const struct gw_config *b);
 void gwd_agent_describe(const struct gwd *d, const struct gw_addr *csci_id, json_t *row);
 json_t *gwd_agent_drain(struct gwd *d, const char *cmd, const char *name);
 
+/* transfer.c: open before the node starts (0, or a gw_err after a log line), free when the loop is
+ * closed; a step that the node wants. */
+struct gwd_mover;
+int gwd_transfers_open(struct gwd *d, const struct gwd_mover *mover);
+void gwd_transfers_free(struct gwd *d);
+void gwd_transfer_step(struct gwd *d, const struct gw_transfer_step *step);
+
 /* driver.c */
 int gwd_input(struct gwd *d, const struct gw_input *in, struct gw_now now);
 void gwd_carry_out(struct gwd *d);   /* whatever the node wants done */
@@ -233,6 +249,14 @@ json_t *gwd_steer_trace(struct gwd *d, const json_t *req);
 
 /* ladder.c */
 json_t *gwd_ladder(struct gwd *d, const json_t *req);
+
+/* What a request means by a service: its name, or a CS-ID and what else tells it. What is left out
+ * is that of the first service with this CS-ID. false: *wrong is the answer. */
+bool gwd_steer_read_service(const struct gwd *d, const json_t *req, struct gw_service_key *out,
+                            json_t **wrong);
+
+/* transfer_order.c: the request transfer. */
+json_t *gwd_transfer_request(struct gwd *d, const json_t *req);
 
 /* operate.c: the requests revoke, notify and allow. */
 json_t *gwd_operate(struct gwd *d, const json_t *req);

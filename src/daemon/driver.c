@@ -127,6 +127,7 @@ static void carry_out(struct gwd *d, const struct gw_action *act)
         read_trace(d, &act->trace);
         break;
     case GW_ACT_TRANSFER:
+        gwd_transfer_step(d, &act->transfer);
         break;
     }
 }

@@ -214,6 +214,8 @@ json_t *gwd_request(void *user, struct gwd_asker *who, const json_t *req)
         return gwd_operate(d, req);
     if (strcmp(cmd, "why") == 0)
         return gwd_steer_why(d, req);
+    if (strcmp(cmd, "transfer") == 0)
+        return gwd_transfer_request(d, req);
     if (strcmp(cmd, "trace") == 0)
         return gwd_steer_trace(d, req);
     if (strcmp(cmd, "ladder") == 0)

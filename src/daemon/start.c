@@ -181,6 +181,11 @@ static int open_announce(struct gwd *d)
     return or_no_memory(d, GW_CAT_PLANE, gwd_announce_open(d));
 }
 
+static int open_transfers(struct gwd *d)
+{
+    return or_no_memory(d, GW_CAT_NODE, gwd_transfers_open(d, NULL));
+}
+
 static int open_agent(struct gwd *d)
 {
     return or_no_memory(d, GW_CAT_NODE, gwd_agent_open(d));
@@ -246,8 +251,8 @@ static int enter_sandbox(struct gwd *d)
 int gwd_start(struct gwd *d)
 {
     static int (*const steps[])(struct gwd *) = {
-        open_control, open_store,    find_interfaces, settle_interfaces, open_plane,
-        gwd_io_open,  open_announce, start_node,      open_attachment,   open_agent};
+        open_control,  open_store,     find_interfaces, settle_interfaces, open_plane, gwd_io_open,
+        open_announce, open_transfers, start_node,      open_attachment,   open_agent};
     int err = 0;
     init_handles(d);
     d->started = gw_clock_mono();
@@ -317,6 +322,7 @@ void gwd_stop(struct gwd *d)
     gwd_attach_free(d);
     gwd_agent_free(d);
     gwd_announce_free(d);
+    gwd_transfers_free(d);
     free(d->ifs);
     gwd_driver_free(d);
 }

@@ -166,10 +166,8 @@ static bool read_port(const json_t *v, uint16_t *out)
     return true;
 }
 
-/* What a request means by a service: its name, or a CS-ID and what else tells it. What is left out
- * is that of the first service with this CS-ID. false: *wrong is the answer. */
-static bool read_service(const struct gwd *d, const json_t *req, struct gw_service_key *out,
-                         json_t **wrong)
+bool gwd_steer_read_service(const struct gwd *d, const json_t *req, struct gw_service_key *out,
+                            json_t **wrong)
 {
     const char *cmd = json_string_value(json_object_get(req, "cmd"));
     const char *text = json_string_value(json_object_get(req, "cs-id"));
@@ -246,7 +244,7 @@ json_t *gwd_steer_why(struct gwd *d, const json_t *req)
     struct gw_service_key key;
     struct gw_flow_id flow = {0};
     json_t *wrong;
-    if (!read_service(d, req, &key, &wrong))
+    if (!gwd_steer_read_service(d, req, &key, &wrong))
         return wrong;
     if (client == NULL || gw_parse_addr(client, &flow.src) < 0)
         return gwd_answer_error("why: \"%s\" is no IPv6 address", client != NULL ? client : "");
@@ -353,7 +351,7 @@ json_t *gwd_steer_trace(struct gwd *d, const json_t *req)
     struct gw_service_key key;
     uint64_t number;
     json_t *wrong;
-    if (!read_service(d, req, &key, &wrong))
+    if (!gwd_steer_read_service(d, req, &key, &wrong))
         return wrong;
     if (text != NULL &&
         (!json_is_string(text) || gw_parse_addr(json_string_value(text), &client) < 0))
