@@ -100,6 +100,8 @@ static void configure(struct world *w, struct sim_node *n)
     c->handover.transfer.port = cw_plan.switches ? 4433 : 0;
     if (cw_plan.no_stamp)
         c->steering.stamp.interval.ns = 0;
+    if (cw_plan.also != NULL)
+        cw_plan.also(w, n);
 }
 
 void cw_begin(void)

@@ -24,6 +24,8 @@ struct cw_plan {
     bool in_order;  /* their packets in order, */
     uint32_t kept;  /* and so many of them are kept back meanwhile */
     bool no_tokens; /* indications are believed without */
+    /* What else a test changes in each node's configuration, or NULL. */
+    void (*also)(struct world *w, struct sim_node *n);
 };
 extern struct cw_plan cw_plan;
 void cw_begin(void);

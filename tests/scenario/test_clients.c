@@ -256,6 +256,40 @@ static void test_reactive(void **unused)
     cw_free(w);
 }
 
+static struct gw_addr use(struct world *w, size_t node, const struct gw_prefix *p)
+{
+    w_run(w, GW_SEC(1));
+    same_instances(w, node, p);
+    struct gw_addr a = result(w, 4, p);
+    return a;
+}
+
+/* The flags as the drafts draw them: D of RFC 8885 and C share a bit, and one attachment uses both.
+ */
+static void as_drawn(struct world *w, struct sim_node *n)
+{
+    (void)w;
+    n->cfg[0].codec.profile = GW_PROFILE_AS_DRAWN;
+}
+
+static void test_as_drawn(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    cw_plan.also = as_drawn;
+    struct world *w = usual(8);
+    struct gw_prefix p = w_own(w, 1, MN);
+
+    begin_flows(w, 1, &p);
+    for (size_t to = 2; to <= 3; to++) {
+        assert_int_equal(w_attach(w, to, MN), 0);
+        struct gw_addr a = use(w, to, &p);
+        assert_int_equal(node_of(w, &a), to);
+    }
+    assert_int_equal(count(w, 3, GW_HCNT_REACTIVE), 1);
+    cw_free(w);
+}
+
 /* Figure 1. */
 static void test_proactive(void **unused)
 {
@@ -470,6 +504,240 @@ static void test_restarts(void **unused)
     cw_free(w);
 }
 
+/* -- what peers may not do ----------------------------------------------------------------------
+ */
+
+struct lie {
+    uint32_t generation;
+    size_t old; /* the node that is said to have had it */
+    bool token; /* a made-up one */
+    uint16_t lifetime;
+};
+
+static void claim(struct gw_mh *m, struct gw_cats_buf *b, struct world *w, size_t to,
+                  const struct gw_prefix *p, const struct lie *lie)
+{
+    static uint64_t id;
+
+    *m = (struct gw_mh){.type = GW_MH_BA};
+    m->ba = (struct gw_mh_ba){.flags = GW_BA_P | GW_BA_C, .seq = 7, .lifetime = lie->lifetime};
+    b->used = 60;
+    gw_mh_add(m, GW_OPT_CATS_CLIENT)->addr = p->addr;
+    if (lie->old != 0)
+        gw_mh_add(m, GW_OPT_CATS_ADDR)->addr = w->n[lie->old].cfg[0].addr;
+    assert_int_equal(gw_cats_add(m, b,
+                                 &(struct gw_cats_item){.type = GW_CATS_MOVE,
+                                                        .move = {.generation = lie->generation}}),
+                     0);
+    struct gw_cats_item t = {
+        .type = GW_CATS_TOKEN,
+        .token = {.egress = w->n[to].cfg[0].addr, .spi = 256, .expiry = UINT32_MAX / 2}};
+    if (lie->token)
+        assert_int_equal(gw_cats_add(m, b, &t), 0);
+    gw_mh_add(m, GW_OPT_MESGID)->u64 = gw_ntp_time(w_now(w).wall_ns) + ++id;
+}
+
+static int lie_to(struct world *w, size_t from, size_t to, const struct gw_prefix *p,
+                  struct lie lie)
+{
+    static struct gw_mh m;
+    static struct gw_cats_buf b;
+
+    claim(&m, &b, w, to, p, &lie);
+    return w_inject(w, from, to, &m, NULL);
+}
+
+/* Node 3 would like to have the client that is at node 1. */
+static void test_stolen(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    struct world *w = usual(30);
+    struct gw_prefix p = w_own(w, 1, MN);
+
+    begin_flows(w, 1, &p);
+    assert_int_equal(lie_to(w, 3, 1, &p, (struct lie){1, 0, false, 8}), GW_EDENIED);
+    assert_int_equal(count(w, 1, GW_HCNT_UNASKED), 1);
+    assert_int_equal(lie_to(w, 3, 4, &p, (struct lie){1, 1, false, 8}), GW_EDENIED);
+    assert_int_equal(lie_to(w, 3, 4, &p, (struct lie){1, 1, true, 8}), GW_EDENIED);
+    assert_int_equal(lie_to(w, 3, 4, &p, (struct lie){1, 3, true, 8}), GW_EDENIED);
+    assert_int_equal(lie_to(w, 3, 4, &p, (struct lie){1, 4, true, 8}), GW_EDENIED);
+    assert_int_equal(count(w, 4, GW_HCNT_TOKEN), 4);
+    assert_int_equal(lie_to(w, 0, 4, &p, (struct lie){1, 1, true, 8}), GW_EDENIED);
+    w_run(w, GW_SEC(1));
+    struct gw_addr a = result(w, 4, &p);
+    assert_true(gw_addr_is_zero(&a)); /* as before: to the anchor, plainly */
+    assert_int_equal(w_attach(w, 2, MN), 0);
+    w_run(w, GW_SEC(1));
+    straight_to(w, 2, &p);
+    /* Now it is at node 2, which has not given it away; and nobody but node 2 may end it. */
+    for (uint32_t g = 0; g < 4; g++)
+        assert_int_equal(lie_to(w, 3, 4, &p, (struct lie){g, 1 + g % 2, true, 8}), GW_EDENIED);
+    assert_int_equal(lie_to(w, 3, 4, &p, (struct lie){1, 2, true, 0}), 0);
+    straight_to(w, 2, &p);
+    same_instances(w, 2, &p);
+    cw_free(w);
+}
+
+/* A request for a client that has not moved: nothing is given away. */
+static void test_requested(void **unused)
+{
+    (void)unused;
+    static struct gw_mh m;
+    static struct gw_cats_buf b;
+    cw_begin();
+    struct world *w = usual(31);
+    struct gw_prefix p = w_own(w, 1, MN);
+
+    begin_flows(w, 1, &p);
+    struct lie lie = {.generation = 0};
+    claim(&m, &b, w, 1, &p, &lie);
+    m.type = GW_MH_BU;
+    m.bu = (struct gw_mh_bu){.seq = 9, .flags = GW_BU_P | GW_BU_C | GW_BU_N, .lifetime = 8};
+    assert_int_equal(w_inject(w, 3, 1, &m, NULL), GW_EAGAIN);
+    w_run(w, GW_SEC(1));
+    assert_int_equal(told.n, 0);
+    assert_int_equal(w_attach(w, 2, MN), 0); /* and it is node 2 that gets it */
+    w_run(w, GW_SEC(1));
+    same_instances(w, 2, &p);
+    straight_to(w, 2, &p);
+    w_run(w, GW_SEC(12));
+    assert_int_equal(count(w, 1, GW_HCNT_ELSEWHERE), 1);
+    assert_int_equal(count(w, 1, GW_HCNT_OUT_NOTIFICATION), 1);
+    cw_free(w);
+}
+
+/* Candidates beyond the limit are counted and refused, and each is forgotten in time. */
+static void test_limits(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    struct world *w = usual(32);
+    struct gw_prefix p = w_own(w, 1, MN);
+
+    for (size_t i = 1; i <= 3; i++)
+        w->n[i].cfg[0].handover.candidates = 0;
+    w->n[1].cfg[0].handover.flows = FLOWS;
+    begin_flows(w, 1, &p);
+    (void)uplink(w, 1, &p, FLOWS);
+    w_run(w, GW_MSEC(10));
+    assert_int_equal(client(w, 1, &p)->nflows, FLOWS);
+    assert_int_equal(count(w, 1, GW_HCNT_LIMIT_FLOWS), 1);
+    hint(w, 1, 2, 3);
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(count(w, 2, GW_HCNT_LIMIT_CANDIDATES), 1);
+    assert_int_equal(w_attach(w, 2, MN), 0); /* as if nobody had told */
+    w_run(w, GW_SEC(1));
+    assert_int_equal(count(w, 2, GW_HCNT_REACTIVE), 1);
+    same_instances(w, 2, &p);
+    straight_to(w, 2, &p);
+    cw_free(w);
+}
+
+/* -- what is kept back --------------------------------------------------------------------------
+ */
+
+static struct {
+    char text[2048];
+} kept;
+
+static void watch(void *user, const struct sim_node *n, const struct gw_action *a)
+{
+    static const char *const names[] = {
+        [GW_INTENT_HOLD_SET] = "hold", [GW_INTENT_HOLD_DEL] = "release", [GW_INTENT_MARK] = "mark"};
+    static const char *const nodes[] = {"0", "1", "2", "3"};
+    size_t used = strlen(kept.text);
+
+    (void)user;
+    if (a->kind != GW_ACT_INTENT || a->intent.kind < GW_INTENT_HOLD_SET ||
+        a->intent.kind > GW_INTENT_MARK)
+        return;
+    bool mark = a->intent.kind == GW_INTENT_MARK;
+    (void)snprintf(kept.text + used, sizeof kept.text - used, "%s%s %s%s", used != 0 ? ", " : "",
+                   n->index < 4 ? nodes[n->index] : "egress", names[a->intent.kind],
+                   mark                                    ? ""
+                   : a->intent.hold.up                     ? " up"
+                   : gw_addr_is_zero(&a->intent.hold.from) ? " down"
+                                                           : " direct");
+}
+
+static void kept_as(const char *text)
+{
+    if (strcmp(kept.text, text) != 0)
+        fail_msg("kept: %s", kept.text);
+    kept.text[0] = '\0';
+}
+
+/* What is held is released, in the right order, and what waits for a marker waits no longer than it
+ * may. */
+static void test_kept(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    cw_plan.kept = 100;
+    cw_plan.in_order = true;
+    struct world *w = usual(33);
+    struct gw_prefix p = w_own(w, 1, MN);
+
+    begin_flows(w, 1, &p);
+    w->sim->hooks.action = watch;
+    memset(&kept, 0, sizeof kept);
+    hint(w, 1, 2, 3);
+    w_run(w, GW_MSEC(20));
+    kept_as("1 hold down");
+    assert_int_equal(w_attach(w, 2, MN), 0);
+    w_run(w, GW_MSEC(100));
+    kept_as("2 hold direct, 2 hold direct, 1 release down, egress mark, egress mark");
+    struct gw_input in = {.kind = GW_IN_MARKED,
+                          .marked = {.prefix = p, .by = w->n[4].cfg[0].addr, .generation = 1}};
+    in.marked.generation = 2;
+    assert_int_equal(w_input(w, 2, &in), GW_ENOENT);
+    in.marked.generation = 1;
+    assert_int_equal(w_input(w, 2, &in), 0);
+    kept_as("2 release direct");
+    w_run(w, GW_SEC(1)); /* the other one's is lost */
+    kept_as("2 release direct");
+    assert_int_equal(count(w, 2, GW_HCNT_HELD_TOO_LONG), 1);
+    same_instances(w, 2, &p);
+    w_run(w, GW_MSEC(100));
+    assert_int_equal(w_attach(w, 3, MN), 0); /* unannounced */
+    w_run(w, GW_MSEC(100));
+    same_instances(w, 3, &p);
+    assert_non_null(strstr(kept.text, "3 hold up, "));
+    assert_non_null(strstr(kept.text, "3 release up, "));
+    w->sim->hooks.action = NULL;
+    w_run(w, GW_SEC(200));
+    nothing_left(w);
+    cw_free(w);
+}
+
+/* -- memory -------------------------------------------------------------------------------------
+ */
+
+/* One allocation is refused: the handover may fail, nothing is left of it, and nothing breaks. */
+static void test_memory(void **unused)
+{
+    (void)unused;
+    for (uint64_t nth = 1; nth < 120; nth += 2) {
+        cw_begin();
+        cw_plan.kept = 10;
+        struct world *w = usual(34);
+        struct gw_prefix p = w_own(w, 1, MN);
+        begin_flows(w, 1, &p);
+        w->sim->memory.fail_at = w->sim->memory.count + nth;
+        w->sim->memory.fail_for = 1;
+        if (nth % 4 == 1)
+            hint(w, 1, 2, 3);
+        w_run(w, GW_MSEC(100));
+        (void)w_attach(w, 2, MN);
+        w_run(w, GW_SEC(5));
+        (void)w_attach(w, 3, MN);
+        w_run(w, GW_SEC(300));
+        nothing_left(w);
+        cw_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +745,9 @@ int main(void)
         cmocka_unit_test(test_unused),    cmocka_unit_test(test_returns),
         cmocka_unit_test(test_each_lost), cmocka_unit_test(test_noise),
         cmocka_unit_test(test_killed),    cmocka_unit_test(test_restarts),
+        cmocka_unit_test(test_stolen),    cmocka_unit_test(test_requested),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_memory),    cmocka_unit_test(test_as_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

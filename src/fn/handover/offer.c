@@ -244,6 +244,7 @@ static void forget_others(struct gw_client *c, const struct gw_addr *taker)
     for (struct gw_offer *o = c->offers, *next; o != NULL; o = next) {
         struct gw_addr to = o->to;
         bool told = !o->asked && !gw_addr_eq(&o->to, taker);
+        c->all->count[GW_HCNT_ELSEWHERE] += o->asked;
         next = o->next;
         drop(c, o);
         if (told)
