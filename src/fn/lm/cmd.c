@@ -109,10 +109,13 @@ static int reject(const struct request *q, uint8_t status, enum gw_count why)
     return GW_EDENIED;
 }
 
-/* A de-registration's PBA; a node that is served elsewhere lives on there. */
-static void accept_leaving(const struct request *q, const struct gw_binding *lives)
+/* A de-registration's PBA. A node that is served elsewhere lives on there; `stays` is what the
+ * sender anchors for it, which may have forgotten that in a crash, and names another prefix. */
+static void accept_leaving(const struct request *q, const struct gw_binding *lives,
+                           const struct gw_anchor *stays)
 {
     struct gw_mh *m = q->cmd->lm->out;
+    const struct gw_prefix *p = stays != NULL ? &stays->prefix : &q->hnp->prefix;
 
     m->type = GW_MH_BA;
     m->nopts = 0;
@@ -120,7 +123,7 @@ static void accept_leaving(const struct request *q, const struct gw_binding *liv
                               .flags = GW_BA_P | GW_BA_D,
                               .seq = q->mh->bu.seq,
                               .lifetime = lives != NULL ? lives->lifetime : 0};
-    bool fits = gw_lm_add_mnid(m, &q->id) && gw_lm_add_prefix(m, GW_OPT_HNP, &q->hnp->prefix) &&
+    bool fits = gw_lm_add_mnid(m, &q->id) && gw_lm_add_prefix(m, GW_OPT_HNP, p) &&
                 gw_lm_add_code(m, GW_OPT_HI, q->hi->code) &&
                 gw_lm_add_code(m, GW_OPT_ATT, q->att->code) &&
                 (q->llid == NULL || gw_lm_add_lladdr(m, GW_OPT_MN_LLID, &q->llid->lladdr)) &&
@@ -380,12 +383,12 @@ static int leave(struct request *q)
     struct gw_lm *lm = q->cmd->lm;
 
     if (mn == NULL || gw_addr_is_zero(&mn->b.serving)) {
-        accept_leaving(q, NULL);
+        accept_leaving(q, NULL, NULL);
         return 0;
     }
     if (!gw_addr_eq(&mn->b.serving, &q->peer->addr) && q->ts->u64 <= mn->b.attached) {
         struct gw_anchor *a = gw_anchor_of(&mn->b, &q->peer->addr);
-        accept_leaving(q, a != NULL ? &mn->b : NULL);
+        accept_leaving(q, a != NULL ? &mn->b : NULL, a);
         if (a != NULL && gw_cmd_take_locals(a, q->mh)) { /* why it has asked, perhaps */
             gw_cmd_put(mn);
             gw_cmd_round_changed(mn);
@@ -398,7 +401,7 @@ static int leave(struct request *q)
     mn->b.serving = q->peer->addr; /* or it was so last: its registration never arrived */
     mn->b.attached = q->ts->u64;
     gw_cmd_end(mn); /* first: what is acknowledged is in the record */
-    accept_leaving(q, NULL);
+    accept_leaving(q, NULL, NULL);
     return 0;
 }
 
@@ -411,11 +414,11 @@ static int release(struct request *q)
     struct gw_anchor *a = q->named;
 
     if (a == NULL || a->state == GW_ANCHOR_RELEASING) { /* whoever says it once more */
-        accept_leaving(q, NULL);
+        accept_leaving(q, NULL, NULL);
         return 0;
     }
     if (!gw_addr_eq(&mn->b.serving, &q->peer->addr)) {
-        accept_leaving(q, &mn->b);
+        accept_leaving(q, &mn->b, NULL);
         return 0;
     }
     if (gw_addr_eq(&a->maar, &mn->b.serving))
@@ -428,7 +431,7 @@ static int release(struct request *q)
     a->state = GW_ANCHOR_RELEASING;
     mn->b.seq++;
     gw_cmd_put(mn);
-    accept_leaving(q, NULL);
+    accept_leaving(q, NULL, NULL);
     (void)gw_cmd_retell(mn);
     if (waited)
         gw_cmd_round_gathered(mn, false);

@@ -657,13 +657,15 @@ static void rejected(struct gw_maar_mn *mn, const struct gw_mh *mh)
 }
 
 /* The answer to a de-registration: over, or (non-zero lifetime) the session lives on elsewhere
- * and this is a P-MAAR of it. */
+ * and this is a P-MAAR of it, with the prefix that the CMD names; what it cannot have it is no
+ * anchor of, which the next notice tells the CMD. */
 static void left(struct gw_maar_mn *mn, const struct gw_mh *mh)
 {
     const struct gw_opt *s = gw_lm_opt(mh, GW_OPT_SERVING_MAAR);
     struct gw_lm *lm = mn->maar->lm;
 
-    if (mh->ba.lifetime == 0 || s == NULL || gw_addr_eq(&s->addr, &lm->cfg->addr)) {
+    if (mh->ba.lifetime == 0 || s == NULL || gw_addr_eq(&s->addr, &lm->cfg->addr) ||
+        accept_prefix(mn, mh) < 0) {
         lm->count[GW_CNT_DEREGISTERED]++;
         gw_mn_forget(mn);
         return;
