@@ -286,9 +286,12 @@ static void refused_while_registering(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_hears_of_it), cmocka_unit_test(no_cmd_at_all),
-        cmocka_unit_test(moving_loses_it),    cmocka_unit_test(survives_a_crash),
-        cmocka_unit_test(the_policy_changes), cmocka_unit_test(mobility_ends_in_the_middle),
+        cmocka_unit_test(nobody_hears_of_it),
+        cmocka_unit_test(no_cmd_at_all),
+        cmocka_unit_test(moving_loses_it),
+        cmocka_unit_test(survives_a_crash),
+        cmocka_unit_test(the_policy_changes),
+        cmocka_unit_test(mobility_ends_in_the_middle),
         cmocka_unit_test(no_memory),
         cmocka_unit_test(killed_while_registering),
         cmocka_unit_test(refused_while_registering),
