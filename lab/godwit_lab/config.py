@@ -50,12 +50,13 @@ def _peer(node, key):
     }
 
 
-def _side(node, peer):
+def _side(topology, node, peer):
     """Of the interface to a neighbour; None: it is none of Godwit's. An egress routes what its servers
-    send as any router does."""
+    send as any router does, but with handover: results of a client that has moved leave in a tunnel."""
     if peer.roles == ("client",):
         return "client"
-    return None if peer.roles == ("server",) and set(CATS) & set(node.roles) else "core"
+    plain = not topology.steering.get("handover", {}).get("enabled")
+    return None if peer.roles == ("server",) and set(CATS) & set(node.roles) and plain else "core"
 
 
 def _interfaces(topology, node):
@@ -63,7 +64,7 @@ def _interfaces(topology, node):
               for ap in topology.access_points.values() if ap.at == node.name]
     beside = [{"name": peer, "side": side, "hook": node.hook}
               for peer, _, _ in topology.neighbours(node.name)
-              if (side := _side(node, topology.nodes[peer]))]
+              if (side := _side(topology, node, topology.nodes[peer]))]
     return access + beside
 
 
@@ -86,7 +87,7 @@ def node_config(topology, node, keys, run_dir, pin_dir):
     }
     if set(CATS) & set(node.roles):
         config = merge(merge(config, {"steering": {"stamp": {"secret": keys[STAMP]}}}), topology.steering)
-    if not set(CATS).issuperset(node.roles):
+    if not {*CATS, "location-server"}.issuperset(node.roles):
         config["policy"] = topology.policy
     if node.pools:
         config["pools"] = [{"prefix": p, "node-prefix-length": 64} for p in node.pools]

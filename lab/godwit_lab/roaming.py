@@ -1,6 +1,9 @@
 """A domain as topologies/handover.yaml has it: ingresses with an access point each, edge sites, and a mobile node
 that uses services while it moves. The demo of handover, its measurement and its end-to-end tests are made of this."""
 
+import json
+
+from . import steering_trace
 from .domain import Lab, wait_for
 from .handovers import first_address
 
@@ -12,7 +15,10 @@ SLOTS, STEP_US = 8, 5000
 
 
 class Roaming:
-    def __init__(self, plan, bin_dir):
+    """chat: "edge-server" or "token-server"; what serves the service `chat`."""
+
+    def __init__(self, plan, bin_dir, chat="edge-server"):
+        self.chat, self.address = chat, None
         self.plan, self.bin, self.lab = plan, bin_dir, Lab(plan.name)
         self.cs_id = plan.steering["services"][0]["cs-id"]
         self.sites = {n.name: n.godwit["instances"] for n in plan.nodes.values() if n.godwit.get("instances")}
@@ -38,10 +44,17 @@ class Roaming:
     def serve(self, node, number):
         """An instance of each service."""
         name = f"chat-{node}"
-        self.lab.spawn(node, name, [self.lab.program("edge-server"), "--name", f"chat{number}", "--port",
-                                    str(CHAT_PORT), "--slots", str(SLOTS), "--step-us", str(STEP_US)])
+        self.lab.spawn(node, name, [self.lab.program(self.chat), *self.chat_options(node, number)])
         self.lab.spawn(node, f"echo-{node}", [self.lab.program("udpecho"), "serve", self.cs_id, str(ECHO_PORT)])
         wait_for(name, lambda: "ready" in self.lab.log(name), 5)
+
+    def chat_options(self, node, number):
+        if self.chat == "edge-server":
+            return ["--name", f"chat{number}", "--port", str(CHAT_PORT), "--slots", str(SLOTS), "--step-us",
+                    str(STEP_US)]
+        egress = self.plan.neighbours(node)[0][0]
+        return ["--port", str(CHAT_PORT), "--trace", steering_trace.TRACE, "--agent",
+                self.plan.nodes[egress].godwit["steering"]["agent-socket"], "--name", f"chat{number}"]
 
     def candidates(self, ingress):
         """Names of the instances that an ingress may choose."""
@@ -64,5 +77,16 @@ class Roaming:
         return [int(n) for n, _ in rows], {i for _, i in rows}
 
     def move(self, ingress):
-        """Takes the mobile node there; when, on the monotonic clock."""
-        return self.lab.move(MN, self.ap_of[ingress])
+        """Takes the mobile node there, and says so to the ingress as an access point does when a station has
+        associated: one that only listens is noticed by nothing else. When, on the monotonic clock."""
+        ap = self.ap_of[ingress]
+        made = self.lab.move(MN, ap)
+        self.lab.ask(ingress, {"cmd": "attach", "interface": ap, "lladdr": self.plan.mobile_nodes[MN].lladdr})
+        return made
+
+    def ladder(self, client, nodes=None, options=("--json",)):
+        """What all nodes have seen of a client's handovers, by `godwit ladder`."""
+        sockets = [self.lab.socket_file(n) for n in nodes or self.lab.daemons()]
+        said = self.lab.run(self.ingresses[0], [self.lab.program("godwit"), "ladder", client, *options,
+                                                *sockets]).stdout
+        return json.loads(said) if "--json" in options else said

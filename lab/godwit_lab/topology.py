@@ -14,7 +14,7 @@ import yaml
 
 HOOKS = ("auto", "tc", "xdp")
 CATS = ("d-router", "d-forwarder", "path-selector", "metric-agent")
-DAEMON_ROLES = ("cmd", "maar", "lma", "mag", *CATS)  # a node may have several of these
+DAEMON_ROLES = ("cmd", "maar", "lma", "mag", *CATS, "location-server")  # a node may have several of these
 HOSTS = ("server", "client")  # a client's way is its first link
 ROLES = ("router", *HOSTS, *DAEMON_ROLES)
 ANCHORS = {"maar", "lma"}  # have pools
@@ -43,7 +43,7 @@ class Node:
 
     @property
     def forwards(self):
-        return self.roles not in (*((h,) for h in HOSTS), ("cmd",))
+        return self.roles not in (*((h,) for h in HOSTS), ("cmd",), ("location-server",))
 
 
 @dataclass
@@ -117,9 +117,9 @@ class Topology:
         return any(x.hook == "xdp" for x in (*self.nodes.values(), *self.access_points.values()))
 
     def daemons(self):
-        """CMD and LMA first: the others have somebody to talk to when they start."""
+        """CMD, LMA and location server first: the others have somebody to talk to when they start."""
         return sorted((n for n in self.nodes.values() if n.daemon),
-                      key=lambda n: not {"cmd", "lma"} & set(n.roles))
+                      key=lambda n: not {"cmd", "lma", "location-server"} & set(n.roles))
 
     def first(self, role):
         """The node that everybody's `cmd` or `lma` is; None."""
