@@ -15,7 +15,6 @@
 #include "conf/conf.h"
 
 #define TTL_S     300
-#define FRR_TAG   18263 /* 0x4757, so that no other static route is meant */
 #define TCP       6
 #define ZONE_MAX  253
 #define LABEL_MAX 63
@@ -31,6 +30,7 @@ struct list {
     size_t n;
     struct service *services; /* owned */
     bool announced;           /* as far as is known, the daemon tells BIRD */
+    bool routed;              /* likewise, it makes routes of the kernel */
 };
 
 static int usage(void)
@@ -64,6 +64,7 @@ static int of_file(struct list *l, const char *file)
         return GW_CLI_USAGE;
     (void)snprintf(l->of, sizeof l->of, "%s", c->name);
     l->announced = c->steering.bird_socket != NULL;
+    l->routed = c->steering.kernel_routes;
     if (!alloc(l, c->nservices)) {
         gw_config_free(c);
         return GW_CLI_FAILED;
@@ -102,7 +103,7 @@ static int of_daemon(struct list *l, const struct gw_cli *cli)
     size_t i;
 
     (void)snprintf(l->of, sizeof l->of, "a running node");
-    l->announced = true;
+    l->announced = l->routed = true;
     if (status != GW_CLI_OK)
         gw_cli_print_refusal(why, rows);
     else if (!alloc(l, json_array_size(rows)))
@@ -215,20 +216,23 @@ static int put_frr(FILE *out, const struct list *l)
     (void)fprintf(out,
                   "! The anycast addresses of %s's services, for FRR. Written by\n"
                   "!     godwit export frr\n"
-                  "! They are announced as long as this router runs: FRR has no way for godwitd\n"
-                  "! to withdraw them. With BIRD it does (godwit export bird).\n",
+                  "! godwitd has each as a route of the kernel while its service has an instance\n"
+                  "! (steering/announce/kernel-routes).\n",
                   l->of);
     for (size_t i = 0; i < l->n; i++)
         if (is_first(l, i))
-            (void)fprintf(out, "ipv6 route %s/128 blackhole tag %d\n",
-                          gw_fmt_addr(&l->services[i].cs_id, text), FRR_TAG);
-    (void)fprintf(out,
-                  "route-map godwit permit 10\n"
-                  " match tag %d\n"
-                  "exit\n"
-                  "! In the routing protocol, such as router ospf6:\n"
-                  "!     redistribute static route-map godwit\n",
-                  FRR_TAG);
+            (void)fprintf(out, "ipv6 prefix-list godwit permit %s/128\n",
+                          gw_fmt_addr(&l->services[i].cs_id, text));
+    (void)fputs("route-map godwit permit 10\n"
+                " match ipv6 address prefix-list godwit\n"
+                "exit\n"
+                "! In the routing protocol, such as router ospf6:\n"
+                "!     redistribute kernel route-map godwit\n",
+                out);
+    if (!l->routed)
+        (void)fputs("godwit: warning: the configuration has no steering/announce/kernel-routes: "
+                    "there will be no routes\n",
+                    stderr);
     return GW_CLI_OK;
 }
 

@@ -216,6 +216,7 @@ static void build_steering(struct gw_build *b, const struct lyd_node *n)
     s->http.port = (uint16_t)gw_conf_u32(http, "port");
     s->agent_socket = gw_build_copy(b, gw_conf_str(n, "agent-socket"));
     s->bird_socket = gw_build_copy(b, gw_conf_str(gw_conf_child(n, "announce"), "bird-socket"));
+    s->kernel_routes = gw_conf_bool(gw_conf_child(n, "announce"), "kernel-routes");
 }
 
 void gw_build_steer(struct gw_build *b, const struct lyd_node *tree)

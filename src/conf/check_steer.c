@@ -227,8 +227,12 @@ static void check_steering(const struct lyd_node *s, struct gw_conf_errors *err)
     const struct lyd_node *report = gw_conf_child(s, "report"), *stamp = gw_conf_child(s, "stamp");
     const struct lyd_node *most = gw_conf_child(report, "most");
     const struct lyd_node *wait = gw_conf_child(stamp, "wait");
+    const struct lyd_node *announce = gw_conf_child(s, "announce");
     int64_t interval = gw_conf_time(stamp, "interval").ns;
 
+    if (announce != NULL && gw_conf_str(announce, "bird-socket") == NULL &&
+        !gw_conf_bool(announce, "kernel-routes"))
+        gw_conf_fault(err, announce, "tells nobody, expected bird-socket or kernel-routes");
     check_normalisation(s, err);
     if (most != NULL && gw_conf_time(report, "most").ns > 0 &&
         gw_time_before(gw_conf_time(report, "most"), gw_conf_time(report, "least")))

@@ -1,6 +1,7 @@
 /* announce.c: the anycast addresses of services are announced by BIRD while there is an instance:
  * what the node wants of the packet path says which there are, and the protocol `godwit_SERVICE` is
- * switched on and off at BIRD's control socket (src/sys/bird.h).
+ * switched on and off at BIRD's control socket (src/sys/bird.h), and its address is a route of the
+ * kernel or not, which FRR may redistribute; either or both, as configured.
  *
  * Decisions: an instance that is draining counts, because its flows still come this way. After a
  * start nothing is withdrawn for one lifetime of a record: the node has yet to hear of instances
@@ -10,7 +11,9 @@
 #include "daemon/daemon.h"
 #include "sys/bird.h"
 #include "sys/clock.h"
+#include "sys/netlink.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -91,6 +94,21 @@ static bool has_instance(const struct gwd_announce *a, const struct gw_service_k
     return false;
 }
 
+static void say_routes(struct gwd_announce *a, bool any, bool only)
+{
+    const struct gw_config *c = a->daemon->conf;
+    struct gw_prefix *list = calloc(c->nservices + 1, sizeof *list);
+    size_t n = 0;
+
+    for (size_t i = 0; list != NULL && any && i < c->nservices; i++)
+        if (has_instance(a, &c->services[i].key))
+            list[n++] = (struct gw_prefix){.addr = c->services[i].key.cs_id, .len = 128};
+    if (list == NULL || gw_nl_service_routes(list, n, only) < 0)
+        gw_log(&a->daemon->logger.log, GW_LOG_WARN, GW_CAT_PLANE, "service-routes",
+               "cannot set the routes of services: %s", strerror(errno));
+    free(list);
+}
+
 static void want(struct gwd_announce *a, const struct gw_cfg_service *s)
 {
     bool on = has_instance(a, &s->key);
@@ -107,8 +125,15 @@ static void want(struct gwd_announce *a, const struct gw_cfg_service *s)
 
 static void want_all(struct gwd_announce *a)
 {
-    for (size_t i = 0; i < a->daemon->conf->nservices; i++)
-        want(a, &a->daemon->conf->services[i]);
+    const struct gw_config *c = a->daemon->conf;
+
+    for (size_t i = 0; c->steering.bird_socket != NULL && i < c->nservices; i++)
+        want(a, &c->services[i]);
+    if (!c->steering.kernel_routes)
+        return;
+    bool held = gw_time_before(gw_clock_mono(), a->hold);
+    a->held |= held; /* those of an earlier run are looked at then */
+    say_routes(a, true, !held);
 }
 
 static void due(uv_timer_t *timer)
@@ -122,11 +147,13 @@ static void due(uv_timer_t *timer)
     turn(a);
 }
 
-static void turn(struct gwd_announce *a)
+/* BIRD is told what waits; when it is to be told again. */
+static struct gw_time tell_bird(struct gwd_announce *a, struct gw_time now)
 {
     struct gw_bird *b = &a->bird;
-    struct gw_time now = gw_clock_mono();
 
+    if (a->daemon->conf->steering.bird_socket == NULL)
+        return GW_NEVER;
     gw_bird_run(b, now);
     if (a->watched != b->connections || b->fd < 0)
         gwd_unwatch(&a->fd);
@@ -134,9 +161,17 @@ static void turn(struct gwd_announce *a)
         gwd_watch(a->daemon, &a->fd, b->fd, false, readable, a) < 0)
         gwd_unwatch(&a->fd); /* asked at each deadline then */
     a->watched = b->connections;
-    struct gw_time at = gw_bird_deadline(b);
+    return gw_bird_deadline(b);
+}
+
+static void turn(struct gwd_announce *a)
+{
+    struct gw_time now = gw_clock_mono(), at = tell_bird(a, now);
+
     if (a->held && gw_time_before(a->hold, at))
         at = a->hold;
+    if (at.ns == GW_NEVER.ns)
+        return;
     int64_t wait = gw_time_sub(at, now).ns;
     uv_timer_start(&a->timer, due, wait > 0 ? (uint64_t)(wait / 1000000 + 1) : 1, 0);
 }
@@ -207,7 +242,7 @@ int gwd_announce_open(struct gwd *d)
     const struct gw_cfg_steering *s = &d->conf->steering;
     struct gwd_announce *a;
 
-    if (s->bird_socket == NULL)
+    if (s->bird_socket == NULL && !s->kernel_routes)
         return 0;
     a = calloc(1, sizeof *a);
     if (a == NULL)
@@ -217,7 +252,7 @@ int gwd_announce_open(struct gwd *d)
     a->held = true;
     a->hold = gw_time_add(gw_clock_mono(), s->lifetime);
     gw_table_init(&a->instances, &gw_alloc_libc, &instance_ops, 0, (uint64_t)(uintptr_t)a);
-    gw_bird_init(&a->bird, s->bird_socket, said, a);
+    gw_bird_init(&a->bird, s->bird_socket != NULL ? s->bird_socket : "", said, a);
     uv_timer_init(&d->loop, &a->timer);
     a->timer.data = a;
     d->announce = a;
@@ -242,7 +277,7 @@ void gwd_announce_reload(struct gwd *d, const struct gw_config *old)
         return;
     for (size_t i = 0; i < old->nservices; i++) {
         protocol_of(&old->services[i], name);
-        if (!is_service(d->conf, old->services[i].name))
+        if (d->conf->steering.bird_socket != NULL && !is_service(d->conf, old->services[i].name))
             gw_bird_forget(&a->bird, name);
     }
     want_all(a);
@@ -253,6 +288,8 @@ bool gwd_announce_same(const struct gw_config *a, const struct gw_config *b)
 {
     const char *x = a->steering.bird_socket, *y = b->steering.bird_socket;
 
+    if (a->steering.kernel_routes != b->steering.kernel_routes)
+        return false;
     return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
 }
 
@@ -263,8 +300,10 @@ void gwd_announce_close(struct gwd *d, bool withdraw)
     if (a == NULL)
         return;
     gwd_unwatch(&a->fd);
-    if (withdraw)
+    if (withdraw && d->conf->steering.bird_socket != NULL)
         gw_bird_withdraw(&a->bird, WITHDRAW_MS);
+    if (withdraw && d->conf->steering.kernel_routes)
+        say_routes(a, false, true);
     uv_close((uv_handle_t *)&a->timer, NULL);
     gw_bird_close(&a->bird);
 }

@@ -256,6 +256,7 @@ struct gw_cfg_steering {
     } http;
     const char *agent_socket; /* Unix socket of the same; NULL: none */
     const char *bird_socket;  /* where BIRD is told which services have an instance; NULL: none */
+    bool kernel_routes;       /* their CS-IDs are unreachable routes in the kernel */
 };
 
 /* Handover of clients between ingresses (CATS mobility draft). */

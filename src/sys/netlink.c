@@ -204,7 +204,16 @@ int gw_nl_links(gw_nl_fn *fn, void *user)
     return gw_nl_transact(NETLINK_ROUTE, nlh, each_link, &listener);
 }
 
-static int pool_route(const struct gw_prefix *pool, bool add)
+/* Two kinds of routes that are ours, of type unreachable. */
+struct kind {
+    uint8_t protocol;
+    uint32_t metric;
+};
+static const struct kind of_pools = {GW_NL_RTPROT,
+                                     0xfffffffe}; /* whatever else is there goes first */
+static const struct kind of_services = {GW_NL_RTPROT_SERVICES, 1024};
+
+static int set_route(const struct kind *k, const struct gw_prefix *to, bool add)
 {
     _Alignas(struct nlmsghdr) char buf[256];
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -214,19 +223,20 @@ static int pool_route(const struct gw_prefix *pool, bool add)
         nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
     struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof *rtm);
     *rtm = (struct rtmsg){.rtm_family = AF_INET6,
-                          .rtm_dst_len = pool->len,
+                          .rtm_dst_len = to->len,
                           .rtm_table = RT_TABLE_MAIN,
-                          .rtm_protocol = GW_NL_RTPROT,
+                          .rtm_protocol = k->protocol,
                           .rtm_type = RTN_UNREACHABLE};
-    mnl_attr_put(nlh, RTA_DST, sizeof pool->addr.b, pool->addr.b);
-    mnl_attr_put_u32(nlh, RTA_PRIORITY, 0xfffffffe); /* whatever else is there goes first */
+    mnl_attr_put(nlh, RTA_DST, sizeof to->addr.b, to->addr.b);
+    mnl_attr_put_u32(nlh, RTA_PRIORITY, k->metric);
     int err = gw_nl_transact(NETLINK_ROUTE, nlh, NULL, NULL);
     return err < 0 && ((add && errno == EEXIST) || (!add && errno == ESRCH)) ? 0 : err;
 }
 
 struct stale {
-    const struct gw_prefix *pools;
-    size_t npools, nfound;
+    const struct kind *kind;
+    const struct gw_prefix *wanted;
+    size_t nwanted, nfound;
     struct gw_prefix found[64]; /* more are found by the next start */
 };
 
@@ -243,22 +253,22 @@ static int each_route(const struct nlmsghdr *nlh, void *user)
     struct stale *s = user;
     const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
     if (nlh->nlmsg_type != RTM_NEWROUTE || !holds(nlh, sizeof *rtm) ||
-        rtm->rtm_protocol != GW_NL_RTPROT || rtm->rtm_type != RTN_UNREACHABLE ||
+        rtm->rtm_protocol != s->kind->protocol || rtm->rtm_type != RTN_UNREACHABLE ||
         s->nfound == sizeof s->found / sizeof *s->found)
         return MNL_CB_OK;
     struct gw_prefix p = {.len = rtm->rtm_dst_len};
     mnl_attr_parse(nlh, sizeof *rtm, destination, &p);
-    for (size_t i = 0; i < s->npools; i++)
-        if (gw_prefix_eq(&p, &s->pools[i]))
+    for (size_t i = 0; i < s->nwanted; i++)
+        if (gw_prefix_eq(&p, &s->wanted[i]))
             return MNL_CB_OK;
     s->found[s->nfound++] = p;
     return MNL_CB_OK;
 }
 
-int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n)
+static int remove_others(const struct kind *k, const struct gw_prefix *wanted, size_t n)
 {
     _Alignas(struct nlmsghdr) char buf[256];
-    struct stale stale = {.pools = pools, .npools = n};
+    struct stale stale = {.kind = k, .wanted = wanted, .nwanted = n};
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
     nlh->nlmsg_type = RTM_GETROUTE;
     nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -266,10 +276,26 @@ int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n)
     rtm->rtm_family = AF_INET6;
     int err = gw_nl_transact(NETLINK_ROUTE, nlh, each_route, &stale);
     for (size_t i = 0; err == 0 && i < stale.nfound; i++)
-        err = pool_route(&stale.found[i], false);
-    for (size_t i = 0; err == 0 && i < n; i++)
-        err = pool_route(&pools[i], true);
+        err = set_route(k, &stale.found[i], false);
     return err;
+}
+
+static int set_routes(const struct kind *k, const struct gw_prefix *wanted, size_t n, bool only)
+{
+    int err = only ? remove_others(k, wanted, n) : 0;
+    for (size_t i = 0; err == 0 && i < n; i++)
+        err = set_route(k, &wanted[i], true);
+    return err;
+}
+
+int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n)
+{
+    return set_routes(&of_pools, pools, n, true);
+}
+
+int gw_nl_service_routes(const struct gw_prefix *list, size_t n, bool only)
+{
+    return set_routes(&of_services, list, n, only);
 }
 
 int gw_sysctl_ipv6(const char *ifname, const char *key, const char *value)

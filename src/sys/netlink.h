@@ -42,6 +42,10 @@ int gw_nl_links(gw_nl_fn *fn, void *user);
  * pools that are no longer here goes. 0, or GW_ESYS (errno); then some may be missing. */
 #define GW_NL_RTPROT 103
 int gw_nl_pool_routes(const struct gw_prefix *pools, size_t n);
+/* The same for anycast addresses of services, for whoever redistributes kernel routes; only: what
+ * else an earlier call or process has left goes. */
+#define GW_NL_RTPROT_SERVICES 104
+int gw_nl_service_routes(const struct gw_prefix *list, size_t n, bool only);
 
 /* For other users of netlink (NETLINK_..., a mask of groups): a non-blocking descriptor that is
  * subscribed to them, or GW_ESYS; and a request that is sent and answered until its end, that of a

@@ -132,6 +132,7 @@ static void test_default_steering(void **state)
     assert_int_equal(s->http.port, 0);
     assert_null(s->agent_socket);
     assert_null(s->bird_socket);
+    assert_false(s->kernel_routes);
     gw_config_free(c);
 }
 
@@ -306,6 +307,7 @@ static void test_full_steering(void **state)
     assert_int_equal(s->http.port, 8080);
     assert_string_equal(s->agent_socket, "/run/godwit/edge1-agent.sock");
     assert_string_equal(s->bird_socket, "/run/bird/edge1.ctl");
+    assert_true(s->kernel_routes);
     gw_config_free(c);
 }
 

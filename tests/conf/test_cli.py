@@ -127,9 +127,11 @@ def test_export_bird_warns_when_nobody_would_enable_it():
 def test_export_frr():
     """Two services share an address; it is one route."""
     assert export("frr", CONF / "good/steering.yaml") == [
-        "ipv6 route 2001:db8:5::2/128 blackhole tag 18263",
-        "ipv6 route 2001:db8:5::1/128 blackhole tag 18263",
-        "route-map godwit permit 10", " match tag 18263", "exit"]
+        "ipv6 prefix-list godwit permit 2001:db8:5::2/128",
+        "ipv6 prefix-list godwit permit 2001:db8:5::1/128",
+        "route-map godwit permit 10", " match ipv6 address prefix-list godwit", "exit"]
+    assert "kernel-routes" not in godwit("export", "frr", CONF / "good/steering.yaml").stderr
+    assert "no steering/announce/kernel-routes" in godwit("export", "frr", CONF / "good/d-router.yaml").stderr
 
 
 def test_export_asks_the_daemon(daemon):

@@ -1,8 +1,11 @@
 """Clients get to a service: its anycast route comes and goes at the client's router as instances do
-(godwitd tells a real BIRD, which tells the other by OSPF), and a real resolver knows its name.
+(godwitd tells a real BIRD, or a real FRR finds a route in the kernel, which tells the other by OSPF), and a
+real resolver knows its name.
 """
 import os
+import pathlib
 import re
+import shutil
 import subprocess
 import time
 
@@ -29,8 +32,23 @@ def run(*args):
                           check=True).stdout
 
 
+FRR = """
+log stdout
+interface lan0
+ ipv6 ospf6 area 0.0.0.0
+ ipv6 ospf6 network point-to-point
+ ipv6 ospf6 hello-interval 1
+ ipv6 ospf6 dead-interval 3
+router ospf6
+ ospf6 router-id 192.0.2.1
+ redistribute kernel route-map godwit
+"""
+
+
 class Routers:
     """Two namespaces with a link, a BIRD in each, and godwitd in the first."""
+
+    exports = "bird"
 
     def __init__(self, name, path):
         self.name, self.path, self.processes = name, path, {}
@@ -47,7 +65,10 @@ class Routers:
         self.ip(HERE, "address", "add", "2001:db8:f::1/128", "dev", "lo")
         self.configure([])
         self.snippet = path / "services.conf"
-        self.snippet.write_text(run(BIN / "godwit", "export", "bird", self.file))
+        self.snippet.write_text(run(BIN / "godwit", "export", self.exports, self.file))
+
+    def announce(self):
+        return {"bird-socket": str(self.path / "r1.ctl")}
 
     @property
     def file(self):
@@ -69,7 +90,7 @@ class Routers:
             "instances": [{"name": n, "service": "web-1", "csci-id": f"2001:db8:51::{i + 1}",
                            "address": "fd00::80"} for i, n in enumerate(instances)],
             "steering": {"lifetime": 3, "stamp": {"interval": 0},
-                         "announce": {"bird-socket": str(self.path / "r1.ctl")}},
+                         "announce": self.announce()},
             "daemon": {"control-socket": str(self.path / "g.sock"), "on-stop": "remove",
                        "state-directory": str(self.path / "state"),
                        "pin-directory": f"/sys/fs/bpf/{self.name}"}}}
@@ -124,15 +145,64 @@ class Routers:
         subprocess.run(["rm", "-rf", f"/sys/fs/bpf/{self.name}"], check=False)
 
 
+class FrrRouters(Routers):
+    """The first has FRR, and routes of the kernel."""
+
+    exports = "frr"
+
+    @property
+    def own(self):
+        return pathlib.Path(f"/run/{self.name}-frr")
+
+    def announce(self):
+        return {"kernel-routes": True}
+
+    def frr(self):
+        """zebra and ospf6d, each with the whole configuration: what is not its own it passes over. They are
+        the user frr, and so are their files."""
+        self.own.mkdir()
+        shutil.chown(self.own, "frr", "frr")
+        config = self.own / "frr.conf"
+        config.write_text(self.snippet.read_text() + FRR)
+        for name in ("zebra", "ospf6d"):
+            self.start(name, HERE, f"/usr/lib/frr/{name}", "-f", config, "-z", self.own / "zserv.api", "-i",
+                       self.own / f"{name}.pid", "--vty_socket", self.own, "-P", "0", log=self.path / f"{name}.log")
+            wait_for(name, lambda n=name: (self.own / f"{n}.vty").exists(), 10)
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.own, ignore_errors=True)
+
+    def kernel(self):
+        """The route's line at the ingress."""
+        return self.ip(HERE, "-6", "route", "show", "proto", "104")
+
+
+def await_neighbour(path):
+    wait_for("OSPF", lambda: "Full/PtP" in subprocess.run(
+        ["birdc", "-s", path / "cr.ctl", "show", "ospf", "neighbors"], capture_output=True,
+        text=True, check=False).stdout, 30)
+
+
+@pytest.fixture
+def frr_routers(tmp_path, lab_name):
+    made = FrrRouters(lab_name, tmp_path)
+    try:
+        made.frr()
+        made.bird(THERE)
+        await_neighbour(tmp_path)
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.fixture
 def routers(tmp_path, lab_name):
     made = Routers(lab_name, tmp_path)
     try:
         made.bird(HERE)
         made.bird(THERE)
-        wait_for("OSPF", lambda: "Full/PtP" in subprocess.run(
-            ["birdc", "-s", tmp_path / "cr.ctl", "show", "ospf", "neighbors"], capture_output=True,
-            text=True, check=False).stdout, 30)
+        await_neighbour(tmp_path)
         yield made
     finally:
         made.close()
@@ -185,6 +255,25 @@ def test_a_protocol_that_bird_has_not(routers):
     routers.godwitd()
     wait_for("the refusal", lambda: "announce-refused" in routers.log.read_text(), 10)
     assert re.search(r"godwit_web_1: BIRD says: ", routers.log.read_text())
+
+
+def test_frr_announces_routes_of_the_kernel(frr_routers):
+    """They come and go with instances, outlive a killed godwitd, and go when it leaves for good."""
+    frr_routers.godwitd()
+    assert not frr_routers.has_route() and frr_routers.kernel() == ""
+    frr_routers.reload(["a"])
+    wait_for("the route", frr_routers.has_route, 10)
+    assert frr_routers.kernel().startswith(f"unreachable {CS_ID} ")
+    frr_routers.stop("godwitd", "kill")
+    frr_routers.godwitd()
+    assert all(watched(frr_routers, 3.5))  # longer than nothing is withdrawn
+    frr_routers.reload([])
+    wait_for("no route", lambda: not frr_routers.has_route(), 10)
+    frr_routers.reload(["b"])
+    wait_for("the route again", frr_routers.has_route, 10)
+    frr_routers.stop("godwitd")  # on-stop: remove
+    assert frr_routers.kernel() == ""
+    wait_for("no route any more", lambda: not frr_routers.has_route(), 10)
 
 
 # ---- names ----

@@ -206,12 +206,17 @@ static void test_carrier_events(void **state)
     close(fd);
 }
 
-static bool route_is_there(const char *prefix)
+static bool has_route(const char *prefix, int protocol)
 {
     char command[128];
-    snprintf(command, sizeof command, "ip -6 route show proto 103 | grep -q '^unreachable %s '",
-             prefix);
+    snprintf(command, sizeof command, "ip -6 route show proto %d | grep -q '^unreachable %s '",
+             protocol, prefix);
     return system(command) == 0; /* NOLINT(cert-env33-c) */
+}
+
+static bool route_is_there(const char *prefix)
+{
+    return has_route(prefix, GW_NL_RTPROT);
 }
 
 static void test_pool_routes(void **state)
@@ -231,6 +236,29 @@ static void test_pool_routes(void **state)
     sh("ip -6 route show type unreachable | grep -q 2001:db8:3000::/48");
 }
 
+/* Those of pools stay as they are; what an earlier process left goes when all are said to be there.
+ */
+static void test_service_routes(void **state)
+{
+    (void)state;
+    need_namespace();
+    const struct gw_prefix pool = {.addr.b = {0x20, 1, 0x0d, 0xb8, 0x10}, .len = 48};
+    const struct gw_prefix list[] = {{.addr.b = {0x20, 1, 0x0d, 0xb8, 0, 5, [15] = 1}, .len = 128},
+                                     {.addr.b = {0x20, 1, 0x0d, 0xb8, 0, 5, [15] = 2}, .len = 128}};
+    assert_int_equal(gw_nl_pool_routes(&pool, 1), 0);
+    assert_int_equal(gw_nl_service_routes(list, 1, true), 0);
+    assert_int_equal(gw_nl_service_routes(list + 1, 1, false), 0);
+    assert_true(has_route("2001:db8:5::1", GW_NL_RTPROT_SERVICES));
+    assert_true(has_route("2001:db8:5::2", GW_NL_RTPROT_SERVICES));
+    assert_int_equal(gw_nl_service_routes(list + 1, 1, true), 0);
+    assert_false(has_route("2001:db8:5::1", GW_NL_RTPROT_SERVICES));
+    assert_true(has_route("2001:db8:5::2", GW_NL_RTPROT_SERVICES));
+    assert_int_equal(gw_nl_service_routes(NULL, 0, true), 0);
+    assert_false(has_route("2001:db8:5::2", GW_NL_RTPROT_SERVICES));
+    assert_true(route_is_there("2001:db8:1000::/48"));
+    assert_int_equal(gw_nl_pool_routes(NULL, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_nd_survives_a_link_set_down),
         cmocka_unit_test(test_carrier_events),
         cmocka_unit_test(test_pool_routes),
+        cmocka_unit_test(test_service_routes),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
