@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 import mhbuild
 import pytest
@@ -134,6 +135,15 @@ def test_what_has_begun_goes_on_behind_the_next_ingress(roaming):
     assert steps(roaming, stream.source, "flows set")[-1] == "in4"
 
 
+def test_back_and_forth_before_it_is_finished(roaming):
+    at_home(roaming)
+    stream = Streaming(roaming, "to-and-fro", 5000)
+    for ingress in ("in2", "in3", "in2", "in1", "in4", "in1"):
+        move_and_wait(roaming, stream.source, ingress)
+        stream.more(2)
+    assert stream.whole() == "chat1"
+
+
 def of_flow(file, client):
     """Times of the packets to the client that are or carry the stream's."""
     argv = ["tshark", "-r", file, "-Y", f"tcp.srcport == {CHAT_PORT} && ipv6.dst == {client}", "-T", "fields",
@@ -201,4 +211,21 @@ def test_nobody_takes_a_client_that_it_was_not_given(roaming):
     finally:
         enemy.raw.close()
     assert not any(c["place"] == "moved" for c in roaming.lab.show("eg1", "clients") if c["client"].startswith(client))
+    assert stream.whole() == "chat1"
+
+
+@pytest.mark.parametrize("victim", ["in2", "eg1"])
+def test_a_daemon_that_is_killed_in_the_middle_breaks_nothing(roaming, victim):
+    """The packet path goes on, and what is unfinished is finished by who remains, or when it is back."""
+    lab = roaming.lab
+    at_home(roaming)
+    stream = Streaming(roaming, f"killed-{victim}", 6000)
+    roaming.move("in2")
+    lab.kill(victim, signal.SIGKILL)
+    time.sleep(0.3)
+    lab.start(victim)
+    if victim == "in2":
+        roaming.move("in2")
+    stream.more(10)
+    move_and_wait(roaming, stream.source, "in3")
     assert stream.whole() == "chat1"
