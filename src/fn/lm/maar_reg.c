@@ -167,14 +167,12 @@ static void refresh_due(struct gw_timer *t, void *user)
 /* `refresh` before the end; never later than half of a short lifetime; at once when the policy has
  * changed while the CMD was asked. Soon, when previous MAARs have answered and not the CMD, and not
  * all of them yet: the answer of one may be lost. */
-static void arm_refresh(struct gw_maar_mn *mn, bool soon)
+static void set_refresh(struct gw_maar_mn *mn, bool soon)
 {
     struct gw_lm *lm = mn->maar->lm;
     struct gw_time span = gw_lm_lifetime_span(mn->b.lifetime), before = lm->cfg->timers.refresh;
     struct gw_time early = {COPY_CHECK * lm->cfg->timers.initial_ack.ns};
 
-    mn->expires = gw_time_add(lm->now.mono, span);
-    mn->refreshed = lm->now.mono;
     span.ns = before.ns * 2 < span.ns ? span.ns - before.ns : span.ns / 2;
     if (soon && gw_time_before(early, span))
         span = early;
@@ -184,8 +182,19 @@ static void arm_refresh(struct gw_maar_mn *mn, bool soon)
         span.ns = 0;
     mn->refresh.fire = refresh_due;
     mn->refresh.owner = mn;
-    if (gw_timer_set(lm->timers, &mn->refresh, gw_time_add(lm->now.mono, span)) != 0)
+    struct gw_time at = gw_time_add(mn->refreshed, span);
+    if (gw_time_before(at, lm->now.mono))
+        at = lm->now.mono;
+    if (gw_timer_set(lm->timers, &mn->refresh, at) != 0)
         lm->count[GW_CNT_NO_MEMORY]++;
+}
+
+/* The lifetime begins. */
+static void arm_refresh(struct gw_maar_mn *mn, bool soon)
+{
+    mn->refreshed = mn->maar->lm->now.mono;
+    mn->expires = gw_time_add(mn->refreshed, gw_lm_lifetime_span(mn->b.lifetime));
+    set_refresh(mn, soon);
 }
 
 /* Looks at stations that are served now and not when their refresh is due, one after another. */
@@ -529,7 +538,7 @@ static void heard(struct gw_maar_mn *mn, const struct gw_prefix *p, const struct
     if (next != NULL)
         mn->missing ^= gw_hash(&next->previous_maar.hnp, sizeof *p, lm->seed);
     if (mn->missing == 0)
-        arm_refresh(mn, false);
+        set_refresh(mn, false); /* the CMD's lifetime has not begun anew */
 }
 
 static void hear_from_now(struct gw_maar_mn *mn)
