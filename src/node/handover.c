@@ -91,6 +91,11 @@ static void op_told(void *user, const struct gw_service_key *k, const struct gw_
     gw_steer_told(&x->node->steering->steer, k, &c);
 }
 
+static void op_taken(void *user, struct gw_client *c)
+{
+    gw_transferring_taken(((struct gw_moving *)user)->node, c);
+}
+
 static const struct gw_handover_ops ops = {.send = op_send,
                                            .intent = op_intent,
                                            .put = op_put,
@@ -98,7 +103,8 @@ static const struct gw_handover_ops ops = {.send = op_send,
                                            .peer = op_peer,
                                            .keys = op_keys,
                                            .egress_of = op_egress_of,
-                                           .told = op_told};
+                                           .told = op_told,
+                                           .taken = op_taken};
 
 /* -- life ---------------------------------------------------------------------------------------
  */

@@ -227,6 +227,9 @@ int gw_steering_input(struct gw_node *n,
                       const struct gw_input *in);              /* STAMP, REPORT, MISS, TRANSFER */
 int gw_steering_message(struct gw_node *n, struct gw_peer *p); /* n->in, authenticated */
 int gw_steering_plane_done(struct gw_node *n, uint64_t tag, int result);
+/* transfer.c: a client has been taken over, and every egress knows. */
+struct gw_client;
+void gw_transferring_taken(struct gw_node *n, struct gw_client *c);
 /* steering_show.c */
 void gw_steering_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
                       struct gw_now now);

@@ -230,7 +230,7 @@ void gw_steering_free(struct gw_node *n)
     if (x == NULL)
         return;
     gw_traces_free(&x->traces);
-    gw_transfers_free(&x->transfers);
+    gw_transferring_free(x);
     gw_selector_free(&x->selector);
     gw_central_free(&x->central);
     gw_mappers_free(&x->mappers);
@@ -324,8 +324,8 @@ int gw_steering_start(struct gw_node *n)
     if (n->steering == NULL)
         return 0;
     int err = complete(n->steering);
-    gw_transfers_start(&n->steering->transfers);
-    return err;
+    int e = gw_transferring_start(n->steering);
+    return err != 0 ? err : e;
 }
 
 int gw_steering_reload(struct gw_node *n, const struct gw_config *before)

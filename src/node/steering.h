@@ -26,11 +26,15 @@ struct gw_steering {
     struct gw_traces traces;
     uint64_t traces_limited; /* TRACE of a peer that asks too often */
     struct gw_transfers transfers;
+    struct gw_timer turn; /* to look at some clients' transactions */
+    size_t turn_at;       /* among the clients */
     struct gw_mh out;
     bool incomplete; /* memory was short: instances, neighbours or targets are missing */
 };
 
 /* transfer.c: of a zeroed member `transfers`. */
 void gw_transferring_init(struct gw_steering *x, uint64_t seed, struct gw_now now);
+int gw_transferring_start(struct gw_steering *x); /* 0; GW_ENOMEM */
+void gw_transferring_free(struct gw_steering *x);
 
 #endif

@@ -1,18 +1,26 @@
 /* transfer.c: fn/handover/transfer.h in a node: what it asks of the rest (who is a forwarder, whose
- * instance it is, which other one is better), and what it wants (steps of the driver, records,
- * flows of the packet path).
+ * instance it is, which other one is better, behind whom a client is), and what it wants (steps of
+ * the driver, records, flows of the packet path); and whose transactions are looked at when.
  *
  * Decisions of this implementation:
- * - An ingress may have the flows of a client moved that is bound to it here; of one that nobody is
- *   bound for, unless its address is of another peer's pools.
+ * - An ingress may have the flows of a client moved that is behind it, as far as this node knows;
+ * of one of which nothing is known, unless its address is of another peer's pools.
  * - Which instance is better an ingress says itself from what it knows of them, as its packet path
- *   is told.
+ *   is told; a path selector is not asked.
+ * - A client that was taken over is looked at when all egresses have answered, and from then on
+ * with the others: so many clients every second in turn, and none again too soon (transfer.h).
  */
+#include "node/handover.h"
 #include "node/steering.h"
 
-#include "base/text.h"
-
 #define BIDS 256 /* as many as the packet path chooses among (plane/steer.h) */
+#define LOOK GW_SEC(1)
+#define TURN 512 /* clients looked at in one turn */
+
+static struct gw_handover *handover_of(const struct gw_steering *x)
+{
+    return x->node->moving != NULL ? &x->node->moving->handover : NULL;
+}
 
 static void op_step(void *user, enum gw_transfer_do what, const struct gw_transfer_what *about)
 {
@@ -41,17 +49,36 @@ static void op_del(void *user, const void *key, size_t key_len)
     lm->ops->del(lm->user, key, key_len);
 }
 
+static struct gw_client *client_of(const struct gw_steering *x, const struct gw_addr *a)
+{
+    const struct gw_handover *h = handover_of(x);
+
+    return h != NULL ? gw_handover_client(h, a) : NULL;
+}
+
+/* Of clients that do not move (a plain ingress) only the packet path knows the flows. */
 static void op_switched(void *user, const struct gw_transfer_what *w)
 {
     const struct gw_steering *x = user;
+    struct gw_client *c = client_of(x, &w->client);
     struct gw_lm *lm = &x->node->lm;
 
+    if (c != NULL && gw_handover_switch(handover_of(x), c, w) > 0)
+        return;
     for (size_t i = 0; i < w->nflows; i++)
         lm->ops->intent(lm->user, &(struct gw_intent){.kind = GW_INTENT_FLOW_SET,
                                                       .flow = {.service = w->service,
                                                                .flow = w->flow[i],
                                                                .csci_id = w->to,
                                                                .now = x->metric.now}});
+}
+
+static void op_permit(void *user, const struct gw_transfer_what *w, struct gw_time until)
+{
+    struct gw_handover *h = handover_of(user);
+
+    if (h != NULL) /* without memory its results go by way of the anchor */
+        (void)gw_handover_permit(h, &w->client, &w->ingress, until);
 }
 
 static bool of_pools(const struct gw_cfg_peer *p, const struct gw_addr *a)
@@ -65,7 +92,14 @@ static bool op_may(void *user, const struct gw_addr *ingress, const struct gw_ad
 {
     const struct gw_steering *x = user;
     const struct gw_config *c = x->node->cfg;
+    const struct gw_client *known = client_of(x, client);
 
+    if (known != NULL && known->moved != NULL)
+        return gw_addr_eq(&known->moved->to, ingress);
+    if (known != NULL && known->place == GW_CLIENT_HERE)
+        return gw_addr_eq(&c->addr, ingress);
+    if (known != NULL && known->place == GW_CLIENT_ELSEWHERE)
+        return gw_addr_eq(&known->peer, ingress);
     for (size_t i = 0; i < c->npeers; i++)
         if (of_pools(&c->peers[i], client))
             return gw_addr_eq(&c->peers[i].addr, ingress);
@@ -99,12 +133,11 @@ static bool op_forwarder(void *user, const struct gw_addr *a)
 static void op_event(void *user, const struct gw_transfer_what *w, const struct gw_addr *from,
                      const struct gw_addr *to, const char *what, uint32_t count, uint8_t code)
 {
-    const struct gw_steering *x = user;
-    char client[GW_TEXT_MAX], a[GW_TEXT_MAX], b[GW_TEXT_MAX];
+    struct gw_handover *h = handover_of(user);
 
-    gw_log(x->node->log, GW_LOG_DEBUG, GW_CAT_NODE, "transfer-step", "%s: %s, %s to %s, %u, %s",
-           gw_fmt_addr(&w->client, client), what, gw_fmt_addr(from, a), gw_fmt_addr(to, b), count,
-           gw_transfer_code_name(code));
+    if (h != NULL)
+        gw_handover_event(h, &w->client, what, from, to, count,
+                          code == GW_TRANSFER_FINE ? 0 : GW_EDENIED);
 }
 
 static const struct gw_transfers_ops ops = {
@@ -112,25 +145,12 @@ static const struct gw_transfers_ops ops = {
     .put = op_put,
     .del = op_del,
     .switched = op_switched,
+    .permit = op_permit,
     .may = op_may,
     .own = op_own,
     .forwarder = op_forwarder,
     .event = op_event,
 };
-
-void gw_transferring_init(struct gw_steering *x, uint64_t seed, struct gw_now now)
-{
-    struct gw_node *n = x->node;
-
-    x->transfers = (struct gw_transfers){.cfg = n->cfg,
-                                         .al = n->al,
-                                         .log = n->log,
-                                         .timers = &n->timers,
-                                         .metric = &x->metric,
-                                         .ops = &ops,
-                                         .user = x};
-    gw_transfers_init(&x->transfers, (uint32_t)(now.wall_ns / 1000000000), seed);
-}
 
 /* -- which instance -----------------------------------------------------------------------------
  */
@@ -223,4 +243,108 @@ int gw_node_transfer(struct gw_node *n, const struct gw_transfer_order *o, struc
     *id = w.id;
     gw_signal_drain(n);
     return err;
+}
+
+/* -- whose, and when ----------------------------------------------------------------------------
+ */
+
+static bool switches(const struct gw_steering *x, const struct gw_client_flow *f)
+{
+    const struct gw_cfg_service *v = gw_steer_service(x->node->cfg, &f->service);
+
+    return v != NULL && v->handover.switches;
+}
+
+/* What the client has under way at that flow's instance. false: more than can be moved. */
+static bool collect(const struct gw_client *c, const struct gw_client_flow *f,
+                    struct gw_transfer_what *w)
+{
+    *w = (struct gw_transfer_what){
+        .service = f->service, .client = c->prefix.addr, .from = f->csci_id};
+    for (const struct gw_client_flow *g = c->flows; g != NULL; g = g->next) {
+        if (!gw_addr_eq(&g->csci_id, &f->csci_id) || !gw_steer_same_key(&g->service, &f->service))
+            continue;
+        if (w->nflows == GW_TRANSFER_FLOWS)
+            return false;
+        w->flow[w->nflows++] = g->id;
+    }
+    return true;
+}
+
+/* Would one of its transactions be better off elsewhere? One of a service at a time. */
+static void look_at(struct gw_steering *x, const struct gw_client *c)
+{
+    const struct gw_cfg_handover *h = &x->node->cfg->handover;
+    struct gw_transfer_what w;
+
+    for (const struct gw_client_flow *f = c->flows; f != NULL; f = f->next) {
+        if (!switches(x, f) || !gw_transfers_rested(&x->transfers, &c->prefix.addr, &f->service))
+            continue;
+        x->transfers.count[GW_TCNT_LOOKED]++;
+        if (collect(c, f, &w) && find_target(x, gw_steer_service(x->node->cfg, &f->service), &w,
+                                             NULL, h->transfer.gain) == 0)
+            (void)gw_transfers_begin(&x->transfers, &w, false);
+    }
+}
+
+static bool is_used(const struct gw_steering *x)
+{
+    return handover_of(x) != NULL && x->node->cfg->handover.transfer.port != 0;
+}
+
+void gw_transferring_taken(struct gw_node *n, struct gw_client *c)
+{
+    if (n->steering != NULL && is_used(n->steering))
+        look_at(n->steering, c);
+}
+
+static void turn(struct gw_timer *timer, void *user)
+{
+    struct gw_steering *x = timer->owner;
+    const struct gw_handover *h = handover_of(x);
+    const struct gw_client *c = NULL;
+
+    (void)user;
+    (void)gw_timer_set(&x->node->timers, timer, gw_time_add(x->metric.now, LOOK));
+    if (!is_used(x))
+        return;
+    for (int i = 0; i < TURN && (c = gw_table_next(&h->clients, &x->turn_at)) != NULL; i++)
+        if (c->place == GW_CLIENT_HERE)
+            look_at(x, c);
+        else
+            gw_transfers_left(&x->transfers, &c->prefix.addr);
+    if (c == NULL)
+        x->turn_at = 0;
+}
+
+/* -- life ---------------------------------------------------------------------------------------
+ */
+
+void gw_transferring_init(struct gw_steering *x, uint64_t seed, struct gw_now now)
+{
+    struct gw_node *n = x->node;
+
+    x->transfers = (struct gw_transfers){.cfg = n->cfg,
+                                         .al = n->al,
+                                         .log = n->log,
+                                         .timers = &n->timers,
+                                         .metric = &x->metric,
+                                         .ops = &ops,
+                                         .user = x};
+    gw_transfers_init(&x->transfers, (uint32_t)(now.wall_ns / 1000000000), seed);
+    x->turn = (struct gw_timer){.fire = turn, .owner = x};
+}
+
+int gw_transferring_start(struct gw_steering *x)
+{
+    gw_transfers_start(&x->transfers);
+    if (!is_used(x))
+        return 0;
+    return gw_timer_set(&x->node->timers, &x->turn, gw_time_add(x->metric.now, LOOK));
+}
+
+void gw_transferring_free(struct gw_steering *x)
+{
+    gw_timer_stop(&x->node->timers, &x->turn);
+    gw_transfers_free(&x->transfers);
 }

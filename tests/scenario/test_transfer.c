@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "fn/handover/transfer_int.h"
+#include "node/handover.h"
 #include "node/steering.h"
 
 enum has { NOTHING, RUNS, STOPPED, HOLDS };
@@ -220,11 +221,12 @@ static const unsigned three[] = {GW_ROLE_D_ROUTER, GW_ROLE_D_ROUTER, GW_ROLE_D_R
 #define FLOW 7
 
 /* One instance at each egress; the flow is made while only the old one is up. */
-static struct world *begin(uint64_t seed)
+static struct world *begin_with(uint64_t seed, bool moves)
 {
     memset(&m, 0, sizeof m);
     memset(&fault, 0, sizeof fault);
     cw_begin();
+    cw_plan.moves = moves;
     cw_plan.instances[1] = cw_plan.instances[2] = 1;
     cw_plan.checked = true;
     cw_plan.switches = true;
@@ -244,10 +246,20 @@ static struct world *begin(uint64_t seed)
     return w;
 }
 
+static struct world *begin(uint64_t seed)
+{
+    return begin_with(seed, false);
+}
+
+static struct gw_flow_id the_flow(void)
+{
+    return (struct gw_flow_id){
+        .src = {{0xfd, 1, [15] = FLOW}}, .proto = 17, .sport = 1024 + FLOW, .dport = 5000};
+}
+
 static int order(struct world *w, const struct gw_addr *to)
 {
-    struct gw_flow_id flow = {
-        .src = {{0xfd, 1, [15] = FLOW}}, .proto = 17, .sport = 1024 + FLOW, .dport = 5000};
+    struct gw_flow_id flow = the_flow();
     struct gw_transfer_order o = {
         .service = cw_service(0), .from = cw_csci(1, 0), .to = to, .nflows = 1, .flow = &flow};
     uint64_t id;
@@ -336,6 +348,39 @@ static void refused(void (*spoil)(struct world *w), enum gw_transfer_code code)
     w->tap = NULL;
     run(w, 10000);
     assert_false(settled(w));
+    cw_free(w);
+}
+
+/* A client that is here, as fn/lm would say, and uses what has become worse: nobody asks for it. */
+static void test_by_itself(void **unused)
+{
+    (void)unused;
+    struct world *w = begin_with(3, true);
+    struct gw_handover *h = &w->n[0].node->moving->handover;
+    struct gw_intent i = {.kind = GW_INTENT_PREFIX_SET,
+                          .prefix = {.prefix = {.addr = {{0xfd, 1}}, .len = 64},
+                                     .kind = GW_PFX_LOCAL,
+                                     .station = w_station(1)}};
+    struct gw_input in = {
+        .kind = GW_IN_FLOW,
+        .flow = {.service = cw_service(0), .flow = the_flow(), .csci_id = cw_csci(1, 0)}};
+
+    gw_handover_intent(h, &i);
+    gw_handover_settle(h);
+    assert_int_equal(w_input(w, 0, &in), 0);
+    run(w, 3500);
+    assert_int_equal(m.has[2], RUNS);
+    assert_int_equal(count(w, 0, GW_TCNT_BEGUN), 1);
+    struct gw_addr at = cw_send(w, 0, FLOW), to = cw_csci(2, 0);
+    assert_true(gw_addr_eq(&at, &to));
+    const struct gw_client *c = gw_handover_client(h, &i.prefix.prefix.addr);
+    assert_true(c != NULL && c->flows != NULL && gw_addr_eq(&c->flows->csci_id, &to));
+    uint64_t looked = count(w, 0, GW_TCNT_LOOKED);
+    run(w, 3000); /* it is left alone */
+    assert_int_equal(count(w, 0, GW_TCNT_LOOKED), looked);
+    run(w, 10000);
+    assert_true(count(w, 0, GW_TCNT_LOOKED) > looked);
+    assert_int_equal(count(w, 0, GW_TCNT_BEGUN), 1); /* nothing is better now */
     cw_free(w);
 }
 
@@ -472,6 +517,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_by_itself),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_each_message_is_lost),
         cmocka_unit_test(test_each_message_is_doubled),

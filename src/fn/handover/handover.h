@@ -301,12 +301,13 @@ int gw_handover_message(struct gw_handover *h, const struct gw_addr *from, const
  */
 
 struct gw_client *gw_handover_client(const struct gw_handover *h, const struct gw_addr *a);
-/* New ingress: its flows of this service at `from` go to `to` from now on, in one step: flows of
- * the packet path, then an indication to the new egress, which must have been told to permit it.
- * The number of flows; GW_ENOENT: none; GW_EINVAL: it is not here. */
+/* New ingress: those of its flows of this service that are named go from `from` to `to` from now
+ * on, in one step: flows of the packet path, then an indication to the new egress, which must have
+ * been told to permit it. Others, begun meanwhile, stay. The number of flows; GW_ENOENT: none;
+ * GW_EINVAL: it is not here. */
+struct gw_transfer_what;
 int gw_handover_switch(struct gw_handover *h, struct gw_client *c,
-                       const struct gw_service_key *service, const struct gw_addr *from,
-                       const struct gw_addr *to, const struct gw_addr *to_egress);
+                       const struct gw_transfer_what *w);
 /* New egress: that ingress may say without a token that the client is behind it, until then. */
 int gw_handover_permit(struct gw_handover *h, const struct gw_addr *client,
                        const struct gw_addr *ingress, struct gw_time until);

@@ -15,6 +15,7 @@
  *   come by way of the prefix's anchor.
  */
 #include "core.h"
+#include "fn/handover/transfer.h"
 
 #include "fn/steer/steer.h"
 
@@ -637,20 +638,29 @@ static void switch_flow(struct gw_client *c, struct gw_client_flow *f, const str
             .flow = {.service = f->service, .flow = f->id, .csci_id = *to, .now = h->now.mono}});
 }
 
-int gw_handover_switch(struct gw_handover *h, struct gw_client *c,
-                       const struct gw_service_key *service, const struct gw_addr *from,
-                       const struct gw_addr *to, const struct gw_addr *to_egress)
+static bool is_moved(const struct gw_client_flow *f, const struct gw_transfer_what *w)
 {
-    struct gw_addr egress = *to_egress;
+    bool named = false;
+
+    for (size_t i = 0; i < w->nflows && !named; i++)
+        named = gw_addr_eq(&w->flow[i].src, &f->id.src) && w->flow[i].proto == f->id.proto &&
+                w->flow[i].sport == f->id.sport && w->flow[i].dport == f->id.dport;
+    return named && gw_addr_eq(&f->csci_id, &w->from) &&
+           gw_steer_same_key(&f->service, &w->service);
+}
+
+int gw_handover_switch(struct gw_handover *h, struct gw_client *c, const struct gw_transfer_what *w)
+{
+    struct gw_addr egress = w->to_egress;
     int n = 0;
 
     if (c->place != GW_CLIENT_HERE)
         return GW_EINVAL;
-    if (!h->ops->egress_of(h->user, service, to, &egress))
-        h->ops->told(h->user, service, to, &egress);
+    if (!h->ops->egress_of(h->user, &w->service, &w->to, &egress))
+        h->ops->told(h->user, &w->service, &w->to, &egress);
     for (struct gw_client_flow *f = c->flows; f != NULL; f = f->next)
-        if (gw_addr_eq(&f->csci_id, from) && gw_steer_same_key(&f->service, service)) {
-            switch_flow(c, f, to, &egress);
+        if (is_moved(f, w)) {
+            switch_flow(c, f, &w->to, &egress);
             n++;
         }
     if (n == 0)

@@ -157,6 +157,8 @@ struct gw_transfers_ops {
     void (*del)(void *user, const void *key, size_t key_len);
     /* ingress: all flows go to the new instance from now on; it is called once. */
     void (*switched)(void *user, const struct gw_transfer_what *w);
+    /* new egress: the client is about to be behind that ingress; so long. */
+    void (*permit)(void *user, const struct gw_transfer_what *w, struct gw_time until);
     /* May that ingress have the flows of this client moved? (old egress) */
     bool (*may)(void *user, const struct gw_addr *ingress, const struct gw_addr *client);
     /* Is this node the egress of that instance, and (takes) can it have more? */

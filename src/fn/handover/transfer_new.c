@@ -85,10 +85,20 @@ void gw_transfer_new_due(struct gw_transfer *t)
     }
 }
 
+static void permit(struct gw_transfer *t)
+{
+    const struct gw_cfg_handover *h = &t->all->cfg->handover;
+
+    t->all->ops->permit(
+        t->all->user, &t->what,
+        gw_time_add(t->all->metric->now, gw_time_add(h->binding, h->transfer.most)));
+}
+
 static void expect(struct gw_transfer *t)
 {
     struct gw_time most = t->all->cfg->handover.transfer.most;
 
+    permit(t);
     gw_transfer_step(t, GW_TRANSFER_EXPECT);
     gw_transfer_deadline(t, gw_time_add(most, most)); /* the old egress gives up before that */
 }
@@ -100,9 +110,11 @@ void gw_transfer_new_resume(struct gw_transfer *t)
         expect(t);
         break;
     case GW_TRANSFER_READY:
+        permit(t);
         hold(t);
         break;
     case GW_TRANSFER_DECIDED:
+        permit(t);
         go_on(t);
         break;
     case GW_TRANSFER_UNDOING:
