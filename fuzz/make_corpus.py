@@ -7,6 +7,7 @@ What has another name (fuzz_node's, fuzz_schedule's) is what fuzzing has found, 
 usage: make_corpus.py [DIRECTORY]   (default: corpus/ beside this file)
 """
 import pathlib
+import struct
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -80,8 +81,24 @@ def path_program():
     return bytes(tables + frames + [8])
 
 
+def carried():
+    """A TCP connection, a stream with it, and a frame with a transaction (fuzz_carry.c)."""
+    addresses = bytes.fromhex("20010db8" + "00" * 11 + "01" + "20010db8" + "00" * 11 + "02")
+    numbers = struct.pack(">HH5IHBB6IIIBBH4I", 80, 40000, 100, 200, 4, 3, 1, 1440, 7, 9, 1, 90, 1000,
+                          65535, 60000, 90, 87040, 131072, 0, 64, 9, 7200, 75, 0, 0)
+    conn = b"GWTC\0\1\0\7" + addresses + numbers + b"cubic".ljust(16, b"\0") + b"upupdwn"
+    stream = b"GWMV\0\1\0\0" + struct.pack(">II", 1 << 24, 5) + b"state"
+    stream += struct.pack(">III", 2 << 24, 4 + len(conn), 7) + conn
+    stream += struct.pack(">IIQI", 3 << 24, 12, 5, 1)
+    flow = struct.pack(">BBHH", 6, 0, 40000, 80) + addresses[16:]
+    about = addresses[:16] + struct.pack(">BBH", 6, 64, 80) + addresses[16:] + b"\0\1" + flow
+    frame = struct.pack(">IBBHQ", 4, 37, 0, 7, 1) + b"text"
+    return {"connection": b"\0" + conn, "stream": b"\1" + stream, "about": b"\2" + about,
+            "frame": b"\2" + frame}
+
+
 def main(target):
-    seeds = {}
+    seeds = {("fuzz_carry", name): data for name, data in carried().items()}
     for part in ("mh", "auth"):
         for path in (GOLDEN / part).glob("*.hex"):
             choice = 1 if "as-drawn" in path.read_text(encoding="ascii") else 4

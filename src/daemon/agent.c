@@ -289,6 +289,7 @@ void gwd_agent_close(struct gwd *d)
     struct gwd_agent *a = d->agent;
     if (a == NULL)
         return;
+    gwd_move_close(a);
     gwd_control_close(&a->socket);
     gwd_agent_http_close(a);
     for (size_t i = 0; i < a->n; i++)

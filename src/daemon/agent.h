@@ -7,6 +7,7 @@
  *   agent_scrape.c  Prometheus endpoints
  *   agent_say.c     what an instance says of itself: register, report, withdraw
  *   agent_socket.c  ... over the Unix socket, agent_http.c over HTTP
+ *   agent_link.c    ... over the connection that moves of transactions need too (agent_move.h)
  *
  * Decisions:
  * - Nothing is said of an instance before something is known: a restarted agent neither takes an
@@ -65,6 +66,8 @@ struct gwd_instance {
     enum gw_instance_state state;
 };
 
+struct gwd_transaction;
+struct gwd_line;
 struct gwd_agent {
     struct gwd *daemon;
     struct gw_timers timers;
@@ -78,6 +81,14 @@ struct gwd_agent {
     uint32_t generation; /* of `instances`: a reload begins another */
     struct gwd_control socket;
     struct gwd_http *http; /* NULL: none */
+    /* agent_link.h: instances that can move transactions, moves, what has gone elsewhere. */
+    struct gwd_line *links;
+    struct gwd_move *moves;
+    struct gwd_grave *graves;
+    size_t nmoves, ngraves;
+    uint64_t last_move;
+    bool (*moved)(void *user, const struct gwd_transaction *t);
+    void *moved_user;
 };
 
 static inline const struct gw_cfg_instance *gwd_instance_cfg(const struct gwd_instance *x)
@@ -117,6 +128,12 @@ bool gwd_instance_admits(const struct gwd_instance *x, const char *token);
 /* body: the report, an object; else not looked at. Not GWD_SAID: *why is a new text. */
 enum gwd_said gwd_instance_say(struct gwd_instance *x, enum gwd_verb verb, const json_t *body,
                                json_t **why);
+
+/* agent_link.c: the instance speaks in frames from now on; fd is taken over. */
+void gwd_line_open(struct gwd_agent *a, const struct gw_addr *csci_id, int fd);
+void gwd_line_close(struct gwd_line *l);
+/* agent_move.c: the agent ends: everything goes on where it is. */
+void gwd_move_close(struct gwd_agent *a);
 
 /* agent_socket.c, agent_http.c: 0, or a gw_err after a log line. */
 int gwd_agent_socket_open(struct gwd_agent *a);

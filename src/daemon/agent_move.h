@@ -2,7 +2,7 @@
  * a client has under way with an instance: state of the application, which it writes and reads
  * itself (libgodwit-instance, doc/instance.md), and established TCP connections, which the agent
  * takes out of their sockets and puts into new ones (sys/tcp_move.h). Both together are a stream of
- * octets that only agents read (wire/move.h). Whom to ask, where to carry the stream and when to
+ * octets that only agents read (wire/carry.h). Whom to ask, where to carry the stream and when to
  * switch the path is the caller's (figure 3 of draft-jaehwoon-cats-mobility).
  *
  *   agent_move.c    the steps, their time limits, both directions' ends

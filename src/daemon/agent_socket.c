@@ -1,10 +1,12 @@
 /* agent_socket.c: instances on this machine over a Unix socket: one JSON object a line, an answer a
  * line. The first line says who it is, {"register": NAME, "token": TOKEN}; then {"report": {...}}
- * and {"withdraw": true}. Whoever runs as root needs no token. doc/daemon.md has it for users.
+ * and {"withdraw": true}. Whoever runs as root needs no token. doc/daemon.md has it for users. With
+ * "frames": true in the first line, frames follow its answer instead of lines (agent_link.c).
  */
 #include "daemon/agent.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define MODE 0666 /* instances run as anybody: the token says who may */
 
@@ -29,6 +31,16 @@ static json_t *say(struct gwd_instance *x, enum gwd_verb verb, const json_t *bod
     return gwd_answer_ok(json_pack("{s:f}", "lease", (double)gwd_instance_cfg(x)->lease.ns / 1e9));
 }
 
+static void open_link(void *user, struct gwd_asker *who, int fd)
+{
+    struct gwd_agent *a = user;
+    size_t index = who->number & UINT32_MAX;
+    if (who->number == number_of(a, index) && index < a->n)
+        gwd_line_open(a, &a->instances[index].csci_id, fd);
+    else
+        close(fd);
+}
+
 static json_t *come(struct gwd_agent *a, struct gwd_asker *who, const json_t *req)
 {
     const char *name = json_string_value(json_object_get(req, "register"));
@@ -43,6 +55,8 @@ static json_t *come(struct gwd_agent *a, struct gwd_asker *who, const json_t *re
         return gwd_answer_error("register: no instance is called \"%s\"", name != NULL ? name : "");
     who->stays = true;
     who->number = number_of(a, x->index);
+    if (json_is_true(json_object_get(req, "frames")))
+        who->take = open_link;
     return say(x, GWD_REGISTER, NULL);
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,10 +91,23 @@ static void go_on(struct gwd_client *cl)
         client_close(cl);
 }
 
+static void hand_over(struct gwd_client *cl)
+{
+    uv_os_fd_t fd;
+    int other = cl->used == cl->taken && uv_fileno((uv_handle_t *)&cl->pipe, &fd) == 0
+                    ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+                    : -1;
+    if (other >= 0)
+        cl->who.take(cl->control->user, &cl->who, other);
+    client_close(cl);
+}
+
 static void written(uv_write_t *write, int status)
 {
     struct gwd_client *cl = write->data;
-    if (status == 0 && cl->who.stays && !uv_is_closing((uv_handle_t *)&cl->pipe))
+    if (status == 0 && cl->who.take != NULL && !uv_is_closing((uv_handle_t *)&cl->pipe))
+        hand_over(cl);
+    else if (status == 0 && cl->who.stays && !uv_is_closing((uv_handle_t *)&cl->pipe))
         go_on(cl);
     else /* whoever left does not want the answer */
         client_close(cl);

@@ -22,6 +22,9 @@ struct gwd_asker {
     uint32_t uid;  /* of the client's process when it connected; UINT32_MAX: not known */
     bool stays;    /* set by the handler: it may go on, and be silent as long as it likes */
     size_t number; /* the handler's */
+    /* Set by the handler: when the answer is out, the connection is no longer this module's; fd,
+     * non-blocking, is whose `take` is. Unless the client has said more than that request. */
+    void (*take)(void *user, struct gwd_asker *who, int fd);
 };
 /* The answer to a request, a new reference; NULL: out of memory. req is borrowed. */
 typedef json_t *gwd_control_fn(void *user, struct gwd_asker *who, const json_t *req);

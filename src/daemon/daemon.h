@@ -105,6 +105,14 @@ struct gwd_done {
     X(transfer_too_large, "transfer-too-large")         \
     X(transfer_limit, "limit-transfer-connections")     \
     X(transfer_octets, "transfer-octets")               \
+    X(agent_links, "instance-links")                    \
+    X(moves_out, "moves-out")                           \
+    X(moves_in, "moves-in")                             \
+    X(moves_failed, "moves-failed")                     \
+    X(moves_refused, "moves-refused")                   \
+    X(moves_connections, "moves-connections")           \
+    X(moves_octets, "moves-octets")                     \
+    X(moves_thawed, "moves-orphans")                    \
     X(reloads, "reloads")                               \
     X(reload_errors, "reload-errors")                   \
     X(control_requests, "control-requests")
@@ -222,6 +230,7 @@ json_t *gwd_agent_drain(struct gwd *d, const char *cmd, const char *name);
 /* transfer.c: open before the node starts (0, or a gw_err after a log line), free when the loop is
  * closed; a step that the node wants. */
 struct gwd_mover;
+extern const struct gwd_mover gwd_agent_mover; /* agent_mover.c */
 int gwd_transfers_open(struct gwd *d, const struct gwd_mover *mover);
 void gwd_transfers_free(struct gwd *d);
 void gwd_transfer_step(struct gwd *d, const struct gw_transfer_step *step);

@@ -183,7 +183,7 @@ static int open_announce(struct gwd *d)
 
 static int open_transfers(struct gwd *d)
 {
-    return or_no_memory(d, GW_CAT_NODE, gwd_transfers_open(d, NULL));
+    return or_no_memory(d, GW_CAT_NODE, gwd_transfers_open(d, &gwd_agent_mover));
 }
 
 static int open_agent(struct gwd *d)

@@ -4,8 +4,10 @@
  *
  * The capabilities are what the calls after the start ask for: NET_ADMIN for routes, tc, XDP and
  * bridge entries, NET_RAW for ancillary data of raw sockets, BPF for the maps (Linux 6.1 asks for
- * it with every bpf(2) when unprivileged BPF is off). Not among them: DAC_OVERRIDE, so what is read
- * again by a reload must be readable by the daemon's user.
+ * it with every bpf(2) when unprivileged BPF is off), and where an agent moves connections to
+ * instances
+ * (`connects`) NET_BIND_SERVICE, as they are of ports below 1024. Not among them: DAC_OVERRIDE, so
+ * what is read again by a reload must be readable by the daemon's user.
  *
  * The list of system calls is what this program, libuv, LMDB, libyang, libfyaml, libbpf, libmnl and
  * glibc use between the end of the start and the exit, on kernels from 6.1. Threads are allowed,
@@ -28,7 +30,7 @@
 
 #define N(array) (sizeof(array) / sizeof *(array))
 
-static const int kept[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF};
+static const int kept[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_NET_BIND_SERVICE};
 
 static const int allowed[] = {
     /* memory */
@@ -157,7 +159,7 @@ static const int allowed[] = {
 };
 
 /* What a daemon that was started with less than root's capabilities has not, it cannot keep. */
-static int drop_capabilities(void)
+static int drop_capabilities(bool connects)
 {
     capng_select_t sets = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
     bool had[N(kept)];
@@ -166,7 +168,8 @@ static int drop_capabilities(void)
     if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
         sets |= CAPNG_SELECT_BOUNDS; /* without it, no_new_privs makes them worthless anyway */
     for (size_t i = 0; i < N(kept); i++)
-        had[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)kept[i]);
+        had[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)kept[i]) &&
+                 (connects || kept[i] != CAP_NET_BIND_SERVICE);
     capng_clear(CAPNG_SELECT_ALL);
     for (size_t i = 0; i < N(kept); i++)
         if (had[i])
@@ -257,7 +260,7 @@ int gw_sandbox_enter(bool enforce, bool connects, const char **what)
     if (forbid_dumps() < 0)
         return GW_ESYS;
     *what = "capabilities";
-    if (drop_capabilities() < 0)
+    if (drop_capabilities(connects) < 0)
         return GW_ESYS;
     *what = "system call filter";
     return filter_calls(enforce, connects) < 0 ? GW_ESYS : 0;

@@ -11,6 +11,9 @@
 #ifndef SO_BUF_LOCK /* Linux 5.15; glibc 2.36 does not have it everywhere */
 #define SO_BUF_LOCK 72
 #endif
+#ifndef SO_NETNS_COOKIE /* Linux 5.14 */
+#define SO_NETNS_COOKIE 71
+#endif
 #define GW_SOCK_SNDBUF_LOCK 1
 #define GW_SOCK_RCVBUF_LOCK 2
 
@@ -23,12 +26,5 @@ int gw_tcp_read_seq(int fd, int queue, uint32_t *seq);        /* leaves it at th
 int gw_tcp_deafen(int fd);                                    /* the filter */
 /* What a frozen one is, without its queues. *in, *out and *unsent: octets of them. */
 int gw_tcp_look(int fd, struct gw_tcp_state *s, struct gw_tcp_why *why);
-
-/* linux/tcp.h has these only together with names that netinet/tcp.h has too. */
-#ifndef TCP_REPAIR_OFF_NO_WP
-#define TCP_REPAIR_ON        1
-#define TCP_REPAIR_OFF       0
-#define TCP_REPAIR_OFF_NO_WP -1
-#endif
 
 #endif

@@ -166,6 +166,14 @@ int gw_tcp_movable(int fd, struct gw_tcp_why *why)
     return err == 0 ? check_layers(fd, why) : err;
 }
 
+bool gw_tcp_same_host(int a, int b)
+{
+    uint64_t of_a = 0, of_b = 0;
+    socklen_t len = sizeof of_a;
+    return getsockopt(a, SOL_SOCKET, SO_NETNS_COOKIE, &of_a, &len) == 0 &&
+           getsockopt(b, SOL_SOCKET, SO_NETNS_COOKIE, &of_b, &len) == 0 && of_a == of_b;
+}
+
 /* ---- frozen ---- */
 
 int gw_tcp_deafen(int fd)

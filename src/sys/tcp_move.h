@@ -36,6 +36,9 @@ int gw_tcp_movable(int fd, struct gw_tcp_why *why);
 /* Both ends' addresses and ports, nothing else, into s. GW_EINVAL: not IPv6 TCP; GW_ESYS. */
 int gw_tcp_name(int fd, struct gw_tcp_state *s, struct gw_tcp_why *why);
 
+/* Are both sockets of one network namespace? */
+bool gw_tcp_same_host(int a, int b);
+
 /* After an error it is as before. GW_EINVAL: it cannot travel; GW_EDENIED: no privilege; GW_ESYS.
  */
 int gw_tcp_freeze(int fd, struct gw_tcp_why *why);

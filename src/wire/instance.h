@@ -26,8 +26,8 @@ enum gw_frame_type {
     GW_FRAME_SOCKET,     /* label: GIVE of that label, a new socket */
     GW_FRAME_WHOLE,      /* all is there: DONE is the instance's confirmation */
     GW_FRAME_RESUME,     /* go on with it here: DONE */
-    GW_FRAME_ABANDON,    /* a text: the move failed. Go on here (old), forget it (new): DONE */
-    GW_FRAME_RELEASE,    /* it went on elsewhere, forget it: DONE */
+    GW_FRAME_ABANDON,    /* a text: the move failed. Go on here (old), forget it (new). No answer */
+    GW_FRAME_RELEASE,    /* it went on elsewhere, forget it. No answer */
     /* From the agent: answers. */
     GW_FRAME_ANSWER, /* to REPORT, WITHDRAW: status (1), text */
     GW_FRAME_THAWED, /* to THAW: status (1): 0 goes on here, 1 gone elsewhere, 2 failed; text */

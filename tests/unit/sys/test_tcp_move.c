@@ -3,6 +3,7 @@
  * of it. Between two hosts, with a path that is switched: tests/e2e/test_tcp_move.py.
  */
 #include "sys/tcp_move.h"
+#include "tcp_stream.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,8 +21,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define PATIENCE_MS 10000
 
 struct pair {
     int listener, near, far; /* far: the peer, which never travels */
@@ -70,44 +69,12 @@ static void end(struct pair *p)
     close(p->listener);
 }
 
-/* The octet at a place of a stream. */
-static uint8_t octet(size_t at, unsigned stream)
-{
-    return (uint8_t)((at * 2654435761u >> 13) + stream * 101);
-}
-
-/* How many of the stream's octets from `from` on could be written without waiting, `most` at most.
- */
-static size_t pour(int fd, size_t from, size_t most, unsigned stream)
-{
-    size_t done = 0;
-    uint8_t buf[4096];
-    while (done < most) {
-        size_t n = most - done < sizeof buf ? most - done : sizeof buf;
-        for (size_t i = 0; i < n; i++)
-            buf[i] = octet(from + done + i, stream);
-        ssize_t took = send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (took <= 0)
-            break;
-        done += (size_t)took;
-    }
-    return done;
-}
-
 /* Reads exactly that much and compares it. */
 static void drain(int fd, size_t from, size_t len, unsigned stream)
 {
-    uint8_t buf[65536];
-    for (size_t done = 0; done < len;) {
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        size_t want = len - done < sizeof buf ? len - done : sizeof buf;
-        assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
-        ssize_t got = recv(fd, buf, want, MSG_DONTWAIT);
-        assert_true(got > 0);
-        for (ssize_t i = 0; i < got; i++)
-            assert_int_equal(buf[i], octet(from + done + (size_t)i, stream));
-        done += (size_t)got;
-    }
+    const char *wrong = stream_drain(fd, from, len, stream);
+    if (wrong != NULL)
+        fail_msg("%s", wrong);
 }
 
 static void assert_ok(int err, const struct gw_tcp_why *why)
@@ -170,14 +137,14 @@ static void move_with(size_t size)
     int twice = (int)size * 2;
     set_buffers(p.near, twice);
     setsockopt(p.far, SOL_SOCKET, SO_SNDBUFFORCE, &twice, sizeof twice);
-    size_t down = pour(p.near, 0, SIZE_MAX, 1), up = pour(p.far, 0, size, 2);
+    size_t down = stream_pour(p.near, 0, SIZE_MAX, 1), up = stream_pour(p.far, 0, size, 2);
     assert_int_equal(up, size);
     struct gw_tcp_state s = move(&p);
     assert_true(s.recv_len > 0 && s.send_len >= size);
-    down += pour(p.near, down, 1000, 1);
+    down += stream_pour(p.near, down, 1000, 1);
     drain(p.far, 0, down, 1);
     drain(p.near, 0, up, 2);
-    pour(p.far, up, 5000, 2);
+    stream_pour(p.far, up, 5000, 2);
     drain(p.near, up, 5000, 2);
     end(&p);
 }
@@ -196,8 +163,8 @@ static void test_again_and_again(void **state)
     size_t down = 0, up = 0;
     (void)state;
     for (unsigned i = 0; i < 20; i++) {
-        down += pour(p.near, down, 3000, 1);
-        up += pour(p.far, up, 2000, 2);
+        down += stream_pour(p.near, down, 3000, 1);
+        up += stream_pour(p.far, up, 2000, 2);
         move(&p);
     }
     drain(p.far, 0, down, 1);
@@ -242,11 +209,11 @@ static void test_it_did_not_work(void **state)
             assert_ok(gw_tcp_dump(p.near, SIZE_MAX, &blob, &len, &p.why), &p.why);
             free(blob);
         }
-        pour(p.far, 1000 * dump, 1000, 2);
+        stream_pour(p.far, 1000 * dump, 1000, 2);
         assert_int_equal(queued(p.near, FIONREAD), 0);
         assert_ok(gw_tcp_thaw(p.near, &p.why), &p.why);
         assert_false(gw_tcp_frozen(p.near));
-        pour(p.near, 1000 * dump, 1000, 1);
+        stream_pour(p.near, 1000 * dump, 1000, 1);
         drain(p.near, 1000 * dump, 1000, 2);
         drain(p.far, 1000 * dump, 1000, 1);
     }
@@ -264,7 +231,7 @@ static void test_buried(void **state)
     assert_ok(gw_tcp_freeze(p.near, &p.why), &p.why);
     assert_ok(gw_tcp_dump(p.near, SIZE_MAX, &blob, &len, &p.why), &p.why);
     assert_ok(gw_tcp_bury(p.near, &p.why), &p.why);
-    pour(p.far, 0, 100, 2);
+    stream_pour(p.far, 0, 100, 2);
     struct pollfd silence = {.fd = p.far, .events = POLLIN};
     assert_int_equal(poll(&silence, 1, 50), 0);
     close(p.near); /* and nobody hears of that */
@@ -294,12 +261,12 @@ static void test_refused_states(void **state)
     refuse(udp, "no TCP");
     refuse(old, "no TCP socket over IPv6");
     refuse(STDIN_FILENO, "no socket");
-    pour(p.far, 0, 10, 2);
+    stream_pour(p.far, 0, 10, 2);
     shutdown(p.far, SHUT_WR);
     struct pollfd wait = {.fd = p.near, .events = POLLRDHUP};
-    assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&wait, 1, STREAM_PATIENCE_MS), 1);
     refuse(p.near, "CLOSE_WAIT");
-    pour(p.near, 0, 10, 1);
+    stream_pour(p.near, 0, 10, 1);
     shutdown(p.near, SHUT_WR);
     refuse(p.near, "state is");
     close(fresh);
@@ -327,7 +294,7 @@ static void test_too_long_queues(void **state)
 {
     struct pair p = connected();
     uint8_t *blob;
-    size_t len, up = pour(p.far, 0, 5000, 2);
+    size_t len, up = stream_pour(p.far, 0, 5000, 2);
     (void)state;
     assert_ok(gw_tcp_freeze(p.near, &p.why), &p.why);
     assert_int_equal(gw_tcp_dump(p.near, 4096, &blob, &len, &p.why), GW_EFULL);
@@ -357,7 +324,7 @@ static void test_refused_restores(void **state)
     assert_non_null(strstr(p.why.text, "not of this host"));
     close(second);
     assert_ok(gw_tcp_thaw(p.near, &p.why), &p.why);
-    pour(p.near, 0, 10, 1);
+    stream_pour(p.near, 0, 10, 1);
     drain(p.far, 0, 10, 1);
     free(blob);
     end(&p);
@@ -379,7 +346,7 @@ static void test_without_privilege(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    pour(p.far, 0, 10, 2);
+    stream_pour(p.far, 0, 10, 2);
     drain(p.near, 0, 10, 2); /* it is not deaf */
     end(&p);
 }
