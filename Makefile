@@ -89,6 +89,7 @@ bench: build
 	build/release/bin/godwit-sim bench
 	build/release/bin/bench-control --dir build/bench --json build/bench/control.json
 	lab/measure-control --bin build/release/bin --out build/bench
+	lab/measure-tcp-move --bin build/release/bin
 
 # Messages and times of the CMD's three modes, n = 1..5, d = 0 and 10 ms.
 measure-modes: build
