@@ -584,6 +584,26 @@ static void prepare(struct sim *s, struct sim_node *n)
         .from = s->now, .mono = SIM_BOOT_MONO, .wall = SIM_WALL_START + s->now - SIM_BOOT_MONO};
 }
 
+/* As the daemon does: the flows that the packet path has of before. */
+static void say_flows(struct sim *s, struct sim_node *n)
+{
+    const struct gw_native_serve *serve = gw_native_services(n->plane);
+    const struct gw_t_flow_key *key;
+    const struct gw_t_flow *f;
+
+    for (size_t it = 0; (f = gw_ns_next_flow(serve, GW_NS_FLOWS, &it, &key)) != NULL;) {
+        const struct gw_t_cs_key *of;
+        const struct gw_t_cs *cs = gw_ns_service(serve, f->cs, &of);
+        if (cs == NULL)
+            continue;
+        struct gw_flow_info i = gw_show_flow(of, cs->affinity, key, f);
+        struct gw_input in = {.kind = GW_IN_FLOW,
+                              .flow = {.service = i.service, .flow = i.flow, .csci_id = i.csci_id}};
+        (void)gw_node_input(n->node, &in, sim_node_now(s, n));
+        drain_actions(s, n);
+    }
+}
+
 bool sim_node_boot(struct sim *s, struct sim_node *n)
 {
     struct gw_store_why why;
@@ -612,6 +632,8 @@ bool sim_node_boot(struct sim *s, struct sim_node *n)
     sim_trace(s, "%s starts", n->name);
     (void)gw_node_input(n->node, &(struct gw_input){.kind = GW_IN_START}, sim_node_now(s, n));
     sim_node_drain(s, n);
+    if (n->boots > 1 && n->cfg[n->cfg_now].handover.on)
+        say_flows(s, n);
     if (n->boots > 1 && (n == s->cmd || n == s->lma))
         sim_ledger_check(s, n);
     return true;

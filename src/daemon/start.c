@@ -144,6 +144,16 @@ static int restore_record(void *user, const void *key, size_t key_len, const voi
     return 0;
 }
 
+static bool say_flow(void *user, const struct gw_flow_info *f)
+{
+    struct gw_input in = {.kind = GW_IN_FLOW,
+                          .flow = {.service = f->service, .flow = f->flow, .csci_id = f->csci_id}};
+
+    (void)gwd_input(user, &in,
+                    gw_clock_now()); /* of a service or client that it has not: refused */
+    return true;
+}
+
 static int start_node(struct gwd *d)
 {
     uint64_t seed;
@@ -162,6 +172,10 @@ static int start_node(struct gwd *d)
                     strerror(errno));
     gwd_policies_read(d);
     err = gwd_input(d, &start, gw_clock_now());
+    if (err == 0 && d->bpf != NULL && d->conf->handover.on &&
+        gw_bpf_flows(d->bpf, NULL, say_flow, d) < 0) /* those of before: pinned */
+        gw_log(&d->logger.log, GW_LOG_WARN, GW_CAT_PLANE, "flows-unread",
+               "the flows of services cannot be read: they are known when they are used");
     gwd_flush(d);
     return err < 0 ? fail(d, GW_CAT_NODE, "start-failed", err, d->conf->name, gw_err_name(err)) : 0;
 }

@@ -7,6 +7,7 @@
  *   anchored where, its next ingress has to know at once. What is over the limit moves as RFC 8885
  *   has it, and its flows are chosen for anew.
  * - A flow is known from the first report until its service's timeout has passed without another.
+ *   After a restart others have to tell first where its instance is: until then its egress is zero.
  */
 #include "core.h"
 
@@ -279,10 +280,9 @@ static void flow_ended(struct gw_client *c, const struct gw_flow_use *u)
 static int new_flow(struct gw_client *c, const struct gw_flow_use *u, struct gw_time until)
 {
     struct gw_handover *h = c->all;
-    struct gw_addr egress;
+    struct gw_addr egress = {.b = {0}};
 
-    if (!h->ops->egress_of(h->user, &u->service, &u->csci_id, &egress))
-        return GW_ENOENT;
+    (void)h->ops->egress_of(h->user, &u->service, &u->csci_id, &egress);
     if (c->nflows >= h->cfg->handover.flows) {
         h->count[GW_HCNT_LIMIT_FLOWS]++;
         return GW_EFULL;
@@ -292,7 +292,7 @@ static int new_flow(struct gw_client *c, const struct gw_flow_use *u, struct gw_
         h->count[GW_HCNT_NO_MEMORY]++;
         return GW_ENOMEM;
     }
-    bool news = !gw_flows_at(c->flows, &egress);
+    bool news = !gw_addr_is_zero(&egress) && !gw_flows_at(c->flows, &egress);
     *f = (struct gw_client_flow){.next = c->flows,
                                  .service = u->service,
                                  .id = u->flow,
@@ -305,6 +305,15 @@ static int new_flow(struct gw_client *c, const struct gw_flow_use *u, struct gw_
     if (news && c->place == GW_CLIENT_HERE)
         changed(c);
     return 0;
+}
+
+void gw_client_resolve(struct gw_client *c)
+{
+    struct gw_handover *h = c->all;
+
+    for (struct gw_client_flow *f = c->flows; f != NULL; f = f->next)
+        if (gw_addr_is_zero(&f->egress))
+            (void)h->ops->egress_of(h->user, &f->service, &f->csci_id, &f->egress);
 }
 
 /* Of a client that has left too: after a restart, what the packet path has still of it. */
@@ -320,6 +329,7 @@ static int use_flow(struct gw_client *c, const struct gw_flow_use *u)
     }
     if (f != NULL && gw_addr_eq(&f->csci_id, &u->csci_id)) {
         f->until = until;
+        gw_client_resolve(c);
         return 0;
     }
     if (f != NULL) /* chosen anew */

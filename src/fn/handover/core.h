@@ -30,6 +30,8 @@ struct gw_client_flow *gw_flow_find(const struct gw_client_flow *list,
                                     const struct gw_service_key *k, const struct gw_flow_id *id);
 void gw_flows_free(struct gw_handover *h, struct gw_client_flow **list);
 void gw_client_drop_flows(struct gw_client *c);
+/* Egresses that were not known when the flows became known. */
+void gw_client_resolve(struct gw_client *c);
 bool gw_flows_at(const struct gw_client_flow *list, const struct gw_addr *egress);
 struct gw_client_egress *gw_egress_find(struct gw_client_egress *list, const struct gw_addr *a);
 void gw_egresses_free(struct gw_handover *h, struct gw_client_egress **list);

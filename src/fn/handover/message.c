@@ -128,7 +128,8 @@ static uint32_t add_group(const struct gw_client *c, const struct gw_client_flow
     const struct gw_cfg_service *s = gw_client_service(h, &first->service);
     struct gw_cats_item key = {.type = GW_CATS_SERVICE,
                                .service = gw_steer_cats_key(&first->service)};
-    bool room = s != NULL && add(h, &key) && add_choice(h, first);
+    bool room =
+        s != NULL && !gw_addr_is_zero(&first->egress) && add(h, &key) && add_choice(h, first);
     uint32_t unsaid = 0;
 
     for (const struct gw_client_flow *f = first; f != NULL; f = f->next)
@@ -151,6 +152,8 @@ static void add_flows(const struct gw_client *c)
 
 static bool first_at_egress(const struct gw_client *c, const struct gw_client_flow *f)
 {
+    if (gw_addr_is_zero(&f->egress))
+        return false;
     for (const struct gw_client_flow *g = c->flows; g != f; g = g->next)
         if (gw_addr_eq(&g->egress, &f->egress))
             return false;
@@ -168,7 +171,7 @@ static void add_tokens(const struct gw_client *c, const struct gw_addr *to, uint
             (void)add(h, &item);
 }
 
-static void notification(const struct gw_client *c, const struct gw_move_post *p)
+static void notification(struct gw_client *c, const struct gw_move_post *p)
 {
     struct gw_handover *h = c->all;
     const struct gw_offer *o = gw_offer_to(c, &p->to);
@@ -177,6 +180,7 @@ static void notification(const struct gw_client *c, const struct gw_move_post *p
     unsigned flags = (forget ? 0u : (unsigned)GW_CATS_MOVE_CONTINUES) |
                      (c->held_down ? (unsigned)GW_CATS_MOVE_BUFFERED : 0u);
 
+    gw_client_resolve(c);
     begin(h, GW_MH_BU, &c->prefix);
     h->out.bu = (struct gw_mh_bu){.seq = p->seq,
                                   .flags = GW_BU_P | GW_BU_C,

@@ -263,6 +263,21 @@ static int refuse(struct gw_handover *h, const struct gw_addr *from, enum gw_han
     return GW_EDENIED;
 }
 
+/* Here they are over: what comes back to this node comes with what is known then. */
+static void give_up_flows(struct gw_client *c)
+{
+    struct gw_handover *h = c->all;
+
+    for (const struct gw_client_flow *f = c->flows; f != NULL && c->place != GW_CLIENT_HERE;
+         f = f->next)
+        h->ops->intent(h->user, &(struct gw_intent){.kind = GW_INTENT_FLOW_DEL,
+                                                    .flow = {.service = f->service,
+                                                             .flow = f->id,
+                                                             .csci_id = f->csci_id,
+                                                             .now = h->now.mono}});
+    gw_client_drop_flows(c);
+}
+
 static int taken(struct gw_client *c, const struct gw_addr *from, uint32_t generation,
                  struct gw_time until)
 {
@@ -282,7 +297,7 @@ static int taken(struct gw_client *c, const struct gw_addr *from, uint32_t gener
     if (err != 0)
         return err;
     forget_others(c, from);
-    gw_client_drop_flows(c);
+    give_up_flows(c);
     gw_egresses_free(h, &c->egresses); /* the new ingress tells them */
     c->refresh.ns = 0;
     if (c->place != GW_CLIENT_HERE)
