@@ -7,13 +7,16 @@ SEED ?= 8885
 MAARS ?= 10,100,1000
 MNS ?= 1000,10000
 
-.PHONY: demo demo-steering check check-stock-kernel build deps lint format fuzz bench measure-modes reference scale simulate steer-eval affinity canary soak-moves steering-kills storm clean
+.PHONY: demo demo-steering demo-handover check check-stock-kernel build deps lint format fuzz bench measure-client-handover measure-modes reference scale simulate steer-eval affinity canary soak-moves steering-kills storm clean
 
 demo: build
 	lab/demo --bin build/release/bin --out build/demo
 
 demo-steering: build
 	lab/demo-steering --bin build/release/bin --out build/demo-steering
+
+demo-handover: build
+	lab/demo-handover --bin build/release/bin --out build/demo-handover
 
 check: deps
 	tools/check
@@ -90,6 +93,10 @@ bench: build
 	build/release/bin/bench-control --dir build/bench --json build/bench/control.json
 	lab/measure-control --bin build/release/bin --out build/bench
 	lab/measure-tcp-move --bin build/release/bin
+
+# Packets lost, late and out of order while a client of services is handed over between ingresses.
+measure-client-handover: build
+	lab/measure-client-handover --bin build/release/bin --out build/bench
 
 # Messages and times of the CMD's three modes, n = 1..5, d = 0 and 10 ms.
 measure-modes: build
