@@ -328,6 +328,11 @@ static void used(void *user, const struct gw_flow_use *u)
     report(user, &(struct gw_input){.kind = GW_IN_FLOW, .flow = *u});
 }
 
+static void marked(void *user, const struct gw_marked *m)
+{
+    report(user, &(struct gw_input){.kind = GW_IN_MARKED, .marked = *m});
+}
+
 /* The process sends it, and it takes the way of all packets: to a station through the packet path.
  */
 static void error(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len)
@@ -353,6 +358,7 @@ const struct gw_native_ops sim_plane_ops = {.route = route,
                                             .first_packet = first_packet,
                                             .missed = missed,
                                             .used = used,
+                                            .marked = marked,
                                             .error = error};
 
 /* What the kernel gives to the process: Packet Too Big about its tunnels (sys/plane_events.c). */
@@ -385,6 +391,29 @@ static void hear_nd(struct sim *s, struct sim_node *n, const uint8_t *frame, siz
     (void)sim_node_input(s, n, &in);
 }
 
+/* What the packet path has made of a frame goes on its way. */
+static void go_on(struct sim *s, struct sim_node *n, bool core, const struct sim_frame *in,
+                  const struct gw_native_frame *f, struct gw_native_result r, unsigned hops)
+{
+    if (r.action == GW_NATIVE_PASS && !core && is_nd(in->data + ETH, in->len - ETH))
+        hear_nd(s, n, in->data, in->len);
+    else if (r.action == GW_NATIVE_PASS && core)
+        hear_icmp(s, n, f->data + ETH, f->len - ETH);
+    if (r.action != GW_NATIVE_SEND)
+        return;
+    if (s->cats != NULL) {
+        if (!sim_cats_frame(s, n, r.reason, in->data, in->len, f->data, f->len, hops))
+            sim_core_packet(s, n->index, f->data, f->len, hops + 1);
+        return;
+    }
+    bool air = r.ifindex == SIM_IF_ACCESS;
+    sim_judge_frame(s, n, core, in, air, &(struct sim_frame){f->data, f->len});
+    if (air)
+        sim_station_frame(s, n->index, f->data, f->len);
+    else
+        sim_core_packet(s, n->index, f->data, f->len, hops + 1);
+}
+
 void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t *frame, size_t len,
                      unsigned hops)
 {
@@ -398,22 +427,23 @@ void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t
     memcpy(f.data, frame, len);
     struct gw_native_result r =
         gw_native_packet(n->plane, core ? SIM_IF_CORE : SIM_IF_ACCESS, &f, sim_node_now(s, n).mono);
-    if (r.action == GW_NATIVE_PASS && !core && is_nd(frame + ETH, len - ETH))
-        hear_nd(s, n, frame, len);
-    else if (r.action == GW_NATIVE_PASS && core)
-        hear_icmp(s, n, f.data + ETH, f.len - ETH);
-    if (r.action != GW_NATIVE_SEND)
-        return;
-    if (s->cats != NULL) {
-        if (!sim_cats_frame(s, n, r.reason, frame, len, f.data, f.len, hops))
-            sim_core_packet(s, n->index, f.data, f.len, hops + 1);
-        return;
+    go_on(s, n, core, &(struct sim_frame){frame, len}, &f, r, hops);
+}
+
+void sim_plane_next(struct sim *s, struct sim_node *n)
+{
+    uint8_t buf[SIM_HEADROOM + 2048];
+    struct gw_native_frame f = {.data = buf + SIM_HEADROOM, .len = 2048, .headroom = SIM_HEADROOM};
+    struct gw_native_result r;
+    struct gw_native_kept was;
+
+    while (gw_native_next(n->plane, &f, sim_node_now(s, n).mono, &r, &was)) {
+        if (was.ifindex != 0)
+            go_on(s, n, was.ifindex == SIM_IF_CORE, &(struct sim_frame){was.frame, was.len}, &f, r,
+                  0);
+        else if (r.action == GW_NATIVE_SEND)
+            sim_core_packet(s, n->index, f.data, f.len, 1);
+        f = (struct gw_native_frame){
+            .data = buf + SIM_HEADROOM, .len = 2048, .headroom = SIM_HEADROOM};
     }
-    bool air = r.ifindex == SIM_IF_ACCESS;
-    sim_judge_frame(s, n, core, &(struct sim_frame){frame, len}, air,
-                    &(struct sim_frame){f.data, f.len});
-    if (air)
-        sim_station_frame(s, n->index, f.data, f.len);
-    else
-        sim_core_packet(s, n->index, f.data, f.len, hops + 1);
 }

@@ -248,6 +248,7 @@ static void intent(struct sim_node *n, const struct gw_intent *i)
         trace_station(n, i);
 
     sim_cats_intent(n->sim, n, i);
+    sim_plane_next(n->sim, n);
     if (gw_intent_applied(&n->applied, i, err))
         answer(n,
                &(struct gw_input){.kind = GW_IN_PLANE_DONE,

@@ -271,6 +271,8 @@ struct sim_seen {
 /* A frame at a node, from a station (core: false) or from another node. */
 void sim_plane_frame(struct sim *s, struct sim_node *n, bool core, const uint8_t *frame, size_t len,
                      unsigned hops);
+/* After an intent: packets that were kept back go on, and markers. */
+void sim_plane_next(struct sim *s, struct sim_node *n);
 extern const struct gw_native_ops sim_plane_ops;
 
 /* -- host.c -------------------------------------------------------------------------------------

@@ -128,10 +128,19 @@ static void used(void *user, const struct gw_flow_use *u)
     gwd_input(user, &in, gw_clock_now());
 }
 
+static void marked(void *user, const struct gw_marked *m)
+{
+    struct gw_input in = {.kind = GW_IN_MARKED, .marked = *m};
+    gwd_input(user, &in, gw_clock_now());
+}
+
 static void plane_readable(uv_poll_t *poll, int status, int events)
 {
-    static const struct gw_bpf_ops ops = {
-        .new_station = new_station, .first_packet = first_packet, .missed = missed, .used = used};
+    static const struct gw_bpf_ops ops = {.new_station = new_station,
+                                          .first_packet = first_packet,
+                                          .missed = missed,
+                                          .used = used,
+                                          .marked = marked};
     struct gwd *d = poll->data;
     (void)events;
     gw_bpf_dispatch(d->bpf, &ops, d, gw_clock_mono());

@@ -40,7 +40,7 @@ enum gw_intent_kind {
     /* While a client moves; nothing of these outlives the driver, and no SYNC touches them. */
     GW_INTENT_HOLD_SET, /* key: prefix, up, from. Packets are kept back, in order */
     GW_INTENT_HOLD_DEL, /* they go on, in order and before what comes, as the tables say now */
-    GW_INTENT_MARK,     /* an end-of-path marker goes to the prefix as the tables say now */
+    GW_INTENT_MARK,     /* an end-of-path marker goes to the prefix */
     /* All that is wanted has been said since start: what was not named is removed, but for services
      * and instances: others have to tell of them first. */
     GW_INTENT_SYNC,
@@ -110,20 +110,30 @@ struct gw_intent_flow {
     struct gw_time now; /* monotonic; the flow's timeout begins */
 };
 
-/* Packets of a client that moves: up: its own to services that it has no flow of; else those to it,
- * out of the tunnels of `from`, or, zero, all. */
+/* Packets of a client that moves: up: its own to services that it has no flow of (and all others to
+ * services while something of it is still kept); else those to it, out of the tunnels of `from`,
+ * or, zero, all. Whether the prefix has an entry does not matter. */
 struct gw_intent_hold {
-    struct gw_prefix prefix;
+    struct gw_prefix prefix; /* a /64 */
     bool up;
     struct gw_addr from;
     uint32_t packets, octets; /* more are dropped and counted, the newest first */
     bool drop;                /* DEL: they go nowhere */
 };
 /* In-band, behind all that went to the prefix before it: what comes from this node on that path
- * has ended. Who gets it reports it (struct gw_marked) and passes it to nobody. */
+ * has ended. Who gets it reports it (struct gw_marked) and passes it to nobody. Said before the
+ * entry of the prefix changes, packets may follow it on the old path until that is done; said
+ * after, with the old way, none do. */
+enum gw_mark_way {
+    GW_MARK_AS_TABLES, /* as packets to the prefix go now */
+    GW_MARK_ROUTED,    /* as they went without an entry */
+    GW_MARK_TUNNEL,    /* as with a MOVED one: to the peer `to` */
+};
 struct gw_intent_mark {
-    struct gw_prefix prefix;
-    uint32_t generation; /* of the handover */
+    struct gw_prefix prefix; /* a /64 */
+    uint32_t generation;     /* of the handover */
+    enum gw_mark_way way;
+    struct gw_addr to;
 };
 struct gw_marked {
     struct gw_prefix prefix;

@@ -4,53 +4,8 @@
 #include "plane/native.h"
 
 #include "base/err.h"
-#include "base/prng.h"
-#include "base/table.h"
-#include "plane/entries.h"
-#include "plane/native_serve.h"
+#include "plane/native_impl.h"
 #include "plane/path.h"
-#include "plane/pmtu.h"
-
-enum { RECENT = 1024, HOP_LIMIT = 64, PREFIX_LENGTHS = 129 };
-
-struct station {
-    struct gw_t_station_key key;
-    struct gw_t_station v;
-};
-struct prefix {
-    struct gw_t_prefix_key key;
-    struct gw_t_prefix v;
-};
-struct net {
-    struct gw_t_net_key key;
-    struct gw_t_net v;
-};
-struct peer {
-    struct gw_t_addr key;
-    struct gw_t_peer v;
-};
-
-struct gw_native {
-    struct gw_alloc al;
-    struct gw_native_ops ops;
-    void *user;
-    struct gw_t_self self;
-    size_t nifs;
-    struct gw_t_iface *ifs;
-    uint32_t *ifindex;
-    struct gw_table stations, prefixes, nets, peers;
-    uint32_t of_length[PREFIX_LENGTHS];      /* entries of each prefix length */
-    uint32_t nets_of_length[PREFIX_LENGTHS]; /* the same of networks */
-    struct {
-        struct gw_t_station_key key;
-        uint64_t at;
-    } recent[RECENT]; /* direct-mapped: a collision forgets, as LRU eviction does */
-    struct gw_t_counter counters[GW_R_COUNT];
-    struct gw_time deadline; /* of the first path MTU that is held */
-    struct gw_time sweep;    /* when flows are looked through next */
-    struct gw_native_serve serve;
-    struct gw_prng prng; /* of choices */
-};
 
 /* Keys are compared as octets: their padding is zero. */
 #define TABLE_OPS(type)                                           \
@@ -190,293 +145,19 @@ GW_INLINE int gw_tbl_choose(void *t, struct gw_choice *c)
     c->reason = a.reason;
     return 1;
 }
-
-/* -- intents -------------------------------------------------------------------------------------
- */
-
-static struct gw_ifmap ifmap(const struct gw_native *n)
+GW_INLINE int gw_tbl_keep(void *t, struct gw_hold_ask *a)
 {
-    return (struct gw_ifmap){.ifindex = n->ifindex, .n = n->nifs};
-}
+    const struct gw_keeper *k = &((struct gw_native *)t)->holds.keeper;
+    struct gw_keeper_hold *h = gw_keeper_get(k, &a->key);
 
-/* The object of a key, made if there is none. */
-static int obtain(struct gw_native *n, struct gw_table *t, const void *key, size_t key_size,
-                  size_t size, void **out)
-{
-    *out = gw_table_get(t, key);
-    if (*out)
-        return GW_OK;
-    *out = gw_new(&n->al, size);
-    if (!*out)
-        return GW_ENOMEM;
-    memcpy(*out, key, key_size); /* the key is each object's first member */
-    int rc = gw_table_put(t, *out);
-    if (rc)
-        gw_free(&n->al, *out, size);
-    return rc;
-}
-
-static void forget(struct gw_native *n, struct gw_table *t, const void *key, size_t size)
-{
-    gw_free(&n->al, gw_table_del(t, key), size);
-}
-
-static size_t recent_slot(const struct gw_native *n, const struct gw_t_station_key *k)
-{
-    return gw_hash(k, sizeof *k, n->stations.seed) % RECENT;
-}
-
-static int peer_set(struct gw_native *n, const struct gw_intent *in)
-{
-    struct gw_t_addr key;
-    void *p;
-
-    if (in->peer.mtu < GW_MIN_MTU)
-        return GW_EINVAL;
-    gw_entry_addr(&in->peer.addr, &key);
-    int rc = obtain(n, &n->peers, &key, sizeof key, sizeof(struct peer), &p);
-    if (rc)
-        return rc;
-    gw_pmtu_configure(&((struct peer *)p)->v, in->peer.mtu);
-    ((struct peer *)p)->v.generation = n->self.generation;
-    ((struct peer *)p)->v.nets = in->peer.nets;
-    return GW_OK;
-}
-
-static int station_set(struct gw_native *n, const struct gw_intent *in, bool set)
-{
-    struct gw_ifmap m = ifmap(n);
-    struct gw_t_station_key key;
-    void *s;
-    int rc = gw_entry_station(&m, &in->station.key, &key);
-
-    if (rc)
-        return rc;
-    n->recent[recent_slot(n, &key)].at = 0;
-    if (!set) {
-        forget(n, &n->stations, &key, sizeof(struct station));
-        return GW_OK;
+    if (!h) {
+        a->key.from = (struct gw_t_addr){};
+        h = gw_keeper_get(k, &a->key);
     }
-    rc = obtain(n, &n->stations, &key, sizeof key, sizeof(struct station), &s);
-    if (rc == GW_OK) {
-        ((struct station *)s)->v.generation = n->self.generation;
-        ((struct station *)s)->v.nets = in->station.nets;
-    }
-    return rc;
-}
-
-static void prefix_gone(struct gw_native *n, const struct gw_t_prefix_key *k)
-{
-    n->of_length[k->len]--;
-    n->self.lpm_used -= k->len != 64;
-}
-
-static int prefix_set(struct gw_native *n, const struct gw_intent *in)
-{
-    struct gw_ifmap m = ifmap(n);
-    struct gw_t_prefix v;
-    size_t before = gw_table_count(&n->prefixes);
-    void *obj;
-    int rc = gw_entry_prefix(&m, in, &v);
-
-    if (rc == GW_OK)
-        rc = obtain(n, &n->prefixes, &v.prefix, sizeof v.prefix, sizeof(struct prefix), &obj);
-    if (rc)
-        return rc;
-    struct prefix *p = obj;
-    v.up = p->v.up;
-    v.down = p->v.down;
-    v.generation = n->self.generation;
-    p->v = v;
-    if (gw_table_count(&n->prefixes) > before) {
-        n->of_length[v.prefix.len]++;
-        n->self.lpm_used += v.prefix.len != 64;
-    }
-    return GW_OK;
-}
-
-static void prefix_del(struct gw_native *n, const struct gw_prefix *p)
-{
-    struct gw_t_prefix_key key;
-
-    gw_entry_prefix_key(p, &key);
-    if (!gw_table_get(&n->prefixes, &key))
-        return;
-    prefix_gone(n, &key);
-    forget(n, &n->prefixes, &key, sizeof(struct prefix));
-}
-
-static void net_count(struct gw_native *n, const struct gw_t_net_key *k, int by)
-{
-    n->nets_of_length[k->len - GW_T_NET_BITS] += (uint32_t)by;
-    n->self.nets_used += gw_entry_net_own(k) ? (uint32_t)by : 0;
-}
-
-static int net_set(struct gw_native *n, const struct gw_intent *in)
-{
-    struct gw_ifmap m = ifmap(n);
-    size_t before = gw_table_count(&n->nets);
-    struct gw_t_net v;
-    void *x;
-    int rc = gw_entry_net(&m, in, &v);
-
-    if (rc == GW_OK)
-        rc = obtain(n, &n->nets, &v.key, sizeof v.key, sizeof(struct net), &x);
-    if (rc)
-        return rc;
-    v.generation = n->self.generation;
-    ((struct net *)x)->v = v;
-    if (gw_table_count(&n->nets) > before)
-        net_count(n, &v.key, 1);
-    return GW_OK;
-}
-
-static int net_del(struct gw_native *n, const struct gw_intent *in)
-{
-    struct gw_ifmap m = ifmap(n);
-    struct gw_t_net_key key;
-    int rc = gw_entry_net_key(&m, in, &key);
-
-    if (rc || !gw_table_get(&n->nets, &key))
-        return rc;
-    net_count(n, &key, -1);
-    forget(n, &n->nets, &key, sizeof(struct net));
-    return GW_OK;
-}
-
-/* stale_only: those of another generation. */
-static void clear(struct gw_native *n, bool stale_only)
-{
-    const uint32_t mine = n->self.generation;
-    struct station *s;
-    struct prefix *x;
-    struct peer *p;
-    struct net *w;
-
-    for (size_t i = 0; (s = gw_table_next(&n->stations, &i)) != NULL;)
-        if (!stale_only || s->v.generation != mine)
-            forget(n, &n->stations, &s->key, sizeof *s);
-    for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;)
-        if (!stale_only || p->v.generation != mine)
-            forget(n, &n->peers, &p->key, sizeof *p);
-    for (size_t i = 0; (x = gw_table_next(&n->prefixes, &i)) != NULL;) {
-        if (stale_only && x->v.generation == mine)
-            continue;
-        prefix_gone(n, &x->key);
-        forget(n, &n->prefixes, &x->key, sizeof *x);
-    }
-    for (size_t i = 0; (w = gw_table_next(&n->nets, &i)) != NULL;) {
-        if (stale_only && w->v.generation == mine)
-            continue;
-        net_count(n, &w->key, -1);
-        forget(n, &n->nets, &w->key, sizeof *w);
-    }
-}
-
-static void serve_clear(struct gw_native *n, bool stale_only)
-{
-    gw_ns_clear(&n->serve, stale_only, n->self.generation);
-    n->self.services_used = (uint32_t)gw_table_count(&n->serve.services);
-    n->self.instances_here = (uint32_t)gw_ns_here(&n->serve);
-}
-
-static int serve_apply(struct gw_native *n, const struct gw_intent *in)
-{
-    int rc = gw_ns_apply(&n->serve, in, n->self.generation);
-
-    n->self.services_used = (uint32_t)gw_table_count(&n->serve.services);
-    n->self.instances_here = (uint32_t)gw_ns_here(&n->serve);
-    return rc;
-}
-
-int gw_native_apply(struct gw_native *n, const struct gw_intent *in)
-{
-    struct gw_t_addr key;
-
-    switch (in->kind) {
-    case GW_INTENT_PEER_SET:
-        return peer_set(n, in);
-    case GW_INTENT_PEER_DEL:
-        gw_entry_addr(&in->peer.addr, &key);
-        forget(n, &n->peers, &key, sizeof(struct peer));
-        return GW_OK;
-    case GW_INTENT_STATION_SET:
-    case GW_INTENT_STATION_DEL:
-        return station_set(n, in, in->kind == GW_INTENT_STATION_SET);
-    case GW_INTENT_PREFIX_SET:
-        return prefix_set(n, in);
-    case GW_INTENT_PREFIX_DEL:
-        prefix_del(n, &in->prefix.prefix);
-        return GW_OK;
-    case GW_INTENT_NET_SET:
-        return net_set(n, in);
-    case GW_INTENT_NET_DEL:
-        return net_del(n, in);
-    case GW_INTENT_SERVICE_SET:
-    case GW_INTENT_SERVICE_DEL:
-    case GW_INTENT_INSTANCE_SET:
-    case GW_INTENT_INSTANCE_DEL:
-    case GW_INTENT_FLOW_SET:
-    case GW_INTENT_FLOW_DEL:
-        return serve_apply(n, in);
-    case GW_INTENT_HOLD_SET:
-    case GW_INTENT_HOLD_DEL:
-    case GW_INTENT_MARK:
-        return GW_EINVAL;
-    case GW_INTENT_SYNC:
-        clear(n, true);
-        return GW_OK;
-    case GW_INTENT_SERVE_SYNC:
-        serve_clear(n, true);
-        return GW_OK;
-    }
-    return GW_EINVAL;
-}
-
-int gw_native_lower_peer_mtu(struct gw_native *n, const struct gw_addr *peer, uint32_t mtu,
-                             struct gw_time now)
-{
-    struct gw_t_addr key;
-
-    if (mtu < GW_MIN_MTU)
-        return GW_EINVAL;
-    gw_entry_addr(peer, &key);
-    struct gw_t_peer *v = gw_tbl_peer(n, &key);
-    if (!v)
-        return GW_ENOENT;
-    uint32_t before = v->mtu;
-    if (!gw_pmtu_lower(v, mtu, now))
+    if (!h)
         return 0;
-    if (gw_time_before(gw_pmtu_until(v), n->deadline))
-        n->deadline = gw_pmtu_until(v);
-    if (v->mtu < before)
-        n->counters[GW_R_PEER_MTU].packets++;
-    return v->mtu < before;
-}
-
-void gw_native_expire(struct gw_native *n, struct gw_time now)
-{
-    struct peer *p;
-
-    if (!gw_time_before(now, n->sweep)) {
-        gw_ns_expire(&n->serve, now);
-        n->sweep = gw_time_add(now, GW_SEC(1));
-    }
-    if (gw_time_before(now, n->deadline))
-        return;
-    n->deadline = GW_NEVER;
-    for (size_t i = 0; (p = gw_table_next(&n->peers, &i)) != NULL;) {
-        struct gw_time until = gw_pmtu_until(&p->v);
-        if (!gw_time_before(now, until))
-            gw_pmtu_restore(&p->v);
-        else if (gw_time_before(until, n->deadline))
-            n->deadline = until;
-    }
-}
-
-void gw_native_restart(struct gw_native *n)
-{
-    n->self.generation++;
+    a->id = h->id;
+    return gw_hold_takes(&h->state, a);
 }
 
 /* -- life ----------------------------------------------------------------------------------------
@@ -501,6 +182,7 @@ struct gw_native *gw_native_new(const struct gw_native_conf *c, const struct gw_
     gw_table_init(&n->nets, &n->al, &net_ops, 0, c->seed);
     gw_table_init(&n->peers, &n->al, &peer_ops, c->peers, c->seed);
     gw_ns_init(&n->serve, &n->al, c->flows, c->seed);
+    gw_native_holds_init(&n->holds, &n->al, c->seed);
     gw_prng_seed(&n->prng, c->seed);
     n->nifs = c->nifs;
     n->ifs = gw_new(al, c->nifs * sizeof *n->ifs);
@@ -522,8 +204,9 @@ void gw_native_free(struct gw_native *n)
     if (!n)
         return;
     struct gw_alloc al = n->al;
-    clear(n, false);
-    serve_clear(n, false);
+    gw_native_clear(n, false);
+    gw_native_serve_clear(n, false);
+    gw_native_holds_free(&n->holds);
     gw_table_free(&n->stations);
     gw_table_free(&n->prefixes);
     gw_table_free(&n->nets);
@@ -546,7 +229,7 @@ static void count(struct gw_native *n, enum gw_reason r, uint32_t octets)
 static void report_station(struct gw_native *n, struct gw_t_iface *i, const struct gw_pkt *p,
                            uint64_t now)
 {
-    size_t slot = recent_slot(n, &p->from);
+    size_t slot = gw_native_recent(n, &p->from);
     bool known = memcmp(&n->recent[slot].key, &p->from, sizeof p->from) == 0;
     struct gw_station_key key = {.iface = i->index, .lladdr = {.len = sizeof p->from.mac}};
 
@@ -620,12 +303,25 @@ static void report_use(const struct gw_native *n, const struct gw_pkt *p,
                                           .ended = ended});
 }
 
+static void report_mark(const struct gw_native *n, const struct gw_pkt *p,
+                        const struct gw_verdict *v)
+{
+    if (n->ops.marked)
+        n->ops.marked(n->user,
+                      &(struct gw_marked){.prefix = gw_entry_prefix_of(&v->deliver->prefix),
+                                          .by = gw_entry_addr_of(&p->ip.src),
+                                          .generation = ntohl(p->option[2])});
+}
+
 /* Counters, use, watches: after the packet's fate is sealed. */
 static void settle(struct gw_native *n, const struct gw_pkt *p, const struct gw_verdict *v,
                    uint64_t now)
 {
     count(n, (enum gw_reason)v->reason, p->len);
-    if (v->action == GW_PATH_DROP || (v->action == GW_PATH_PASS && !v->decap))
+    if (v->marked)
+        report_mark(n, p, v);
+    if (v->action == GW_PATH_DROP || v->action == GW_PATH_KEEP ||
+        (v->action == GW_PATH_PASS && !v->decap))
         return;
     uint32_t fired = gw_account(p, v, now);
     enum gw_serve_use use = gw_serve_uses(p, v);
@@ -682,20 +378,45 @@ static void rewrite(struct gw_native *n, const struct gw_pkt *p, struct gw_verdi
         gw_drop(v, GW_R_NO_ROOM);
 }
 
-struct gw_native_result gw_native_packet(struct gw_native *n, uint32_t ifindex,
-                                         struct gw_native_frame *f, struct gw_time now)
+static void keep(struct gw_native *n, const struct gw_pkt *p, const struct gw_native_frame *f)
 {
-    struct gw_native_result pass = {.action = GW_NATIVE_PASS, .reason = GW_R_PASSED};
+    struct gw_keeper_hold *h = gw_keeper_by_id(&n->holds.keeper, p->hold.id);
+    struct gw_kept of = {.ifindex = p->ifindex, .frames = p->hold.frames, .gso_size = p->gso_size};
+
+    if (h && !gw_keeper_push(&n->holds.keeper, h, f->data, f->len, &of))
+        h->state.back += of.frames;
+}
+
+static struct gw_native_result result_of(const struct gw_verdict *v,
+                                         const struct gw_native_hop *hop)
+{
+    struct gw_native_result r = {.action = GW_NATIVE_PASS, .reason = (enum gw_reason)v->reason};
+
+    r.ifindex = v->deliver ? v->deliver->station.ifindex : hop->ifindex;
+    if (v->action == GW_PATH_SEND)
+        r.action = GW_NATIVE_SEND;
+    else if (v->action == GW_PATH_DROP)
+        r.action = GW_NATIVE_DROP;
+    else if (v->action == GW_PATH_KEEP)
+        r.action = GW_NATIVE_KEPT;
+    return r;
+}
+
+static struct gw_native_result pass(struct gw_native *n, uint32_t ifindex,
+                                    struct gw_native_frame *f, bool released, struct gw_time now)
+{
+    struct gw_native_result none = {.action = GW_NATIVE_PASS, .reason = GW_R_PASSED};
     struct gw_t_iface *i = gw_tbl_iface(n, ifindex);
     struct gw_verdict v = {0};
     struct gw_native_hop hop = {0};
     uint64_t at = (uint64_t)now.ns;
 
     if (!i || f->len < GW_ETH_LEN)
-        return pass;
+        return none;
     struct gw_pkt p = {.ifindex = ifindex,
                        .len = (uint32_t)(f->len - GW_ETH_LEN),
                        .gso_size = f->gso_size,
+                       .released = released,
                        .now_ns = at};
     gw_classify(n, &n->self, i, &p, f->data, f->data + f->len, &v);
     if (v.report)
@@ -707,17 +428,63 @@ struct gw_native_result gw_native_packet(struct gw_native *n, uint32_t ifindex,
     if (v.action == GW_PATH_DROP && v.icmp_type)
         report_error(n, &v, f, at);
     settle(n, &p, &v, at);
-    return (struct gw_native_result){.action = v.action == GW_PATH_SEND   ? GW_NATIVE_SEND
-                                               : v.action == GW_PATH_DROP ? GW_NATIVE_DROP
-                                                                          : GW_NATIVE_PASS,
-                                     .reason = (enum gw_reason)v.reason,
-                                     .ifindex =
-                                         v.deliver ? v.deliver->station.ifindex : hop.ifindex};
+    if (v.action == GW_PATH_KEEP)
+        keep(n, &p, f);
+    return result_of(&v, &hop);
+}
+
+struct gw_native_result gw_native_packet(struct gw_native *n, uint32_t ifindex,
+                                         struct gw_native_frame *f, struct gw_time now)
+{
+    return pass(n, ifindex, f, false, now);
+}
+
+/* A marker that knows its way. */
+static struct gw_native_result send_mark(struct gw_native *n, struct gw_native_frame *f)
+{
+    struct gw_native_result r = {.action = GW_NATIVE_DROP, .reason = GW_R_NO_ROUTE};
+    struct gw_native_hop hop = {0};
+    struct gw_addr dst;
+
+    memcpy(dst.b, f->data + GW_ETH_LEN + 24, sizeof dst.b);
+    int rc = n->ops.route(n->user, &dst, (uint32_t)f->len - GW_ETH_LEN, &hop);
+    if (rc != BPF_FIB_LKUP_RET_SUCCESS && rc != BPF_FIB_LKUP_RET_NO_NEIGH)
+        return r;
+    memcpy(f->data, hop.dst, sizeof hop.dst);
+    memcpy(f->data + sizeof hop.dst, hop.src, sizeof hop.src);
+    return (struct gw_native_result){
+        .action = GW_NATIVE_SEND, .reason = GW_R_MARKED, .ifindex = hop.ifindex};
+}
+
+bool gw_native_next(struct gw_native *n, struct gw_native_frame *f, struct gw_time now,
+                    struct gw_native_result *r, struct gw_native_kept *was)
+{
+    struct gw_keeper_hold *of;
+    struct gw_kept *p = gw_native_next_kept(&n->holds, &of);
+
+    if (!p)
+        return false;
+    *was = (struct gw_native_kept){.ifindex = p->ifindex, .frame = p->data, .len = p->len};
+    *r = (struct gw_native_result){.action = GW_NATIVE_DROP, .reason = GW_R_NO_ROOM};
+    if (p->len <= f->len) {
+        f->len = p->len;
+        f->gso_size = p->gso_size;
+        memcpy(f->data, p->data, p->len);
+        *r = p->ifindex != 0 ? pass(n, p->ifindex, f, true, now) : send_mark(n, f);
+    }
+    if (of == NULL)
+        n->counters[GW_R_MARKED].packets++;
+    gw_native_passed(&n->holds, p, of);
+    n->self.holds_used = (uint32_t)gw_native_holds_used(&n->holds);
+    return true;
 }
 
 struct gw_t_counter gw_native_counter(const struct gw_native *n, enum gw_reason r)
 {
-    return n->counters[r];
+    struct gw_t_counter c = n->counters[r];
+
+    c.packets += gw_keeper_counted(&n->holds.keeper.count, r);
+    return c;
 }
 
 const struct gw_t_prefix *gw_native_prefix(const struct gw_native *n, const struct gw_prefix *p)
@@ -746,7 +513,7 @@ struct gw_trace_seen gw_native_trace(const struct gw_native *n, const struct gw_
 const struct gw_t_station *gw_native_station(const struct gw_native *n,
                                              const struct gw_station_key *key)
 {
-    struct gw_ifmap m = ifmap(n);
+    struct gw_ifmap m = gw_native_ifmap(n);
     struct gw_t_station_key k;
     const struct station *s =
         gw_entry_station(&m, key, &k) == 0 ? gw_table_get(&n->stations, &k) : NULL;
@@ -759,7 +526,7 @@ const struct gw_t_net *gw_native_net(const struct gw_native *n,
                                      const struct gw_prefix *net)
 {
     struct gw_intent in = {.net.prefix = *net};
-    struct gw_ifmap m = ifmap(n);
+    struct gw_ifmap m = gw_native_ifmap(n);
     struct gw_t_net_key key;
 
     if (station)

@@ -35,6 +35,7 @@ struct gw_native_ops {
                          struct gw_time seen);
     void (*missed)(void *user, const struct gw_miss *m);
     void (*used)(void *user, const struct gw_flow_use *u);
+    void (*marked)(void *user, const struct gw_marked *m);
     /* An ICMPv6 error is due about packet (gw_icmp_error_write makes it). */
     void (*error)(void *user, const struct gw_icmp_error *e, const uint8_t *packet, size_t len);
 };
@@ -70,12 +71,24 @@ struct gw_native_frame {
     uint32_t gso_size;
 };
 struct gw_native_result {
-    enum { GW_NATIVE_PASS, GW_NATIVE_DROP, GW_NATIVE_SEND } action;
+    enum { GW_NATIVE_PASS, GW_NATIVE_DROP, GW_NATIVE_SEND, GW_NATIVE_KEPT } action;
     enum gw_reason reason;
     uint32_t ifindex; /* SEND */
 };
 struct gw_native_result gw_native_packet(struct gw_native *n, uint32_t ifindex,
                                          struct gw_native_frame *f, struct gw_time now);
+
+/* What goes on since an intent was applied, one at a time: packets that were kept back, passed now
+ * as by gw_native_packet, and markers. To be asked after each gw_native_apply, until it says false:
+ * there is none. f: data has room for len octets behind the headroom. was: as it came, until the
+ * next call. */
+struct gw_native_kept {
+    uint32_t ifindex; /* 0: a marker of this node */
+    const uint8_t *frame;
+    size_t len;
+};
+bool gw_native_next(struct gw_native *n, struct gw_native_frame *f, struct gw_time now,
+                    struct gw_native_result *r, struct gw_native_kept *was);
 
 struct gw_t_counter gw_native_counter(const struct gw_native *n, enum gw_reason r);
 /* The entries as the path sees them, or NULL; net: of exactly that network, station NULL: the

@@ -19,6 +19,7 @@
 
 #include <linux/bpf.h>
 
+#include "plane/hold_tables.h"
 #include "plane/serve_tables.h"
 
 #ifdef __bpf__
@@ -116,6 +117,8 @@ struct gw_pkt {
     __u8 icmp_type;   /* of ICMPv6, or 0 */
     __u8 quoted_next; /* of the packet that an ICMPv6 error is about, as all of quoted; or 0 */
     __u8 fragment_of; /* of a fragment: the protocol, or 0 */
+    __u8 released;    /* the keeper has sent it (hold.h); the driver sets it */
+    __u32 option[3];  /* the head of its destination options */
     __u32 quoted_ports;
     struct gw_t_addr quoted_src, quoted_dst;
     struct { /* scratch of serve.h: a BPF program's stack has no room for it */
@@ -124,9 +127,11 @@ struct gw_pkt {
         struct gw_t_flow flow;
         struct gw_choice choice;
     } serve;
+    struct gw_hold_ask hold; /* likewise of hold.h; id: of the hold that keeps it */
 };
 
-enum gw_path_action { GW_PATH_PASS, GW_PATH_DROP, GW_PATH_SEND };
+/* KEEP: the driver hands it to the keeper. */
+enum gw_path_action { GW_PATH_PASS, GW_PATH_DROP, GW_PATH_SEND, GW_PATH_KEEP };
 
 struct gw_verdict {
     __u8 action; /* enum gw_path_action */
@@ -137,6 +142,7 @@ struct gw_verdict {
     __u8 report; /* the sender is no station */
     __u8 ask;    /* encap: the outer header says that a D-Router is to choose (GW_MARK_LEN) */
     __u8 missed; /* decap: it said so */
+    __u8 marked; /* a path has ended here */
     __u8 icmp_type, icmp_code; /* DROP: an ICMPv6 error is due to ip.src; type 0: none */
     __u32 mtu;                 /* for Packet Too Big */
     __u32 segment;             /* octets of ip's packet, or of one segment of it */
@@ -283,6 +289,9 @@ GW_INLINE void gw_parse_l4(struct gw_pkt *p, const __u8 *l4, const __u8 *end)
     p->quoted_next = 0;
     p->tcp_flags = 0;
     p->fragment_of = 0;
+    p->option[0] = 0;
+    if (p->ip.next == GW_PROTO_DSTOPTS && l4 + sizeof p->option <= end)
+        GW_COPY(p->option, l4, sizeof p->option);
     if (p->ip.next == GW_PROTO_FRAGMENT && l4 + 1 <= end)
         p->fragment_of = l4[0];
     if (p->ip.next == GW_PROTO_ICMP6 && l4 + 1 <= end)
@@ -414,9 +423,10 @@ GW_INLINE void gw_route(const struct gw_pkt *p, struct gw_verdict *v)
         gw_send(v, GW_R_ROUTED);
 }
 
-/* -- services (serve.h) --------------------------------------------------------------------------
+/* -- what is kept back (hold.h), services (serve.h) ----------------------------------------------
  */
 
+#include "plane/hold.h"
 #include "plane/serve.h"
 
 /* -- local networks (RFC 8885 §3.7) --------------------------------------------------------------
@@ -469,7 +479,7 @@ GW_INLINE void gw_from_station(void *t, const struct gw_t_self *self, struct gw_
         v->up = 0;
         return gw_drop(v, GW_R_FOREIGN_SOURCE);
     }
-    if (self->services_used && gw_serve(t, p, v))
+    if (self->services_used && gw_serve(t, self, p, v))
         return;
     struct gw_t_prefix *of = gw_anchor_for(t, self, p, v);
     if (of->kind == GW_PFX_SERVED && !gw_net_of(t, self, &p->ip.dst, GW_NET_OWN)) {
@@ -588,11 +598,11 @@ GW_INLINE int gw_core_instance(void *t, struct gw_pkt *p, const __u8 *inner, con
 }
 
 /* A D-Forwarder asks where a flow goes. */
-GW_INLINE void gw_missed(void *t, struct gw_pkt *p, const __u8 *inner, const __u8 *end,
-                         struct gw_verdict *v)
+GW_INLINE void gw_missed(void *t, const struct gw_t_self *self, struct gw_pkt *p, const __u8 *inner,
+                         const __u8 *end, struct gw_verdict *v)
 {
     v->missed = 1;
-    if (gw_take_out(t, p, inner, end, v) && !gw_serve(t, p, v))
+    if (gw_take_out(t, p, inner, end, v) && !gw_serve(t, self, p, v))
         gw_drop(v, GW_R_OTHER_SERVICE);
 }
 
@@ -608,7 +618,7 @@ GW_INLINE void gw_core(void *t, const struct gw_t_self *self, struct gw_pkt *p, 
         return;
     if (p->ip.next == GW_PROTO_DSTOPTS && self->services_used &&
         gw_t_addr_eq(&p->ip.dst, &self->addr) && gw_is_miss(p, inner, end))
-        return gw_missed(t, p, inner + GW_MARK_LEN, end, v);
+        return gw_missed(t, self, p, inner + GW_MARK_LEN, end, v);
     if (!gw_t_is_routable(&p->ip.src) || !gw_t_is_routable(&p->ip.dst))
         return;
     v->down = gw_tbl_prefix(t, self, &p->ip.dst);
@@ -626,11 +636,11 @@ GW_INLINE void gw_client(void *t, const struct gw_t_self *self, struct gw_pkt *p
     if (!self->services_used || !gw_t_is_routable(&p->ip.src) || !gw_t_is_routable(&p->ip.dst))
         return;
     v->tclass = gw_tclass(&p->ip);
-    (void)gw_serve(t, p, v);
+    (void)gw_serve(t, self, p, v);
 }
 
-/* PASS, DROP or SEND. A SEND that is not `deliver` needs gw_fib_apply. `data` may hold fewer octets
- * than the frame, but GW_HEADERS_MAX where the frame has them. */
+/* PASS, DROP, KEEP or SEND. A SEND that is not `deliver` needs gw_fib_apply. `data` may hold fewer
+ * octets than the frame, but GW_HEADERS_MAX where the frame has them. */
 GW_INLINE void gw_classify(void *t, const struct gw_t_self *self, const struct gw_t_iface *iface,
                            struct gw_pkt *p, const __u8 *data, const __u8 *end,
                            struct gw_verdict *v)
@@ -655,6 +665,10 @@ GW_INLINE void gw_classify(void *t, const struct gw_t_self *self, const struct g
         gw_client(t, self, p, v);
     else
         gw_core(t, self, p, ip + GW_IP6_LEN, end, v);
+    if (self->holds_used && !p->released)
+        gw_hold_down(t, iface, p, v);
+    if (v->deliver && v->action == GW_PATH_SEND)
+        gw_marker(t, self, p, v);
 }
 
 /* -- routing ------------------------------------------------------------------------------------

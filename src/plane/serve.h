@@ -248,14 +248,16 @@ GW_INLINE struct gw_t_flow *gw_serve_new(void *t, struct gw_t_cs *s, struct gw_p
  */
 
 /* For the service s; p->serve.key is set. */
-GW_INLINE void gw_serve_flow(void *t, struct gw_t_cs *s, struct gw_pkt *p, struct gw_verdict *v,
-                             int error)
+GW_INLINE void gw_serve_flow(void *t, const struct gw_t_self *self, struct gw_t_cs *s,
+                             struct gw_pkt *p, struct gw_verdict *v, int error)
 {
     struct gw_t_instance *x = 0;
 
     v->cs = s;
     v->flow = gw_serve_bound(t, s, p, v, &x);
     if (v->action == GW_PATH_DROP)
+        return;
+    if (v->up && self->holds_used && !p->released && gw_hold_up(t, p, v, v->flow != 0))
         return;
     if (!v->flow && error)
         return gw_drop(v, GW_R_NO_FLOW);
@@ -270,7 +272,8 @@ GW_INLINE void gw_serve_flow(void *t, struct gw_t_cs *s, struct gw_pkt *p, struc
 }
 
 /* A packet of a client whose source has been checked. 1: it is for a service, and decided. */
-GW_INLINE int gw_serve(void *t, struct gw_pkt *p, struct gw_verdict *v)
+GW_INLINE int gw_serve(void *t, const struct gw_t_self *self, struct gw_pkt *p,
+                       struct gw_verdict *v)
 {
     int error = gw_serve_about(p);
     struct gw_t_cs *s = gw_serve_find(t, p);
@@ -290,7 +293,7 @@ GW_INLINE int gw_serve(void *t, struct gw_pkt *p, struct gw_verdict *v)
         return 1;
     }
     gw_t_flow_reduce(s, &p->serve.key);
-    gw_serve_flow(t, s, p, v, error);
+    gw_serve_flow(t, self, s, p, v, error);
     return 1;
 }
 

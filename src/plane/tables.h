@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define GW_PLANE_SCHEMA 7
+#define GW_PLANE_SCHEMA 8
 
 /* An IPv6 address in network order. */
 struct gw_t_addr {
@@ -60,11 +60,11 @@ struct gw_t_self {
     __u32 nets_used;      /* entries in `nets` for no station; 0 saves the lookup */
     __u32 services_used;  /* entries in `services` */
     __u32 instances_here; /* entries in `instances` of kind HERE or BESIDE */
-    __u32 _pad;
+    __u32 holds_used;     /* entries in `holds` */
     struct gw_t_bucket punts;
 };
 
-enum gw_t_side { GW_T_ACCESS, GW_T_CORE, GW_T_CLIENT };
+enum gw_t_side { GW_T_ACCESS, GW_T_CORE, GW_T_CLIENT, GW_T_KEEPER };
 struct gw_t_iface {
     __u32 side;  /* enum gw_t_side */
     __u32 index; /* in the configuration */
@@ -172,12 +172,24 @@ struct gw_t_counter {
     X(GW_R_NO_FLOW, "drop-no-flow")               /* no room for it, or an error about none */ \
     X(GW_R_SERVICE_FRAGMENT, "drop-service-fragment")                                          \
     X(GW_R_OTHER_SERVICE, "drop-other-service") /* the instance does not serve it */           \
+    X(GW_R_KEPT_UP, "kept-back-up")             /* once more when it goes on */                \
+    X(GW_R_KEPT_DOWN, "kept-back-down")                                                        \
+    X(GW_R_MARKER, "markers-taken")                                                            \
+    X(GW_R_FOREIGN_MARKER, "drop-foreign-marker") /* of no peer */                             \
     X(GW_R_PEER_MTU, "peer-mtu-lowered")                                                       \
     X(GW_R_REPORTED, "stations-reported")                                                      \
     X(GW_R_REPORT_BOUND, "station-reports-bounded")                                            \
     X(GW_R_ERROR_BOUND, "icmp-errors-bounded")                                                 \
     X(GW_R_ERROR_SENT, "icmp-errors-sent")                                                     \
-    X(GW_R_EVENT_LOST, "events-lost")
+    X(GW_R_EVENT_LOST, "events-lost")                                                          \
+    X(GW_R_RELEASED_UP, "kept-released-up") /* frames, as all of these */                      \
+    X(GW_R_RELEASED_DOWN, "kept-released-down")                                                \
+    X(GW_R_BEYOND_UP, "kept-drop-limit-up")                                                    \
+    X(GW_R_BEYOND_DOWN, "kept-drop-limit-down")                                                \
+    X(GW_R_DISCARDED_UP, "kept-discarded-up") /* nobody wanted them any more */                \
+    X(GW_R_DISCARDED_DOWN, "kept-discarded-down")                                              \
+    X(GW_R_KEPT_LOST, "kept-lost") /* on their way to who keeps them */                        \
+    X(GW_R_MARKED, "markers-sent")
 
 enum gw_reason {
 #define GW_R_ENUM(id, name) id,
@@ -194,7 +206,7 @@ enum gw_reason {
 #define GW_ERROR_RATE  200
 #define GW_ERROR_BURST 50
 
-enum gw_ev_kind { GW_EV_STATION, GW_EV_FIRST, GW_EV_ERROR, GW_EV_MISS, GW_EV_USE };
+enum gw_ev_kind { GW_EV_STATION, GW_EV_FIRST, GW_EV_ERROR, GW_EV_MISS, GW_EV_USE, GW_EV_MARK };
 
 /* As much of a packet as an ICMPv6 error quotes: 1280 - 40 - 8 (RFC 4443 §2.4 (c)). */
 #define GW_QUOTE_MAX 1232
@@ -226,6 +238,12 @@ struct gw_ev_flow {
     __u32 cs; /* id of the service */
     __u32 _pad2;
     struct gw_t_addr from, egress; /* MISS: who asked; of the instance */
+};
+struct gw_ev_mark {
+    struct gw_ev_head head;
+    struct gw_t_addr by;
+    struct gw_t_prefix_key prefix;
+    __u32 generation;
 };
 /* An ICMPv6 error is due to the source of the (inner) packet. */
 struct gw_ev_error {

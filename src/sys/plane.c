@@ -204,13 +204,13 @@ static void drop_interfaces(const struct gw_bpf *b, bool all)
 {
     int fd = bpf_map__fd(b->skel->maps.ifaces);
     struct gw_ifmap mine = gw_bpf_ifmap(b);
-    uint32_t key, next;
+    uint32_t key, next, device = gw_bpf_keeper_device(b);
     char name[IFNAMSIZ];
 
     for (int more = !bpf_map_get_next_key(fd, NULL, &next); more;) {
         key = next;
         more = !bpf_map_get_next_key(fd, &key, &next);
-        if (!all && gw_ifmap_index(&mine, key) >= 0)
+        if (!all && (key == device || gw_ifmap_index(&mine, key) >= 0))
             continue;
         bpf_map_delete_elem(fd, &key);
         gw_bpf_detach_tc(key);
@@ -256,6 +256,8 @@ static int set_up(struct gw_bpf *b, const struct gw_config *c, unsigned flags)
     if (rc == GW_OK)
         rc = own_tables(b);
     if (rc == GW_OK)
+        rc = gw_bpf_keeper_open(b);
+    if (rc == GW_OK)
         rc = gw_bpf_events_open(b);
     if (rc)
         return rc;
@@ -275,6 +277,7 @@ static int set_up(struct gw_bpf *b, const struct gw_config *c, unsigned flags)
 static void release(struct gw_bpf *b)
 {
     gw_bpf_events_close(b);
+    gw_bpf_keeper_close(b);
     gw_bpf_serve_close(b);
     gw_path__destroy(b->skel);
     free(b->ifindex);
@@ -293,6 +296,7 @@ int gw_bpf_open(struct gw_bpf **out, const struct gw_config *c, unsigned flags,
         return GW_ENOMEM;
     b->log = log;
     b->addr = c->addr;
+    b->keeps = c->handover.on;
     b->epoll_fd = b->icmp_fd = b->raw_fd = b->link_fd = -1;
     b->ncpus = libbpf_num_possible_cpus();
     b->pin_dir = strdup(c->daemon.pin_dir);

@@ -41,8 +41,9 @@ bool gw_bpf_adopted(const struct gw_bpf *b);
 void gw_bpf_close(struct gw_bpf *b, enum gw_on_stop on_stop);
 
 /* Done when it returns; the result is what GW_IN_PLANE_DONE wants: 0, GW_EFULL (a table's limit),
- * GW_EINVAL (no such interface index, prefix length 0), GW_ESYS. Deleting what is not there is
- * fine. GW_INTENT_SYNC removes every entry not set since gw_bpf_open. */
+ * GW_EINVAL (no such interface index, prefix length 0; a hold without `handover`), GW_ESYS.
+ * Deleting what is not there is fine. GW_INTENT_SYNC removes every entry not set since gw_bpf_open.
+ */
 int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in);
 
 /* Any may be NULL. Times are CLOCK_MONOTONIC, taken when the packet passed. */
@@ -57,6 +58,8 @@ struct gw_bpf_ops {
     void (*missed)(void *user, const struct gw_miss *m);
     /* What a station uses of a service with `tell`. */
     void (*used)(void *user, const struct gw_flow_use *u);
+    /* A path has ended here (GW_INTENT_MARK of another node). */
+    void (*marked)(void *user, const struct gw_marked *m);
 };
 /* Becomes readable when gw_bpf_dispatch has work. An epoll descriptor: watch it for input only,
  * level-triggered (uv_poll is fine); it belongs to the handle. */

@@ -28,7 +28,7 @@ static libbpf_print_fn_t hush(void)
     return libbpf_set_print(NULL);
 }
 
-static int attach_tc(const struct gw_bpf *b, const struct gw_bpf_if *i)
+int gw_bpf_attach_tc(const struct gw_bpf *b, const struct gw_bpf_if *i)
 {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)i->ifindex, .attach_point = BPF_TC_INGRESS);
     LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
@@ -101,7 +101,7 @@ static int attach_xdp(const struct gw_bpf *b, const struct gw_bpf_if *i)
 
 int gw_bpf_attach(struct gw_bpf *b, struct gw_bpf_if *i)
 {
-    if (attach_tc(b, i))
+    if (gw_bpf_attach_tc(b, i))
         return GW_ESYS;
     if (!i->want_xdp) {
         gw_bpf_detach_xdp(b, i->name);

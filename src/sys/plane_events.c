@@ -105,6 +105,14 @@ static void on_error(struct gw_bpf *b, const struct gw_ev_error *e)
         gw_bpf_add_counter(b, GW_R_ERROR_SENT);
 }
 
+static void on_mark(const struct gw_bpf *b, const struct gw_ev_mark *e)
+{
+    if (b->ops->marked)
+        b->ops->marked(b->user, &(struct gw_marked){.prefix = gw_entry_prefix_of(&e->prefix),
+                                                    .by = gw_entry_addr_of(&e->by),
+                                                    .generation = e->generation});
+}
+
 /* ops NULL: events of a time when nobody listened. A station seen then may have moved on since, so
  * that to attach it now would be wrong. */
 static int on_event(void *user, void *data, size_t size)
@@ -127,6 +135,9 @@ static int on_event(void *user, void *data, size_t size)
     case GW_EV_MISS:
     case GW_EV_USE:
         on_flow(b, data);
+        break;
+    case GW_EV_MARK:
+        on_mark(b, data);
         break;
     }
     return 0;
@@ -185,9 +196,11 @@ int gw_bpf_events_open(struct gw_bpf *b)
         return GW_ESYS;
     b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.events), on_event, b, NULL);
     b->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    int kept = gw_bpf_keeper_fd(b);
     if (!b->ring || b->epoll_fd < 0 ||
         epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(b->ring), &in) ||
-        epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, b->icmp_fd, &in))
+        epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, b->icmp_fd, &in) ||
+        (kept >= 0 && epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, kept, &in)))
         return gw_bpf_fail(b, "event ring");
     ring_buffer__consume(b->ring);
     return GW_OK;
@@ -216,5 +229,6 @@ int gw_bpf_dispatch(struct gw_bpf *b, const struct gw_bpf_ops *ops, void *user, 
     int rc = ring_buffer__consume(b->ring);
     b->ops = NULL;
     read_icmp(b, now);
+    gw_bpf_keeper_dispatch(b);
     return rc < 0 ? GW_ESYS : GW_OK;
 }

@@ -27,8 +27,11 @@ struct gw_bpf {
     uint32_t *ifindex; /* as in ifs, for struct gw_ifmap */
     uint32_t generation;
     uint32_t lpm_used, nets_used, services_used, instances_here; /* as in struct gw_t_self */
-    struct gw_t_steer *steer; /* the map, GW_SERVICES_MAX of them */
-    uint64_t service_ids;     /* bits: those in use */
+    uint32_t holds_used;                                         /* likewise */
+    bool keeps;                   /* packets of clients that move are to be kept back */
+    struct gw_bpf_keeper *keeper; /* NULL: nobody does */
+    struct gw_t_steer *steer;     /* the map, GW_SERVICES_MAX of them */
+    uint64_t service_ids;         /* bits: those in use */
     struct gw_steer_rule rule[GW_SERVICES_MAX];
     struct gw_bpf_service {
         struct gw_t_cs_key key;
@@ -64,6 +67,7 @@ void gw_bpf_pin_path(const struct gw_bpf *b, const char *what, const char *name,
 
 /* plane_attach.c: programs on interfaces. */
 int gw_bpf_attach(struct gw_bpf *b, struct gw_bpf_if *i);
+int gw_bpf_attach_tc(const struct gw_bpf *b, const struct gw_bpf_if *i); /* the tc form alone */
 void gw_bpf_detach_tc(uint32_t ifindex);
 void gw_bpf_detach_xdp(const struct gw_bpf *b, const char *ifname);
 
@@ -109,5 +113,18 @@ void gw_bpf_sweep(struct gw_bpf *b, struct gw_time now);
 int gw_bpf_events_open(struct gw_bpf *b);
 void gw_bpf_events_close(struct gw_bpf *b);
 void gw_bpf_add_counter(const struct gw_bpf *b, enum gw_reason r);
+void gw_bpf_add_counters(const struct gw_bpf *b, enum gw_reason r, uint64_t by);
+
+/* plane_hold.c: what is kept back. */
+int gw_bpf_keeper_open(struct gw_bpf *b); /* also without one: nothing is held by an old one */
+void gw_bpf_keeper_close(struct gw_bpf *b);
+int gw_bpf_keeper_fd(const struct gw_bpf *b);          /* -1: none */
+uint32_t gw_bpf_keeper_device(const struct gw_bpf *b); /* its ifindex; 0: none */
+void gw_bpf_keeper_dispatch(struct gw_bpf *b);
+struct gw_time gw_bpf_keeper_deadline(const struct gw_bpf *b);
+void gw_bpf_keeper_expire(struct gw_bpf *b, struct gw_time now);
+const struct gw_keeper_count *gw_bpf_keeper_count(const struct gw_bpf *b); /* or NULL */
+int gw_bpf_hold_apply(struct gw_bpf *b, const struct gw_intent *in);
+int gw_bpf_mark(const struct gw_bpf *b, const struct gw_intent_mark *in);
 
 #endif

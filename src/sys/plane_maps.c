@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "gw_path.skel.h"
+#include "plane/keeper.h"
 #include "plane/pmtu.h"
 #include "sys/plane_impl.h"
 
@@ -65,6 +66,7 @@ int gw_bpf_set_used(const struct gw_bpf *b)
     self.nets_used = b->nets_used;
     self.services_used = b->services_used;
     self.instances_here = b->instances_here;
+    self.holds_used = b->holds_used;
     return put(b, fd, &zero, &self);
 }
 
@@ -233,7 +235,11 @@ int gw_bpf_peer_mtu(const struct gw_bpf *b, const struct gw_addr *peer)
 
 struct gw_time gw_bpf_deadline(const struct gw_bpf *b)
 {
-    return gw_time_before(b->sweep_at, b->deadline) ? b->sweep_at : b->deadline;
+    struct gw_time at = gw_bpf_keeper_deadline(b);
+
+    if (gw_time_before(b->sweep_at, at))
+        at = b->sweep_at;
+    return gw_time_before(b->deadline, at) ? b->deadline : at;
 }
 
 int gw_bpf_expire(struct gw_bpf *b, struct gw_time now)
@@ -242,6 +248,7 @@ int gw_bpf_expire(struct gw_bpf *b, struct gw_time now)
     struct gw_t_addr key, next;
     struct gw_t_peer v;
 
+    gw_bpf_keeper_expire(b, now);
     if (!gw_time_before(now, b->sweep_at))
         gw_bpf_sweep(b, now);
     if (gw_time_before(now, b->deadline))
@@ -358,8 +365,9 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
         return gw_bpf_flow_apply(b, in);
     case GW_INTENT_HOLD_SET:
     case GW_INTENT_HOLD_DEL:
+        return gw_bpf_hold_apply(b, in);
     case GW_INTENT_MARK:
-        return GW_EINVAL;
+        return gw_bpf_mark(b, &in->mark);
     case GW_INTENT_SYNC:
         return sync(b);
     case GW_INTENT_SERVE_SYNC:
@@ -369,6 +377,14 @@ int gw_bpf_apply(struct gw_bpf *b, const struct gw_intent *in)
     return GW_EINVAL;
 }
 
+/* Counts of the keeper, which this process has made. */
+static uint64_t of_keeper(const struct gw_bpf *b, uint32_t r)
+{
+    const struct gw_keeper_count *k = gw_bpf_keeper_count(b);
+
+    return k != NULL ? gw_keeper_counted(k, (enum gw_reason)r) : 0;
+}
+
 void gw_bpf_counters(const struct gw_bpf *b, struct gw_emit *e)
 {
     struct gw_t_counter *per_cpu = calloc((size_t)b->ncpus, sizeof *per_cpu);
@@ -376,7 +392,7 @@ void gw_bpf_counters(const struct gw_bpf *b, struct gw_emit *e)
     if (!per_cpu)
         return;
     for (uint32_t r = 0; r < GW_R_COUNT; r++) {
-        uint64_t sum = 0;
+        uint64_t sum = of_keeper(b, r);
         if (bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.counters), &r, per_cpu))
             continue;
         for (int i = 0; i < b->ncpus; i++)
@@ -389,12 +405,17 @@ void gw_bpf_counters(const struct gw_bpf *b, struct gw_emit *e)
 /* For what the loader itself does; on the CPU slot 0, where no program of ours need run. */
 void gw_bpf_add_counter(const struct gw_bpf *b, enum gw_reason r)
 {
+    gw_bpf_add_counters(b, r, 1);
+}
+
+void gw_bpf_add_counters(const struct gw_bpf *b, enum gw_reason r, uint64_t by)
+{
     int fd = bpf_map__fd(b->skel->maps.counters);
     struct gw_t_counter *per_cpu = calloc((size_t)b->ncpus, sizeof *per_cpu);
     uint32_t key = r;
 
     if (per_cpu && bpf_map_lookup_elem(fd, &key, per_cpu) == 0) {
-        per_cpu[0].packets++;
+        per_cpu[0].packets += by;
         bpf_map_update_elem(fd, &key, per_cpu, BPF_ANY);
     }
     free(per_cpu);

@@ -50,7 +50,7 @@ class Tool:
             if not line:
                 raise RuntimeError("path_tool died")
             word = line.split()[0]
-            if word not in ("station", "first"):
+            if word not in ("station", "first", "marked"):
                 return line.strip()
             self.events.append(line.split())
 

@@ -8,9 +8,12 @@
  *   local PREFIX IF MAC DLIF [WATCH] | served PREFIX PEER IF MAC DLIF [WATCH]
  *   moved PREFIX PEER [WATCH] | -prefix PREFIX | sync | hook IF
  *   here CSCI-ID CS-ID VIA (an instance that this node is the egress of)
+ *   hold PREFIX up|down PACKETS OCTETS [FROM] | release PREFIX up|down [FROM] | discard (likewise)
+ *   mark PREFIX GENERATION [routed | PEER]
  *   counters (one JSON object) | usage PREFIX | mtu ADDR | quit leave|remove
  *   age SECONDS (expire as if they had passed)
- * Events come as lines "station IF MAC NS" and "first PREFIX up|down NS".
+ * Events come as lines "station IF MAC NS", "first PREFIX up|down NS" and "marked PREFIX BY
+ * GENERATION".
  */
 #include <poll.h>
 #include <stdio.h>
@@ -40,6 +43,15 @@ static void on_first(void *user, const struct gw_prefix *prefix, bool uplink, st
     (void)user;
     printf("first %s %s %lld\n", gw_fmt_prefix(prefix, text), uplink ? "up" : "down",
            (long long)seen.ns);
+}
+
+static void on_mark(void *user, const struct gw_marked *m)
+{
+    char prefix[GW_TEXT_MAX], by[GW_TEXT_MAX];
+
+    (void)user;
+    printf("marked %s %s %u\n", gw_fmt_prefix(&m->prefix, prefix), gw_fmt_addr(&m->by, by),
+           m->generation);
 }
 
 static void log_line(void *user, enum gw_log_level level, enum gw_log_cat cat, const char *id,
@@ -148,6 +160,35 @@ static int instance_intent(char **w, int n, struct gw_intent *in)
     return rc == GW_OK ? gw_parse_addr(w[2], &in->instance.via) : rc;
 }
 
+static int hold_intent(char **w, int n, struct gw_intent *in)
+{
+    bool set = strcmp(w[0], "hold") == 0;
+    int from = set ? 5 : 3;
+
+    *in = (struct gw_intent){.kind = set ? GW_INTENT_HOLD_SET : GW_INTENT_HOLD_DEL,
+                             .hold = {.drop = strcmp(w[0], "discard") == 0}};
+    if (n < from)
+        return GW_EINVAL;
+    in->hold.up = strcmp(w[2], "up") == 0;
+    in->hold.packets = set ? (uint32_t)strtoul(w[3], NULL, 10) : 0;
+    in->hold.octets = set ? (uint32_t)strtoul(w[4], NULL, 10) : 0;
+    int rc = gw_parse_prefix(w[1], &in->hold.prefix);
+    return rc == GW_OK && n > from ? gw_parse_addr(w[from], &in->hold.from) : rc;
+}
+
+static int mark_intent(char **w, int n, struct gw_intent *in)
+{
+    *in = (struct gw_intent){.kind = GW_INTENT_MARK};
+    if (n < 2)
+        return GW_EINVAL;
+    in->mark.generation = (uint32_t)strtoul(w[1], NULL, 10);
+    int rc = gw_parse_prefix(w[0], &in->mark.prefix);
+    if (rc != GW_OK || n < 3)
+        return rc;
+    in->mark.way = strcmp(w[2], "routed") == 0 ? GW_MARK_ROUTED : GW_MARK_TUNNEL;
+    return in->mark.way == GW_MARK_TUNNEL ? gw_parse_addr(w[2], &in->mark.to) : GW_OK;
+}
+
 static int intent_of(char **w, int n, struct gw_intent *in)
 {
     const char *cmd = w[0];
@@ -170,6 +211,10 @@ static int intent_of(char **w, int n, struct gw_intent *in)
         in->kind = GW_INTENT_PREFIX_DEL;
         return gw_parse_prefix(w[1], &in->prefix.prefix);
     }
+    if (strcmp(cmd, "hold") == 0 || strcmp(cmd, "release") == 0 || strcmp(cmd, "discard") == 0)
+        return hold_intent(w, n, in);
+    if (strcmp(cmd, "mark") == 0)
+        return mark_intent(w + 1, n - 1, in);
     if (strcmp(cmd, "here") == 0)
         return instance_intent(w + 1, n - 1, in);
     if (strcmp(cmd, "local") == 0)
@@ -211,14 +256,17 @@ static int split(char *line, char **w)
 /* Until "quit" or the end of input, which leaves all at work like a killed daemon. */
 static void serve(struct gw_bpf *b)
 {
-    static const struct gw_bpf_ops ops = {.new_station = on_station, .first_packet = on_first};
+    static const struct gw_bpf_ops ops = {
+        .new_station = on_station, .first_packet = on_first, .marked = on_mark};
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = gw_bpf_fd(b), .events = POLLIN}};
     char line[1024], *w[MAX_WORDS];
 
-    while (poll(fds, 2, -1) >= 0) {
+    while (poll(fds, 2, 10) >= 0) {
         if (fds[1].revents)
             gw_bpf_dispatch(b, &ops, NULL, clock_now());
+        if (!gw_time_before(clock_now(), gw_bpf_deadline(b)))
+            gw_bpf_expire(b, clock_now());
         if (!fds[0].revents)
             continue;
         if (!fgets(line, sizeof line, stdin))
@@ -253,7 +301,8 @@ int main(int argc, char **argv)
 {
     struct gw_cfg_if ifs[MAX_IFS];
     struct gw_config c = {.ifs = ifs,
-                          .limits = {.stations = 100, .bindings = 100, .previous_maars = 2}};
+                          .limits = {.stations = 100, .bindings = 100, .previous_maars = 2},
+                          .handover = {.on = true}};
     const struct gw_log log = {.write = log_line};
     unsigned flags = argc > 1 && strcmp(argv[1], "-r") == 0 ? GW_BPF_REBUILD : 0;
     struct gw_bpf *b;

@@ -415,6 +415,117 @@ static void test_uses(void **state)
     assert_true(R.use.ended);
 }
 
+/* -- what is kept back --------------------------------------------------------------------------
+ */
+
+static struct gw_intent hold(const char *client, bool up, const char *from)
+{
+    return (struct gw_intent){.kind = GW_INTENT_HOLD_SET,
+                              .hold = {.prefix = gw_prefix_mask(addr(client), 64),
+                                       .up = up,
+                                       .from = addr(from),
+                                       .packets = 1000,
+                                       .octets = 1000000}};
+}
+
+/* Ends it on both sides. In a test-run nothing gets to who keeps packets: that is found out. */
+static void unhold(struct gw_intent h)
+{
+    struct gw_time now = twin_now();
+
+    h.kind = GW_INTENT_HOLD_DEL;
+    h.hold.drop = true;
+    apply(&h);
+    for (int i = 0; i < 8; i++) {
+        now = gw_time_add(now, (struct gw_time){30000000});
+        assert_int_equal(gw_bpf_expire(T.bpf, now), 0);
+    }
+    assert_int_equal(T.bpf->holds_used, 0);
+}
+
+static enum gw_reason send_plain(const char *from, const char *to)
+{
+    struct frame f =
+        from ? tunnelled(from, WORLD, to, 0, 0, 64, 40) : plain(hop_mac, WORLD, to, 0, 64, 40);
+
+    return run(&f, T.core, 0, NULL).reason;
+}
+
+static void test_holds_down(void **state)
+{
+    struct gw_intent of_a = hold(SERVED, false, PEER_A), all = hold(MOVED, false, "::"),
+                     nobody = hold("2001:db8:4444::", false, PEER_B);
+
+    (void)state;
+    apply(&of_a);
+    assert_int_equal(send_plain(PEER_A, SERVED), GW_R_KEPT_DOWN);
+    assert_int_equal(send_plain(PEER_B, SERVED), GW_R_DELIVERED);
+    assert_int_equal(send_plain(NULL, SERVED), GW_R_DELIVERED);
+    assert_int_equal(send_plain(PEER_A, LOCAL), GW_R_DELIVERED);
+    unhold(of_a);
+    assert_int_equal(send_plain(PEER_A, SERVED), GW_R_DELIVERED);
+    apply(&all);
+    assert_int_equal(send_plain(PEER_B, MOVED), GW_R_KEPT_DOWN);
+    assert_int_equal(send_plain(NULL, MOVED), GW_R_KEPT_DOWN);
+    assert_int_equal(send_plain(PEER_A, MOVED), GW_R_COMES_BACK); /* held or not */
+    unhold(all);
+    assert_int_equal(send_plain(NULL, MOVED), GW_R_TUNNELLED);
+    assert_int_equal(send_plain(PEER_B, "2001:db8:4444::1"), GW_R_INNER_SOURCE);
+    apply(&nobody); /* it has no entry yet */
+    assert_int_equal(send_plain(PEER_B, "2001:db8:4444::1"), GW_R_KEPT_DOWN);
+    unhold(nobody);
+}
+
+static enum gw_reason send_udp(const struct gw_intent *s, uint16_t sport)
+{
+    struct w_packet p = {.mac = st1,
+                         .src = host(1),
+                         .dst = s->service.key.cs_id,
+                         .proto = W_UDP,
+                         .sport = sport,
+                         .dport = 80};
+    struct frame f = {.len = 0};
+
+    f.len = w_frame(&p, f.b);
+    return run(&f, T.ap, 0, NULL).reason;
+}
+
+static void test_holds_up(void **state)
+{
+    struct gw_intent s = lone(5, 100), h = hold(LOCAL, true, "::");
+
+    (void)state;
+    assert_int_equal(send_udp(&s, 1), GW_R_STEERED);
+    apply(&h);
+    assert_int_equal(send_udp(&s, 1), GW_R_STEERED);
+    assert_int_equal(send_udp(&s, 2), GW_R_KEPT_UP);
+    assert_int_equal(send_udp(&s, 1), GW_R_KEPT_UP); /* behind the rest */
+    unhold(h);
+    assert_int_equal(send_udp(&s, 2), GW_R_STEERED);
+}
+
+/* Markers, of peers and others, where they would be delivered and where they go on. */
+static void test_markers(void **state)
+{
+    static const uint8_t options[] = {59, 1, 0x1e, 8, 0x47, 0x57, 2, 0, 0, 0, 0, 5, 1, 2, 0, 0};
+    static const struct {
+        const char *src, *dst;
+        enum gw_reason is;
+    } rows[] = {
+        {PEER_B, "2001:db8:a000::", GW_R_MARKER},        {PEER_B, "2001:db8:1000::", GW_R_MARKER},
+        {WORLD, "2001:db8:a000::", GW_R_FOREIGN_MARKER}, {PEER_B, "2001:db8:1001::", GW_R_RELAYED},
+        {PEER_B, "2001:db8:a000::1", GW_R_DELIVERED}, /* to a host: not ours */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct frame f = tunnelled(PEER_B, rows[i].src, rows[i].dst, 0, 0, 64, sizeof options);
+        f.b[54 + 6] = 60;
+        memcpy(f.b + 94, options, sizeof options);
+        assert_int_equal(run(&f, T.core, 0, NULL).reason, rows[i].is);
+    }
+}
+
 /* A loader that was killed: another adopts the tables, says what it wants, and nothing has moved.
  */
 static void test_adopt(void **state)
@@ -459,8 +570,10 @@ static void test_adopt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random), cmocka_unit_test(test_sweep), cmocka_unit_test(test_events),
-        cmocka_unit_test(test_uses),   cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_random),     cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_events),     cmocka_unit_test(test_uses),
+        cmocka_unit_test(test_holds_down), cmocka_unit_test(test_holds_up),
+        cmocka_unit_test(test_markers),    cmocka_unit_test(test_adopt),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -277,7 +277,7 @@ static void assert_counted(const char *form, const uint64_t before[GW_R_COUNT], 
 static void check_tc(const struct frame *in, uint32_t ifindex, uint32_t gso,
                      struct gw_native_result want, const struct gw_native_frame *out)
 {
-    static const uint32_t code[] = {TC_ACT_OK, TC_ACT_SHOT, TC_ACT_REDIRECT};
+    static const uint32_t code[] = {TC_ACT_OK, TC_ACT_SHOT, TC_ACT_REDIRECT, TC_ACT_REDIRECT};
     struct __sk_buff ctx = {.ifindex = ifindex, .gso_size = gso};
     uint8_t got[FRAME_MAX + 256];
     LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in->b, .data_size_in = (uint32_t)in->len,
@@ -296,6 +296,8 @@ static void check_tc(const struct frame *in, uint32_t ifindex, uint32_t gso,
     assert_int_equal(o.data_size_out, out->len);
     /* the neighbour's addresses come behind the program, but for a delivery */
     size_t from = want.action == GW_NATIVE_SEND && want.ifindex != T.ap ? 12 : 0;
+    if (want.action == GW_NATIVE_KEPT) /* whose it is stands there */
+        from = 6;
     assert_memory_equal(got + from, out->data + from, out->len - from);
 }
 
@@ -323,12 +325,13 @@ static void check_xdp(const struct frame *in, uint32_t ifindex, struct gw_native
         assert_counted("XDP", before, GW_R_COUNT);
         return;
     }
-    assert_int_equal(o.retval, want.action == GW_NATIVE_SEND ? XDP_REDIRECT : XDP_DROP);
+    assert_int_equal(o.retval, want.action == GW_NATIVE_DROP ? XDP_DROP : XDP_REDIRECT);
     assert_counted("XDP", before, (int)want.reason);
-    if (want.action != GW_NATIVE_SEND)
+    if (want.action == GW_NATIVE_DROP)
         return;
+    size_t from = want.action == GW_NATIVE_KEPT ? 6 : 0;
     assert_int_equal(o.data_size_out, out->len);
-    assert_memory_equal(got, out->data, out->len);
+    assert_memory_equal(got + from, out->data + from, out->len - from);
 }
 
 struct gw_native_result run(const struct frame *in, uint32_t ifindex, uint32_t gso,
@@ -399,6 +402,7 @@ int twin_open(void)
         .nifs = 2,
         .ifs = ifs,
         .limits = {.stations = 10, .bindings = 10, .previous_maars = 2, .flows = TWIN_FLOWS},
+        .handover = {.on = true},
         .daemon = {.pin_dir = T.pins}};
 
     return gw_bpf_open(&T.bpf, &c, 0, NULL);

@@ -74,12 +74,27 @@ GW_INLINE void gw_report_flow(const struct gw_t_self *me, const struct gw_pkt *p
     bpf_ringbuf_submit(e, 0);
 }
 
+GW_INLINE void gw_report_mark(const struct gw_pkt *p, const struct gw_verdict *v, __u64 now)
+{
+    struct gw_ev_mark *e = gw_event(sizeof *e, GW_EV_MARK, p->ifindex, now);
+
+    if (!e)
+        return;
+    e->by = p->ip.src;
+    e->prefix = v->deliver->prefix;
+    e->generation = GW_HTONL(p->option[2]);
+    bpf_ringbuf_submit(e, 0);
+}
+
 /* After the packet is out: what it changed in the tables, and who waited for it. */
 GW_INLINE void gw_settle(const struct gw_t_self *me, const struct gw_pkt *p,
                          const struct gw_verdict *v, __u64 now)
 {
     gw_count(v->reason, p->len);
-    if (v->action == GW_PATH_DROP || (v->action == GW_PATH_PASS && !v->decap))
+    if (v->marked && v->deliver)
+        gw_report_mark(p, v, now);
+    if (v->action == GW_PATH_DROP || v->action == GW_PATH_KEEP ||
+        (v->action == GW_PATH_PASS && !v->decap))
         return;
     __u32 fired = gw_account(p, v, now);
     enum gw_serve_use use = gw_serve_uses(p, v);

@@ -145,6 +145,7 @@ GW_INLINE struct gw_t_peer *gw_tbl_peer(void *t, const struct gw_t_addr *a)
     return bpf_map_lookup_elem(&peers, a);
 }
 
+#include "plane/bpf/hold.h"
 #include "plane/bpf/serve.h"
 
 GW_INLINE void gw_count(__u32 reason, __u32 octets)

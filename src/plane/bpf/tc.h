@@ -7,6 +7,7 @@
 #ifndef GW_PLANE_BPF_TC_H
 #define GW_PLANE_BPF_TC_H
 
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
 #include "plane/bpf/events.h"
@@ -81,6 +82,26 @@ GW_INLINE int gw_tc_edit(struct __sk_buff *skb, const struct gw_verdict *v,
     return 0;
 }
 
+GW_INLINE int gw_tc_keep(struct __sk_buff *skb, const struct gw_pkt *p)
+{
+    struct gw_kept_eth to = gw_kept_eth(p);
+
+    bpf_skb_store_bytes(skb, 0, &to, sizeof to, 0);
+    return (int)bpf_redirect(gw_keeper_device(), 0);
+}
+
+/* What comes from the keeper has come in on another interface: that one's. */
+GW_INLINE struct gw_t_iface *gw_tc_released(struct __sk_buff *skb, struct gw_pkt *p)
+{
+    struct gw_kept_eth to;
+
+    if (bpf_skb_load_bytes(skb, 0, &to, sizeof to) || to.what != GW_KEPT_BACK)
+        return 0;
+    p->released = 1;
+    p->ifindex = (__u32)GW_HTONS(to.hi) << 16 | GW_HTONS(to.lo);
+    return gw_tbl_iface(0, p->ifindex);
+}
+
 /* Carries the verdict out. */
 GW_INLINE int gw_tc_finish(struct __sk_buff *skb, struct gw_t_self *me, struct gw_work *w,
                            struct gw_verdict *v, __u64 now)
@@ -96,6 +117,10 @@ GW_INLINE int gw_tc_finish(struct __sk_buff *skb, struct gw_t_self *me, struct g
     if (v->action == GW_PATH_DROP && v->icmp_type)
         gw_tc_error(skb, me, p, v, now);
     gw_settle(me, p, v, now);
+    if (v->action == GW_PATH_KEEP)
+        return gw_tc_keep(skb, p);
+    if (v->action == GW_PATH_PASS && p->released) /* it had the address of another interface */
+        bpf_skb_change_type(skb, PACKET_HOST);
     if (v->action == GW_PATH_DROP)
         return TC_ACT_SHOT;
     if (v->action == GW_PATH_PASS)
@@ -121,6 +146,11 @@ int gw_tc(struct __sk_buff *skb)
         bpf_skb_pull_data(skb, skb->len < GW_HEADERS_MAX ? skb->len : GW_HEADERS_MAX);
     struct gw_pkt *p = &w->pkt;
     p->ifindex = skb->ifindex;
+    p->released = 0;
+    if (iface->side == GW_T_KEEPER)
+        iface = gw_tc_released(skb, p);
+    if (!iface)
+        return TC_ACT_SHOT;
     p->len = skb->len - GW_ETH_LEN;
     p->gso_size = skb->gso_size;
     p->now_ns = now;

@@ -79,6 +79,21 @@ GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, struct gw_wo
     return v->action == GW_PATH_SEND ? (int)bpf_redirect(target, 0) : XDP_DROP;
 }
 
+/* Not left to tc: of packets that this program sends and those that tc does, either might overtake
+ * the other. */
+GW_INLINE int gw_xdp_keep(struct xdp_md *ctx, struct gw_t_self *me, const struct gw_pkt *p,
+                          const struct gw_verdict *v, __u64 now)
+{
+    struct gw_kept_eth to = gw_kept_eth(p);
+    __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+
+    if (data + sizeof to > end)
+        return XDP_DROP;
+    GW_COPY(GW_ETH(data), &to, sizeof to);
+    gw_settle(me, p, v, now);
+    return (int)bpf_redirect(gw_keeper_device(), 0);
+}
+
 SEC("xdp")
 int gw_xdp(struct xdp_md *ctx)
 {
@@ -95,12 +110,15 @@ int gw_xdp(struct xdp_md *ctx)
     p->ifindex = ctx->ingress_ifindex;
     p->len = (__u32)(end - data) - GW_ETH_LEN;
     p->gso_size = 0;
+    p->released = 0;
     p->now_ns = now;
     gw_classify(0, me, iface, p, data, end, &v);
     if (v.report)
         gw_report_station(iface, p, now);
     if (v.action == GW_PATH_SEND)
         return gw_xdp_send(ctx, me, w, &v, now);
+    if (v.action == GW_PATH_KEEP)
+        return gw_xdp_keep(ctx, me, p, &v, now);
     if (v.action == GW_PATH_PASS || v.icmp_type)
         return XDP_PASS;
     gw_settle(me, p, &v, now);
