@@ -40,20 +40,23 @@ GW_INLINE __u32 gw_keeper_device(void)
     return k->ifindex;
 }
 
-/* A global function, so that the verifier looks at it once (as gw_choose). */
+/* A global function, so that the verifier looks at it once (as gw_choose). Linux 6.1 takes keys
+ * from its own stack only. */
 __attribute__((noinline)) int gw_keep(struct gw_hold_ask *a)
 {
     if (!a || !gw_keeper_device())
         return 0;
-    __u32 *id = bpf_map_lookup_elem(&holds, &a->key);
-    if (!id) {
-        a->key.from = (struct gw_t_addr){};
-        id = bpf_map_lookup_elem(&holds, &a->key);
+    struct gw_t_hold_key key = a->key;
+    __u32 *found = bpf_map_lookup_elem(&holds, &key);
+    if (!found) {
+        key.from = (struct gw_t_addr){};
+        found = bpf_map_lookup_elem(&holds, &key);
     }
-    if (!id)
+    if (!found)
         return 0;
-    a->id = *id;
-    struct gw_t_hold *h = bpf_map_lookup_elem(&hold_of, &a->id);
+    __u32 id = *found;
+    a->id = id;
+    struct gw_t_hold *h = bpf_map_lookup_elem(&hold_of, &id);
     return h ? gw_hold_takes(h, a) : 0;
 }
 
