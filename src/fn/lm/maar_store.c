@@ -60,13 +60,14 @@ static int read_station(struct gw_rd *r, struct gw_maar_mn *mn)
     return r->bad || gw_rd_left(r) != 0 ? GW_EFORMAT : 0;
 }
 
-/* What was in transit before the crash has arrived or is lost; who leaves has its own prefix only,
- * and who was about to be registered anew may have had others' before. */
+/* What was in transit before the crash has arrived or is lost; who leaves or has left has its own
+ * prefix only, and who was about to be registered anew may have had others' before. */
 static void drop_others(struct gw_maar_mn *mn)
 {
     for (struct gw_anchor *a = mn->b.anchors, *next; a != NULL; a = next) {
         next = a->next;
-        if (a->state == GW_ANCHOR_TRANSIT || (a != mn->own && mn->state == GW_MN_DEREGISTERING))
+        if (a->state == GW_ANCHOR_TRANSIT ||
+            (a != mn->own && (mn->state == GW_MN_DEREGISTERING || mn->state == GW_MN_PREVIOUS)))
             gw_anchor_del(&mn->maar->bs, a);
     }
 }
