@@ -81,16 +81,16 @@ GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, struct gw_wo
 
 /* Not left to tc: of packets that this program sends and those that tc does, either might overtake
  * the other. */
-GW_INLINE int gw_xdp_keep(struct xdp_md *ctx, struct gw_t_self *me, const struct gw_pkt *p,
-                          const struct gw_verdict *v, __u64 now)
+GW_INLINE int gw_xdp_keep(struct xdp_md *ctx, struct gw_work *w, const struct gw_verdict *v)
 {
-    struct gw_kept_eth to = gw_kept_eth(p);
+    struct gw_kept_eth *to = (void *)w->headers.eth.dst; /* the stack is full */
     __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
-    if (data + sizeof to > end)
+    if (data + sizeof *to > end)
         return XDP_DROP;
-    GW_COPY(GW_ETH(data), &to, sizeof to);
-    gw_settle(me, p, v, now);
+    *to = gw_kept_eth(&w->pkt);
+    GW_COPY(GW_ETH(data), to, sizeof *to);
+    gw_count(v->reason, w->pkt.len);
     return (int)bpf_redirect(gw_keeper_device(), 0);
 }
 
@@ -118,7 +118,7 @@ int gw_xdp(struct xdp_md *ctx)
     if (v.action == GW_PATH_SEND)
         return gw_xdp_send(ctx, me, w, &v, now);
     if (v.action == GW_PATH_KEEP)
-        return gw_xdp_keep(ctx, me, p, &v, now);
+        return gw_xdp_keep(ctx, w, &v);
     if (v.action == GW_PATH_PASS || v.icmp_type)
         return XDP_PASS;
     gw_settle(me, p, &v, now);
