@@ -18,8 +18,8 @@
 #include "plane/hold_tables.h"
 
 /* Keeps the packet if there is such a hold, or one of all tunnels, and it takes the packet
- * (gw_hold_takes): 1; a->id is its. a->key is scratch. */
-GW_INLINE int gw_tbl_keep(void *t, struct gw_hold_ask *a);
+ * (gw_hold_takes), as p->hold asks: 1. Its key is scratch. */
+GW_INLINE int gw_tbl_keep(void *t, struct gw_pkt *p);
 
 GW_INLINE int gw_hold_takes(struct gw_t_hold *h, const struct gw_hold_ask *a)
 {
@@ -49,15 +49,26 @@ GW_INLINE void gw_hold_kept(struct gw_verdict *v, enum gw_reason way)
     v->flow = 0;
 }
 
+/* In place: a BPF program would make it on its stack, which is full. */
+GW_INLINE void gw_hold_ask(struct gw_hold_ask *a, const struct gw_t_addr *client, __u32 up)
+{
+    a->key.upper = gw_t_key64(client);
+    a->key.up = up;
+    a->key._pad = 0;
+    for (int i = 0; i < 4; i++)
+        a->key.from.w[i] = 0;
+    a->passes = 0;
+}
+
 /* A station's packet to a service; known: its flow has an entry. 1: kept. */
 GW_INLINE int gw_hold_up(void *t, struct gw_pkt *p, struct gw_verdict *v, int known)
 {
     struct gw_hold_ask *a = &p->hold;
 
-    *a = (struct gw_hold_ask){.key = {.upper = gw_t_key64(&p->ip.src), .up = 1},
-                              .frames = gw_hold_frames(p, v),
-                              .passes = (__u32)known};
-    if (!gw_tbl_keep(t, a))
+    gw_hold_ask(a, &p->ip.src, 1);
+    a->frames = gw_hold_frames(p, v);
+    a->passes = (__u32)known;
+    if (!gw_tbl_keep(t, p))
         return 0;
     gw_hold_kept(v, GW_R_KEPT_UP);
     return 1;
@@ -65,19 +76,18 @@ GW_INLINE int gw_hold_up(void *t, struct gw_pkt *p, struct gw_verdict *v, int kn
 
 /* What is decided, but for packets to services: to a client that is held? Also what would go
  * nowhere: the client's prefix may not have got its entry yet. */
-GW_INLINE void gw_hold_down(void *t, const struct gw_t_iface *iface, struct gw_pkt *p,
-                            struct gw_verdict *v)
+GW_INLINE void gw_hold_down(void *t, struct gw_pkt *p, struct gw_verdict *v)
 {
     struct gw_hold_ask *a = &p->hold;
-    int passed = v->action == GW_PATH_PASS && iface->side == GW_T_CORE;
+    int passed = v->action == GW_PATH_PASS && p->core;
 
     if (v->cs || (v->action != GW_PATH_SEND && v->reason != GW_R_INNER_SOURCE && !passed))
         return;
-    *a = (struct gw_hold_ask){.key = {.upper = gw_t_key64(&p->ip.dst)},
-                              .frames = gw_hold_frames(p, v)};
+    gw_hold_ask(a, &p->ip.dst, 0);
+    a->frames = gw_hold_frames(p, v);
     if (v->decap)
         a->key.from = p->outer.src;
-    if (gw_tbl_keep(t, a))
+    if (gw_tbl_keep(t, p))
         gw_hold_kept(v, GW_R_KEPT_DOWN);
 }
 

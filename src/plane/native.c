@@ -145,8 +145,9 @@ GW_INLINE int gw_tbl_choose(void *t, struct gw_choice *c)
     c->reason = a.reason;
     return 1;
 }
-GW_INLINE int gw_tbl_keep(void *t, struct gw_hold_ask *a)
+GW_INLINE int gw_tbl_keep(void *t, struct gw_pkt *p)
 {
+    struct gw_hold_ask *a = &p->hold;
     const struct gw_keeper *k = &((struct gw_native *)t)->holds.keeper;
     struct gw_keeper_hold *h = gw_keeper_get(k, &a->key);
 

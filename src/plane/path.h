@@ -118,6 +118,7 @@ struct gw_pkt {
     __u8 quoted_next; /* of the packet that an ICMPv6 error is about, as all of quoted; or 0 */
     __u8 fragment_of; /* of a fragment: the protocol, or 0 */
     __u8 released;    /* the keeper has sent it (hold.h); the driver sets it */
+    __u8 core;        /* it came in there */
     __u32 option[3];  /* the head of its destination options */
     __u32 quoted_ports;
     struct gw_t_addr quoted_src, quoted_dst;
@@ -656,6 +657,7 @@ GW_INLINE void gw_classify(void *t, const struct gw_t_self *self, const struct g
     if (eth.type != GW_HTONS(GW_ETHERTYPE_IP6))
         return;
     p->from.ifindex = p->ifindex;
+    p->core = iface->side == GW_T_CORE;
     GW_COPY(p->from.mac, eth.src, sizeof p->from.mac);
     if (!gw_parse_ip6(p, ip, end, p->len))
         return gw_drop(v, GW_R_MALFORMED);
@@ -666,7 +668,7 @@ GW_INLINE void gw_classify(void *t, const struct gw_t_self *self, const struct g
     else
         gw_core(t, self, p, ip + GW_IP6_LEN, end, v);
     if (self->holds_used && !p->released)
-        gw_hold_down(t, iface, p, v);
+        gw_hold_down(t, p, v);
     if (v->deliver && v->action == GW_PATH_SEND)
         gw_marker(t, self, p, v);
 }

@@ -42,10 +42,11 @@ GW_INLINE __u32 gw_keeper_device(void)
 
 /* A global function, so that the verifier looks at it once (as gw_choose). Linux 6.1 takes keys
  * from its own stack only. */
-__attribute__((noinline)) int gw_keep(struct gw_hold_ask *a)
+__attribute__((noinline)) int gw_keep(struct gw_pkt *p)
 {
-    if (!a || !gw_keeper_device())
+    if (!p || !gw_keeper_device())
         return 0;
+    struct gw_hold_ask *a = &p->hold;
     struct gw_t_hold_key key = a->key;
     __u32 *found = bpf_map_lookup_elem(&holds, &key);
     if (!found) {
@@ -60,10 +61,10 @@ __attribute__((noinline)) int gw_keep(struct gw_hold_ask *a)
     return h ? gw_hold_takes(h, a) : 0;
 }
 
-GW_INLINE int gw_tbl_keep(void *t, struct gw_hold_ask *a)
+GW_INLINE int gw_tbl_keep(void *t, struct gw_pkt *p)
 {
     (void)t;
-    return gw_keep(a);
+    return gw_keep(p);
 }
 
 struct gw_kept_eth {

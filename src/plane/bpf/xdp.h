@@ -59,8 +59,8 @@ GW_INLINE int gw_xdp_edit(struct xdp_md *ctx, const struct gw_verdict *v,
     return 0;
 }
 
-GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, struct gw_work *w,
-                          struct gw_verdict *v, __u64 now)
+static __attribute__((noinline)) int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me,
+                                                 struct gw_work *w, struct gw_verdict *v)
 {
     const struct gw_pkt *p = &w->pkt;
     struct gw_headers *h = &w->headers;
@@ -75,13 +75,14 @@ GW_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_t_self *me, struct gw_wo
     }
     if (gw_xdp_edit(ctx, v, h))
         gw_drop(v, GW_R_NO_ROOM);
-    gw_settle(me, p, v, now);
+    gw_settle(me, p, v, p->now_ns);
     return v->action == GW_PATH_SEND ? (int)bpf_redirect(target, 0) : XDP_DROP;
 }
 
 /* Not left to tc: of packets that this program sends and those that tc does, either might overtake
  * the other. */
-GW_INLINE int gw_xdp_keep(struct xdp_md *ctx, struct gw_work *w, const struct gw_verdict *v)
+static __attribute__((noinline)) int gw_xdp_keep(struct xdp_md *ctx, struct gw_work *w,
+                                                 const struct gw_verdict *v)
 {
     struct gw_kept_eth *to = (void *)w->headers.eth.dst; /* the stack is full */
     __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -102,7 +103,6 @@ int gw_xdp(struct xdp_md *ctx)
     struct gw_t_self *me = gw_tbl_self();
     struct gw_work *w = gw_tbl_work(GW_WORK_XDP);
     struct gw_verdict v = {};
-    __u64 now = bpf_ktime_get_ns();
 
     if (!iface || !me || !w || end - data < GW_ETH_LEN)
         return XDP_PASS;
@@ -111,17 +111,17 @@ int gw_xdp(struct xdp_md *ctx)
     p->len = (__u32)(end - data) - GW_ETH_LEN;
     p->gso_size = 0;
     p->released = 0;
-    p->now_ns = now;
+    p->now_ns = bpf_ktime_get_ns();
     gw_classify(0, me, iface, p, data, end, &v);
     if (v.report)
-        gw_report_station(iface, p, now);
+        gw_report_station(iface, p, p->now_ns);
     if (v.action == GW_PATH_SEND)
-        return gw_xdp_send(ctx, me, w, &v, now);
+        return gw_xdp_send(ctx, me, w, &v);
     if (v.action == GW_PATH_KEEP)
         return gw_xdp_keep(ctx, w, &v);
     if (v.action == GW_PATH_PASS || v.icmp_type)
         return XDP_PASS;
-    gw_settle(me, p, &v, now);
+    gw_settle(me, p, &v, p->now_ns);
     return XDP_DROP;
 }
 
