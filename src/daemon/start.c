@@ -3,6 +3,7 @@
  * the node's inputs come last: every record of the store, then the start.
  */
 #include "daemon/daemon.h"
+#include "daemon/transfer.h"
 #include "sys/clock.h"
 #include "sys/sandbox.h"
 
@@ -200,9 +201,19 @@ static int open_transfers(struct gwd *d)
     return or_no_memory(d, GW_CAT_NODE, gwd_transfers_open(d, &gwd_agent_mover));
 }
 
+/* An instance that was stopped when a daemon before this one ended asks what has become of it. */
+static bool has_moved(void *user, const struct gwd_transaction *t)
+{
+    const struct gwd *d = user;
+    return gw_node_transfer_moved(d->node, &t->client.addr, &t->service, &t->csci_id);
+}
+
 static int open_agent(struct gwd *d)
 {
-    return or_no_memory(d, GW_CAT_NODE, gwd_agent_open(d));
+    int err = or_no_memory(d, GW_CAT_NODE, gwd_agent_open(d));
+    if (err == 0 && d->agent != NULL)
+        gwd_move_on_orphan(d, has_moved, d);
+    return err;
 }
 
 static void every_second(uv_timer_t *timer)

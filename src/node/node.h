@@ -239,6 +239,10 @@ struct gw_transfer_order {
 int gw_node_transfer(struct gw_node *n, const struct gw_transfer_order *o, struct gw_now now,
                      uint64_t *id);
 
+/* Old egress: does this client's transaction with an instance here go on elsewhere? */
+bool gw_node_transfer_moved(const struct gw_node *n, const struct gw_addr *client,
+                            const struct gw_service_key *service, const struct gw_addr *from);
+
 enum gw_show {
     GW_SHOW_BINDINGS,
     GW_SHOW_STATIONS,

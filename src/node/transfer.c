@@ -245,6 +245,13 @@ int gw_node_transfer(struct gw_node *n, const struct gw_transfer_order *o, struc
     return err;
 }
 
+bool gw_node_transfer_moved(const struct gw_node *n, const struct gw_addr *client,
+                            const struct gw_service_key *service, const struct gw_addr *from)
+{
+    return n->steering != NULL &&
+           gw_transfers_moved(&n->steering->transfers, client, service, from);
+}
+
 /* -- whose, and when ----------------------------------------------------------------------------
  */
 

@@ -470,6 +470,16 @@ bool gw_transfers_rested(const struct gw_transfers *x, const struct gw_addr *cli
                                          gw_time_add(t->ended, x->cfg->handover.transfer.again)));
 }
 
+bool gw_transfers_moved(const struct gw_transfers *x, const struct gw_addr *client,
+                        const struct gw_service_key *s, const struct gw_addr *from)
+{
+    struct gw_transfer_client c = client_of(GW_TRANSFER_OLD, client, s);
+    const struct gw_transfer *t = latest(x, &c);
+
+    return t != NULL && gw_addr_eq(&t->what.from, from) && t->code == GW_TRANSFER_FINE &&
+           (t->state == GW_TRANSFER_DECIDED || t->state == GW_TRANSFER_OVER);
+}
+
 static void show_one(const struct gw_transfer *t, struct gw_emit *e)
 {
     struct gw_time now = t->all->metric->now;

@@ -207,6 +207,9 @@ void gw_transfers_left(struct gw_transfers *x, const struct gw_addr *client);
 int gw_transfers_message(struct gw_transfers *x, const struct gw_addr *from, const struct gw_mh *m);
 /* The driver's. 0; GW_ENOENT: nobody waits for it. */
 int gw_transfers_progress(struct gw_transfers *x, const struct gw_transfer_progress *p);
+/* Old egress: has it been decided that this client's transaction is another instance's? */
+bool gw_transfers_moved(const struct gw_transfers *x, const struct gw_addr *client,
+                        const struct gw_service_key *s, const struct gw_addr *from);
 void gw_transfers_show(const struct gw_transfers *x, struct gw_emit *e);
 
 /* -- which instance is better (better.c) ------------------------------------------------------ */
