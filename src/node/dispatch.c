@@ -111,10 +111,19 @@ static int dispatch_pba(struct gw_node *n, struct gw_peer *p, unsigned to)
     return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
 }
 
+static bool is_location(uint8_t type)
+{
+    return type == GW_CATS_LOCATE || type == GW_CATS_WHERE || type == GW_CATS_LOCATED;
+}
+
 static int cats(struct gw_node *n, struct gw_peer *p, unsigned to)
 {
     if (n->in.exp.cats.type == 0)
         return drop(n, GW_CNT_IGNORED, GW_EINVAL); /* somebody else's experiment */
+    if (is_location(n->in.exp.cats.type))
+        return gw_locating_message(n, p);
+    if (n->in.exp.cats.type == GW_CATS_ACK && gw_locating_ack(n, p) == 0)
+        return 0;
     if ((to & GW_ROLES_CATS) == 0 || (p->cfg->roles & GW_ROLES_CATS) == 0)
         return drop(n, GW_CNT_WRONG_ROLE, GW_EDENIED);
     if (n->in.exp.cats.type == GW_CATS_MOVE_ACK)

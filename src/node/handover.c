@@ -96,6 +96,21 @@ static void op_taken(void *user, struct gw_client *c)
     gw_transferring_taken(((struct gw_moving *)user)->node, c);
 }
 
+static void op_changed(void *user, struct gw_client *c)
+{
+    gw_locating_changed(((struct gw_moving *)user)->node, c);
+}
+
+static void op_left(void *user, struct gw_client *c)
+{
+    gw_locating_left(((struct gw_moving *)user)->node, c);
+}
+
+static bool op_ask(void *user, struct gw_client *c)
+{
+    return gw_locating_ask(((struct gw_moving *)user)->node, c);
+}
+
 static const struct gw_handover_ops ops = {.send = op_send,
                                            .intent = op_intent,
                                            .put = op_put,
@@ -104,7 +119,10 @@ static const struct gw_handover_ops ops = {.send = op_send,
                                            .keys = op_keys,
                                            .egress_of = op_egress_of,
                                            .told = op_told,
-                                           .taken = op_taken};
+                                           .taken = op_taken,
+                                           .changed = op_changed,
+                                           .left = op_left,
+                                           .ask = op_ask};
 
 /* -- life ---------------------------------------------------------------------------------------
  */

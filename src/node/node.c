@@ -3,6 +3,7 @@
  */
 #include "node/node_int.h"
 
+#include "fn/handover/location.h"
 #include "fn/route/route.h"
 
 #define HANDOVERS 512
@@ -139,6 +140,8 @@ static int init(struct gw_node *n, const struct gw_config *c, uint64_t seed)
     if (err == 0)
         err = gw_steering_init(n, c, seed ^ 0x6361u, n->lm.now);
     if (err == 0)
+        err = gw_locating_init(n, c, seed ^ 0x6c6fu);
+    if (err == 0)
         err = gw_moving_init(n, c, seed ^ 0x686fu);
     return err;
 }
@@ -177,6 +180,7 @@ void gw_node_free(struct gw_node *n)
     if (n == NULL)
         return;
     gw_moving_free(n);
+    gw_locating_free(n);
     gw_steering_free(n);
     gw_operations_free(&n->operations);
     gw_maar_free(&n->maar);
@@ -224,6 +228,8 @@ static int restore(struct gw_node *n, const struct gw_input *in)
                                   in->restore.value_len);
     else if (in->restore.key_len >= 2 && key[0] == GW_HANDOVER_RECORD)
         err = gw_moving_restore(n, in);
+    else if (in->restore.key_len >= 2 && key[0] == GW_LOCATION_RECORD)
+        err = gw_locating_restore(n, in);
     if (err != 0) {
         n->lm.count[GW_CNT_RECORD_BAD]++;
         gw_log(n->log, GW_LOG_ERROR, GW_CAT_STORE, "record-bad", "a record is left out: %s",

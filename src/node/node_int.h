@@ -135,6 +135,7 @@ struct gw_node {
     struct gw_station_rate *stations; /* limit.c */
     struct gw_steering *steering;     /* NULL: no role of CATS */
     struct gw_moving *moving;         /* NULL: clients are not handed over */
+    struct gw_locating *locating;     /* NULL: no location server, nor anybody who asks one */
 };
 
 /* fixed.c. before: the configuration that was in force, or NULL. */
@@ -250,6 +251,20 @@ void gw_moving_station(struct gw_node *n, const struct gw_station_key *st, bool 
 int gw_moving_message(struct gw_node *n, const struct gw_peer *p); /* n->in, with C; MOVE_ACK */
 void gw_moving_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e);
 void gw_moving_counters(const struct gw_node *n, struct gw_emit *e);
+/* locating.c: nothing happens where there is neither a location server nor handover of clients. */
+struct gw_client;
+int gw_locating_init(struct gw_node *n, const struct gw_config *c, uint64_t seed);
+void gw_locating_free(struct gw_node *n);
+int gw_locating_restore(struct gw_node *n, const struct gw_input *in);
+int gw_locating_reload(struct gw_node *n);
+/* Of a client here: the egresses of its flows are others now; it is gone; has anybody seen it? */
+void gw_locating_changed(struct gw_node *n, const struct gw_client *c);
+void gw_locating_left(struct gw_node *n, const struct gw_client *c);
+bool gw_locating_ask(struct gw_node *n, const struct gw_client *c);
+int gw_locating_message(struct gw_node *n, const struct gw_peer *p); /* LOCATE, WHERE, LOCATED */
+int gw_locating_ack(struct gw_node *n, const struct gw_peer *p);     /* GW_ENOENT: not for it */
+void gw_locating_show(const struct gw_node *n, struct gw_emit *e, struct gw_now now);
+void gw_locating_counters(const struct gw_node *n, struct gw_emit *e);
 
 /* peer.c */
 int gw_peers_load(struct gw_node *n, const struct gw_config *cfg, struct gw_table *out);

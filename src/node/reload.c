@@ -125,7 +125,8 @@ int gw_node_reload(struct gw_node *n, const struct gw_config *c,
     gw_cmd_review(&n->cmd);
     gw_attach_review(n);
     int said = gw_steering_reload(n, before);
+    int told = gw_locating_reload(n);
     gw_moving_reload(n);
     gw_moving_settle(n);
-    return said;
+    return said != 0 ? said : told;
 }

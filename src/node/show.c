@@ -342,6 +342,7 @@ static void show_counters(const struct gw_node *n, struct gw_emit *e)
     gw_emit_num(e, "nd-limited", (int64_t)a->limited);
     gw_steering_counters(n, e);
     gw_moving_counters(n, e);
+    gw_locating_counters(n, e);
 }
 
 static void show_steps(const struct gw_handover_row *h, struct gw_emit *e)
@@ -425,12 +426,13 @@ void gw_node_show(const struct gw_node *n, enum gw_show what, struct gw_emit *e,
     case GW_SHOW_TRANSFERS:
         gw_steering_show(n, what, e, now);
         break;
+    case GW_SHOW_LOCATIONS:
+        gw_locating_show(n, e, now);
+        break;
     case GW_SHOW_CLIENTS:
     case GW_SHOW_EXPECTED:
     case GW_SHOW_LADDER:
         gw_moving_show(n, what, e);
-        break;
-    case GW_SHOW_LOCATIONS:
         break;
     }
 }

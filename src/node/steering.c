@@ -38,9 +38,10 @@ static int op_send(void *user, const struct gw_addr *to, struct gw_mh *m)
 {
     struct gw_steering *x = user;
     uint8_t type = m->exp.cats.type;
-    bool trace = type == GW_CATS_TRACE || type == GW_CATS_TRACE_REPLY; /* also to itself */
+    bool itself = type == GW_CATS_TRACE || type == GW_CATS_TRACE_REPLY || type == GW_CATS_LOCATE ||
+                  type == GW_CATS_WHERE; /* also to this node */
 
-    return gw_signal_send(x->node, trace ? (enum gw_role)0 : GW_ROLE_D_ROUTER, to, m);
+    return gw_signal_send(x->node, itself ? (enum gw_role)0 : GW_ROLE_D_ROUTER, to, m);
 }
 
 static bool op_may(void *user, const struct gw_addr *from, const struct gw_metric_key *key,

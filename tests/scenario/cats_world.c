@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "node/locating.h"
 #include "node/steering.h"
 
 struct cw_plan cw_plan;
@@ -248,4 +249,27 @@ bool cw_delivers(struct world *w, size_t from, size_t egress, const struct gw_ad
     struct gw_native_result r =
         gw_native_packet(w->n[egress].plane, SIM_IF_CORE, &f, w_now_at(w, egress).mono);
     return r.action == GW_NATIVE_SEND && r.reason == GW_R_SERVED;
+}
+
+void cw_locate(struct world *w)
+{
+    for (size_t i = 0; i < w->nnodes; i++) {
+        struct gw_cfg_handover *h = &w->n[i].cfg[0].handover;
+        h->find = GW_FIND_SERVER;
+        h->location = GW_SEC(60);
+        h->servers = &w->n[0].cfg[0].addr;
+        h->nservers = 1;
+        assert_int_equal(gw_node_reload(w->n[i].node, &w->n[i].cfg[0], NULL, NULL, w_now_at(w, i)),
+                         0);
+        w_drain(w, i);
+    }
+}
+
+void cw_located(struct world *w, const struct gw_prefix *p, size_t node)
+{
+    const struct gw_location *e = gw_table_get(&w->n[0].node->locating->server->by_client, p);
+
+    assert_non_null(e);
+    assert_true(gw_addr_eq(&e->ingress, &w->n[node].cfg[0].addr));
+    assert_int_equal(e->negresses, 2);
 }

@@ -50,4 +50,8 @@ struct gw_addr cw_send_by(struct world *w, size_t node, size_t next, unsigned fl
 /* A packet from node `from` for an instance arrives at its egress: is it delivered? */
 bool cw_delivers(struct world *w, size_t from, size_t egress, const struct gw_addr *csci);
 
+/* Node 0 is the location server of all, and the only one to ask; and it says so of a client. */
+void cw_locate(struct world *w);
+void cw_located(struct world *w, const struct gw_prefix *p, size_t node);
+
 #endif
