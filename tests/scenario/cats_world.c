@@ -25,6 +25,11 @@ struct gw_addr cw_csci(size_t node, size_t i)
     return (struct gw_addr){{0x20, 0x01, 0x0d, 0xb8, 0xcc, (uint8_t)node, [15] = (uint8_t)(i + 1)}};
 }
 
+static struct gw_addr csci_of(size_t node, size_t i)
+{
+    return cw_plan.one_moves && node == 3 && i == 0 ? cw_csci(2, 0) : cw_csci(node, i);
+}
+
 struct gw_service_key cw_service(size_t i)
 {
     return (struct gw_service_key){
@@ -57,7 +62,7 @@ static void services(void)
 static void instance(struct gw_cfg_instance *x, size_t node, size_t i)
 {
     *x = (struct gw_cfg_instance){.name = "an instance",
-                                  .csci_id = cw_csci(node, i),
+                                  .csci_id = csci_of(node, i),
                                   .address = {{0xfd, [14] = (uint8_t)node, [15] = (uint8_t)i}},
                                   .registers = cw_plan.registers,
                                   .lease = GW_SEC(5),
@@ -128,7 +133,7 @@ int cw_report(struct world *w, size_t node, size_t i, enum gw_instance_state sta
               uint32_t latency)
 {
     struct gw_input in = {.kind = GW_IN_REPORT,
-                          .sample = {.instance = i, .csci_id = cw_csci(node, i), .state = state}};
+                          .sample = {.instance = i, .csci_id = csci_of(node, i), .state = state}};
 
     in.sample.raw.known = 1u << GW_METRIC_IN_FLIGHT | 1u << GW_METRIC_LATENCY;
     in.sample.raw.value[GW_METRIC_IN_FLIGHT] = load;

@@ -20,6 +20,7 @@ struct cw_plan {
     bool no_stamp;
     bool switches;  /* transactions of both services may move */
     uint32_t flows; /* of a packet path, limit; 0: as usual */
+    bool one_moves; /* instance 0 of node 3 is that of node 2 */
     bool moves;     /* clients are handed over, */
     bool in_order;  /* their packets in order, */
     uint32_t kept;  /* and so many of them are kept back meanwhile */

@@ -289,6 +289,43 @@ static void test_agent(void **unused)
     cw_free(w);
 }
 
+/* An instance moves to another site and takes its CSCI-ID along: it is there before it leaves here,
+ * so no flow is without it at any time, and all stay with it. */
+static void test_instance_moves(void **unused)
+{
+    (void)unused;
+    cw_begin();
+    cw_plan.registers = cw_plan.one_moves = true;
+    struct world *w = usual(13);
+
+    assert_int_equal(cw_report(w, 2, 0, GW_INSTANCE_UP, 1, 1000), 0);
+    w_run(w, GW_SEC(1));
+    for (unsigned f = 0; f < 64; f++) {
+        struct gw_addr to = cw_send(w, 0, f);
+        assert_true(is(&to, &a2));
+    }
+    for (int back = 0; back < 2; back++) {
+        size_t from = back ? 3 : 2, to = back ? 2 : 3;
+        assert_true(is(&cw_said(w, 0, &a2)->said.egress, &w->n[from].cfg[0].addr));
+        assert_true(cw_delivers(w, 0, from, &a2) && !cw_delivers(w, 0, to, &a2));
+        assert_int_equal(cw_report(w, to, 0, GW_INSTANCE_UP, 1, 1000), 0);
+        for (int ms = 0; ms < 1000; ms += 100) {
+            if (ms == 500)
+                assert_int_equal(cw_report(w, from, 0, GW_INSTANCE_DEAD, 1, 1000), 0);
+            for (unsigned f = 0; f < 64; f++) {
+                struct gw_addr now = cw_send(w, 0, f);
+                assert_true(is(&now, &a2));
+            }
+            size_t at = is(&cw_said(w, 0, &a2)->said.egress, &w->n[to].cfg[0].addr) ? to : from;
+            assert_true(cw_delivers(w, 0, at, &a2));
+            w_run(w, GW_MSEC(100));
+        }
+        assert_true(is(&cw_said(w, 0, &a2)->said.egress, &w->n[to].cfg[0].addr));
+        assert_true(cw_delivers(w, 0, to, &a2) && !cw_delivers(w, 0, from, &a2));
+    }
+    cw_free(w);
+}
+
 /* Node 0 is a D-Forwarder that asks node 1. */
 static struct world *asking(uint64_t seed)
 {
@@ -529,6 +566,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_egress_restarts),
     cmocka_unit_test(test_ingress_restarts),
     cmocka_unit_test(test_agent),
+    cmocka_unit_test(test_instance_moves),
     cmocka_unit_test(test_mapping),
     cmocka_unit_test(test_mapping_of_many),
     cmocka_unit_test(test_mapping_of_dead),
