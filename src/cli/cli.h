@@ -58,6 +58,7 @@ int gw_cli_attach(const struct gw_cli *cli);  /* and detach */
 int gw_cli_operate(const struct gw_cli *cli); /* revoke, notify, allow */
 int gw_cli_why(const struct gw_cli *cli);
 int gw_cli_transfer(const struct gw_cli *cli);
+int gw_cli_predict(const struct gw_cli *cli);
 int gw_cli_trace(const struct gw_cli *cli);
 int gw_cli_ladder(const struct gw_cli *cli);
 int gw_cli_drain(const struct gw_cli *cli); /* and undrain */

@@ -49,6 +49,7 @@ static const struct command {
      "trace [CLIENT] CS-ID [--protocol tcp|udp|N] [--port N] [--json]"},
     {"ladder", -2, OPT_SOCKET | OPT_JSON | OPT_SVG, gw_cli_ladder,
      "ladder CLIENT [--svg FILE] [--json] [SOCKET|FILE...]"},
+    {"predict", -2, OPT_SOCKET | OPT_JSON, gw_cli_predict, "predict CLIENT [INGRESS...]"},
     {"transfer", -2, OPT_SOCKET | OPT_JSON | OPT_FLOW, gw_cli_transfer,
      "transfer CLIENT CS-ID [CSCI-ID] [--protocol tcp|udp|N] [--port N] [--json]"},
     {"drain", 1, OPT_SOCKET | OPT_JSON, gw_cli_drain, "drain INSTANCE"},
@@ -84,6 +85,9 @@ static const char help[] =
     "      the messages of a client's handovers in their order, as this node or, merged, as "
     "several\n"
     "      nodes have seen them: at their sockets, or what they said with --json\n"
+    "  godwit predict CLIENT [INGRESS...]\n"
+    "      a client behind this node is about to move: to one of these, or of the configured\n"
+    "      neighbours\n"
     "  godwit transfer CLIENT CS-ID [CSCI-ID] [--protocol tcp|udp|N] [--port N] [--json]\n"
     "      what a client behind this node has under way moves to another instance, or to the best\n"
     "  godwit drain INSTANCE | godwit undrain INSTANCE\n"

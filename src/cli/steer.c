@@ -86,6 +86,29 @@ int gw_cli_transfer(const struct gw_cli *cli)
     return ask_and_print(cli, request, "flows");
 }
 
+/* A client is about to move; to these ingresses, or to the configured ones. */
+int gw_cli_predict(const struct gw_cli *cli)
+{
+    if (cli->argc < 2) {
+        (void)fputs("godwit: predict CLIENT [INGRESS...]\n", stderr);
+        return GW_CLI_USAGE;
+    }
+    json_t *to = json_array(), *none = NULL;
+    int bad = to == NULL ? -1 : 0;
+    for (int i = 2; i < cli->argc && bad == 0; i++)
+        bad = json_array_append_new(to, json_string(cli->argv[i]));
+    json_t *request =
+        json_pack("{ss, ss, so}", "cmd", "predict", "client", cli->argv[1], "ingresses", to);
+    if (request == NULL || bad != 0) {
+        json_decref(request);
+        (void)fputs("godwit: an argument that is not UTF-8\n", stderr);
+        return GW_CLI_USAGE;
+    }
+    int status = gw_cli_request(cli, request, &none);
+    json_decref(none);
+    return status;
+}
+
 /* ---- trace: this node's view at once, then what others answer ---- */
 
 /* A new reference, when everybody has answered or been given up. NULL: that has been said. */

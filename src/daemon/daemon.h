@@ -269,6 +269,11 @@ json_t *gwd_transfer_request(struct gwd *d, const json_t *req);
 
 /* operate.c: the requests revoke, notify and allow. */
 json_t *gwd_operate(struct gwd *d, const json_t *req);
+/* By its name or address; NULL: none. */
+const struct gw_cfg_peer *gwd_find_peer(const struct gwd *d, const char *text);
+
+/* predict.c */
+json_t *gwd_predict(struct gwd *d, const json_t *req);
 
 /* reload.c: reads the file again. 0 and what was not done is nothing; else a gw_err, and *problems
  * (may be NULL) is a new array of texts. */

@@ -26,7 +26,7 @@ static bool read_mnid(const char *text, struct gw_lladdr *ll, struct gw_mnid *ou
     return len > 0 && len <= UINT8_MAX;
 }
 
-static const struct gw_cfg_peer *find_peer(const struct gwd *d, const char *text)
+const struct gw_cfg_peer *gwd_find_peer(const struct gwd *d, const char *text)
 {
     struct gw_addr addr;
     bool is_addr = gw_parse_addr(text, &addr) == 0;
@@ -56,7 +56,7 @@ json_t *gwd_operate(struct gwd *d, const json_t *req)
     const char *cmd = text_of(req, "cmd"), *mnid = text_of(req, "mn-id");
     const char *name = text_of(req, "peer");
     const json_t *hold = json_object_get(req, "hold");
-    const struct gw_cfg_peer *peer = name != NULL ? find_peer(d, name) : NULL;
+    const struct gw_cfg_peer *peer = name != NULL ? gwd_find_peer(d, name) : NULL;
     struct gw_operate o = {.kind = strcmp(cmd, "revoke") == 0   ? GW_OPERATE_REVOKE
                                    : strcmp(cmd, "notify") == 0 ? GW_OPERATE_NOTIFY
                                                                 : GW_OPERATE_ALLOW,

@@ -216,6 +216,8 @@ json_t *gwd_request(void *user, struct gwd_asker *who, const json_t *req)
         return gwd_steer_why(d, req);
     if (strcmp(cmd, "transfer") == 0)
         return gwd_transfer_request(d, req);
+    if (strcmp(cmd, "predict") == 0)
+        return gwd_predict(d, req);
     if (strcmp(cmd, "trace") == 0)
         return gwd_steer_trace(d, req);
     if (strcmp(cmd, "ladder") == 0)

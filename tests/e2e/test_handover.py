@@ -135,6 +135,29 @@ def test_what_has_begun_goes_on_behind_the_next_ingress(roaming):
     assert steps(roaming, stream.source, "flows set")[-1] == "in4"
 
 
+def test_announced_it_goes_on_at_once(roaming):
+    """Proactive: figure 1 of the draft. Three may come; the one that does asks nobody."""
+    at_home(roaming)
+    stream = Streaming(roaming, "proactive", 3000)
+    running = [capture(roaming, node, f"proactive-{node}", "ip6 proto 135") for node in ("in1", "in4")]
+    roaming.lab.run("in1", [roaming.lab.program("godwit"), "--socket", roaming.lab.socket_file("in1"), "predict",
+                            stream.source, "in2", "in3", "in4"])
+    for node in ("in2", "in3", "in4"):
+        wait_for(f"{node} expects it", lambda n=node: any(
+            r["flows"] for r in roaming.lab.show(n, "expected")), 5)
+    move_and_wait(roaming, stream.source, "in4")
+    assert stream.whole() == "chat1"
+    for process, _ in running:
+        roaming.lab.stop(process, signal.SIGINT)
+    name = {roaming.plan.nodes[n].address: n for n in roaming.lab.daemons()}
+    told, seen = ([(m, name[a], name[b]) for m, a, b in messages(file, stream.source)] for _, file in running)
+    assert {("notification", "in1", n) for n in ("in2", "in3", "in4")} <= set(told), told
+    assert not any(m == "request" for m, _, _ in seen), seen
+    order = [seen.index(w) for w in (("notification", "in1", "in4"), ("indication", "in4", "in1"),
+                                     ("indication", "in4", "eg1"))]
+    assert order[0] < min(order[1:]), seen
+
+
 def test_back_and_forth_before_it_is_finished(roaming):
     at_home(roaming)
     stream = Streaming(roaming, "to-and-fro", 5000)

@@ -76,9 +76,9 @@ static void test_golden(void **state)
     assert_null(why);
     assert_memory_equal(back.recv, s.recv, s.recv_len);
     assert_memory_equal(back.send, s.send, s.send_len);
-    back.recv = s.recv;
-    back.send = s.send;
-    assert_memory_equal(&back, &s, sizeof s);
+    memset(buf, 0, sizeof buf); /* every field is among the octets; a struct has others too */
+    assert_int_equal(gw_tcp_state_write(&back, buf), sizeof golden - 1);
+    assert_memory_equal(buf, golden, sizeof golden - 1);
 }
 
 static void test_every_length(void **state)
