@@ -9,8 +9,8 @@ import os
 import subprocess
 
 BIN = os.environ.get("GODWIT_BIN", "build/debug/bin")
-PREFIX = "gB-"
-PINS = "/sys/fs/bpf/gB"
+PREFIX = f"gB{os.getpid()}-"  # two of these run side by side
+PINS = f"/sys/fs/bpf/gB{os.getpid()}"
 MN_MAC, MN2_MAC, DLIF = "02:00:00:00:00:aa", "02:00:00:00:00:ab", "02:00:5e:00:01:01"
 S, A, SRV = "2001:db8:f::1", "2001:db8:f::2", "2001:db8:5::2"
 HOME, HERE = "2001:db8:a000::", "2001:db8:5000::"  # prefixes anchored at A, at S
