@@ -152,7 +152,7 @@ static void give(void)
 static void cut(void)
 {
     for (int fd = 3; fd < 64; fd++) {
-        struct sockaddr_storage sa;
+        struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof sa;
         if (getpeername(fd, (struct sockaddr *)&sa, &len) == 0 && sa.ss_family == AF_INET6)
             (void)shutdown(fd, SHUT_RDWR);
@@ -178,7 +178,7 @@ static void instances(uv_timer_t *timer)
         say(&gives, GWD_MOVE_RELEASED);
     if (takes != NULL && resumed)
         say(&takes, GWD_MOVE_RESUMED);
-    if (abandoned) {
+    if (abandoned && (gives != NULL || takes != NULL)) {
         abandoned = false;
         say(gives != NULL ? &gives : &takes, GWD_MOVE_FAILED);
     }
