@@ -3,6 +3,7 @@
  * is killed, and no flow may lose a packet by it; in the end nothing may be kept anywhere.
  */
 #include "cats.h"
+#include "settle.h"
 
 #define SETTLE_MAX (300 * SIM_S)
 #define PACKETS    20
@@ -11,14 +12,6 @@
 #define BETWEEN    (6 * SIM_S)
 #define FORGOTTEN  (SIM_CATS_TIMEOUT + 7 * SIM_S) /* flows, and what is pending */
 #define GONE_AFTER (60 * SIM_S)
-
-/* In a function with s and say, what does not hold. */
-#define NOT(...)                                 \
-    do {                                         \
-        if (say)                                 \
-            sim_fail(s, "settles", __VA_ARGS__); \
-        return false;                            \
-    } while (0)
 
 /* -- settled ------------------------------------------------------------------------------------
  */

@@ -103,7 +103,8 @@ static void op_turned(void *user, const struct gw_path_target *t)
 
 static const struct gw_paths_ops paths_ops = {op_probe, op_turned};
 
-static void op_put(void *user, const void *key, size_t key_len, const void *value, size_t value_len)
+void gw_steering_put(void *user, const void *key, size_t key_len, const void *value,
+                     size_t value_len)
 {
     const struct gw_steering *x = user;
     struct gw_lm *lm = &x->node->lm;
@@ -111,7 +112,7 @@ static void op_put(void *user, const void *key, size_t key_len, const void *valu
     lm->ops->put(lm->user, key, key_len, value, value_len);
 }
 
-static void op_del(void *user, const void *key, size_t key_len)
+void gw_steering_del(void *user, const void *key, size_t key_len)
 {
     const struct gw_steering *x = user;
     struct gw_lm *lm = &x->node->lm;
@@ -119,7 +120,7 @@ static void op_del(void *user, const void *key, size_t key_len)
     lm->ops->del(lm->user, key, key_len);
 }
 
-static const struct gw_owns_ops owns_ops = {op_put, op_del};
+static const struct gw_owns_ops owns_ops = {gw_steering_put, gw_steering_del};
 
 static void op_intent(void *user, const struct gw_intent *i)
 {

@@ -37,4 +37,9 @@ void gw_transferring_init(struct gw_steering *x, uint64_t seed, struct gw_now no
 int gw_transferring_start(struct gw_steering *x); /* 0; GW_ENOMEM */
 void gw_transferring_free(struct gw_steering *x);
 
+/* steering.c: records of what CATS keeps; user: a struct gw_steering. */
+void gw_steering_put(void *user, const void *key, size_t key_len, const void *value,
+                     size_t value_len);
+void gw_steering_del(void *user, const void *key, size_t key_len);
+
 #endif

@@ -33,22 +33,6 @@ static void op_step(void *user, enum gw_transfer_do what, const struct gw_transf
                                             .transfer = {.what = what, .about = copy}});
 }
 
-static void op_put(void *user, const void *key, size_t key_len, const void *value, size_t value_len)
-{
-    const struct gw_steering *x = user;
-    struct gw_lm *lm = &x->node->lm;
-
-    lm->ops->put(lm->user, key, key_len, value, value_len);
-}
-
-static void op_del(void *user, const void *key, size_t key_len)
-{
-    const struct gw_steering *x = user;
-    struct gw_lm *lm = &x->node->lm;
-
-    lm->ops->del(lm->user, key, key_len);
-}
-
 static struct gw_client *client_of(const struct gw_steering *x, const struct gw_addr *a)
 {
     const struct gw_handover *h = handover_of(x);
@@ -142,8 +126,8 @@ static void op_event(void *user, const struct gw_transfer_what *w, const struct 
 
 static const struct gw_transfers_ops ops = {
     .step = op_step,
-    .put = op_put,
-    .del = op_del,
+    .put = gw_steering_put,
+    .del = gw_steering_del,
     .switched = op_switched,
     .permit = op_permit,
     .may = op_may,

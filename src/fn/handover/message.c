@@ -73,18 +73,11 @@ static void add_move(struct gw_handover *h, uint32_t generation, uint8_t flags)
                                         .move = {.flags = flags, .generation = generation}});
 }
 
-static uint8_t affinity_of(const struct gw_cfg_service *s)
-{
-    return (uint8_t)(s->affinity == GW_AFFINITY_3TUPLE   ? GW_CATS_BY_3TUPLE
-                     : s->affinity == GW_AFFINITY_CLIENT ? GW_CATS_BY_CLIENT
-                                                         : GW_CATS_BY_FLOW);
-}
-
 static bool add_flow(struct gw_handover *h, const struct gw_cfg_service *s,
                      const struct gw_client_flow *f)
 {
     struct gw_cats_item item = {.type = GW_CATS_FLOW,
-                                .flow = {.affinity = affinity_of(s),
+                                .flow = {.affinity = gw_steer_cats_affinity(s),
                                          .proto = f->id.proto,
                                          .sport = f->id.sport,
                                          .dport = f->id.dport,
@@ -330,7 +323,8 @@ static int read_flow(struct reading *r, const struct gw_cats_flow *x)
 
     if (!r->chosen)
         return 0;
-    if (!gw_prefix_contains(&r->in->client, &x->src) || x->affinity != affinity_of(r->cfg))
+    if (!gw_prefix_contains(&r->in->client, &x->src) ||
+        x->affinity != gw_steer_cats_affinity(r->cfg))
         return GW_EFORMAT;
     if (r->in->nflows >= h->cfg->handover.flows ||
         gw_flow_find(r->in->flows, &r->service, &id) != NULL) {

@@ -111,27 +111,18 @@ static bool put(struct gw_metric *m, const struct gw_cats_item *i)
     return gw_cats_add(m->out, &m->buf, i) == 0;
 }
 
-static uint8_t affinity_of(const struct gw_config *c, const struct gw_service_key *k)
-{
-    const struct gw_cfg_service *s = gw_steer_service(c, k);
-
-    return (uint8_t)(s == NULL                           ? GW_CATS_BY_FLOW
-                     : s->affinity == GW_AFFINITY_3TUPLE ? GW_CATS_BY_3TUPLE
-                     : s->affinity == GW_AFFINITY_CLIENT ? GW_CATS_BY_CLIENT
-                                                         : GW_CATS_BY_FLOW);
-}
-
 static bool put_flows(struct gw_transfers *x, const struct gw_transfer_what *w)
 {
     for (size_t i = 0; i < w->nflows; i++) {
         const struct gw_flow_id *f = &w->flow[i];
-        struct gw_cats_item item = {.type = GW_CATS_FLOW,
-                                    .flow = {.affinity = affinity_of(x->cfg, &w->service),
-                                             .proto = f->proto,
-                                             .sport = f->sport,
-                                             .dport = f->dport,
-                                             .src = f->src,
-                                             .dst = w->service.cs_id}};
+        struct gw_cats_item item = {
+            .type = GW_CATS_FLOW,
+            .flow = {.affinity = gw_steer_cats_affinity(gw_steer_service(x->cfg, &w->service)),
+                     .proto = f->proto,
+                     .sport = f->sport,
+                     .dport = f->dport,
+                     .src = f->src,
+                     .dst = w->service.cs_id}};
         if (!put(x->metric, &item))
             return false;
     }

@@ -115,16 +115,6 @@ size_t gw_mappers_flows(const struct gw_mappers *s)
     return n;
 }
 
-static uint8_t affinity_of(const struct gw_config *c, const struct gw_service_key *k)
-{
-    const struct gw_cfg_service *s = gw_steer_service(c, k);
-
-    return (uint8_t)(s == NULL                           ? GW_CATS_BY_FLOW
-                     : s->affinity == GW_AFFINITY_3TUPLE ? GW_CATS_BY_3TUPLE
-                     : s->affinity == GW_AFFINITY_CLIENT ? GW_CATS_BY_CLIENT
-                                                         : GW_CATS_BY_FLOW);
-}
-
 /* All three, or none. */
 static bool add(struct gw_mapper *p, const struct gw_miss *m)
 {
@@ -133,7 +123,7 @@ static bool add(struct gw_mapper *p, const struct gw_miss *m)
     struct gw_cats_item item[3] = {
         {.type = GW_CATS_SERVICE, .service = gw_steer_cats_key(&m->service)},
         {.type = GW_CATS_FLOW,
-         .flow = {.affinity = affinity_of(s->cfg, &m->service),
+         .flow = {.affinity = gw_steer_cats_affinity(gw_steer_service(s->cfg, &m->service)),
                   .proto = m->flow.proto,
                   .sport = m->flow.sport,
                   .dport = m->flow.dport,

@@ -76,6 +76,14 @@ const struct gw_cfg_service *gw_steer_service(const struct gw_config *c,
     return NULL;
 }
 
+uint8_t gw_steer_cats_affinity(const struct gw_cfg_service *s)
+{
+    return (uint8_t)(s == NULL                           ? GW_CATS_BY_FLOW
+                     : s->affinity == GW_AFFINITY_3TUPLE ? GW_CATS_BY_3TUPLE
+                     : s->affinity == GW_AFFINITY_CLIENT ? GW_CATS_BY_CLIENT
+                                                         : GW_CATS_BY_FLOW);
+}
+
 const char *gw_steer_state_name(enum gw_instance_state s)
 {
     switch (s) {

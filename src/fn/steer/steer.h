@@ -115,6 +115,8 @@ bool gw_steer_measured(const struct gw_cats_instance *v); /* or is nothing of it
 /* The configured service; NULL: none. */
 const struct gw_cfg_service *gw_steer_service(const struct gw_config *c,
                                               const struct gw_service_key *k);
+/* On the wire (enum gw_cats_affinity); NULL, a service that is not configured: by flow. */
+uint8_t gw_steer_cats_affinity(const struct gw_cfg_service *s);
 const char *gw_steer_state_name(enum gw_instance_state s); /* "draining" */
 static inline struct gw_cats_service gw_steer_cats_key(const struct gw_service_key *k)
 {
